@@ -1,0 +1,50 @@
+/**
+ * Who may import whom: the one place where the layers are written down (docs/architecture.md explains them).
+ * A folder may import itself and what its row lists; anything else, and every cycle, fails `npm run check`.
+ * An entry is a folder or one file. Packages are in the second table.
+ */
+const SHARED = ['src-shared'];
+
+export const layers = {
+  'src-shared/base': [],
+  'src-shared/model': ['src-shared/base'],
+  'src-shared/contract': ['src-shared/model', 'src-shared/base'],
+  'src-main/link': [...SHARED],
+  'src-main/probe': ['src-main/link/link.ts', ...SHARED],
+  'src-main/target': ['src-main/probe', ...SHARED],
+  'src-main/image': [...SHARED],
+  'src-main/plan': ['src-main/image/image.ts', ...SHARED],
+  'src-main/programmer': ['src-main/plan', 'src-main/target', 'src-main/probe', ...SHARED],
+  'src-main/release': ['src-main/image', 'src-main/plan', ...SHARED],
+  'src-main/log': [...SHARED],
+  'src-main/station': [
+    'src-main/release',
+    'src-main/plan',
+    'src-main/programmer',
+    'src-main/target',
+    'src-main/probe',
+    'src-main/log/log.ts',
+    ...SHARED,
+  ],
+  'src-main/sync': ['src-main/log/log.ts', ...SHARED],
+  'src-main/bridge': [...SHARED],
+  'src-main/bench': ['src-main/link/link.ts', ...SHARED],
+  'src-main/app': ['src-main', ...SHARED],
+  'src-renderer': ['resources/locales', ...SHARED],
+  'src-plant': [...SHARED],
+};
+
+/** Packages (and Node's own modules) that only these places may import. */
+export const packages = [
+  { package: 'electron', only: ['src-main/app'] },
+  { package: 'better-sqlite3', only: ['src-main/log'] },
+  { package: 'serialport', only: ['src-main/link'] },
+  { package: 'usb', only: ['src-main/link'] },
+  { package: 'ws', only: ['src-main/bridge', 'src-main/app'] },
+];
+
+/** Where Node's own modules must not appear: code that also runs in a browser. */
+export const browserSafe = ['src-shared', 'src-renderer'];
+
+/** Pure code: no Node, no I/O, whoever calls it. */
+export const pure = ['src-main/image', 'src-main/plan'];

@@ -1,0 +1,28 @@
+import type { IoContext } from '#shared/base/clock.ts';
+import type { Progress } from './memory-access.ts';
+
+/** One access to a DP or AP register (ADIv5.2, B1.2). `address` is A[3:2], so 0x0, 0x4, 0x8 or 0xC; banks are the caller's. */
+export type Transfer =
+  | { readonly port: 'dp' | 'ap'; readonly address: number; readonly read: true }
+  | { readonly port: 'dp' | 'ap'; readonly address: number; readonly read: false; readonly value: number }
+  /** The probe reads until `(word & mask) === value`, its retry limit at most. */
+  | { readonly port: 'dp' | 'ap'; readonly address: number; readonly matchMask: number; readonly matchValue: number };
+
+/**
+ * A debug port reached through a probe: what CMSIS-DAP and its kin offer, below any knowledge of memory.
+ * A rejected batch has drained what was in flight and cleared the sticky flags.
+ */
+export interface DebugPort {
+  /** Line reset, JTAG-to-SWD, read DPIDR; resolves to it. Rejects with `no-target` when nothing answers. */
+  connect(clockHz: number, io: IoContext): Promise<number>;
+  /** Carries the transfers out in order, packed into full packets; resolves to the reads' words. */
+  transfer(batch: readonly Transfer[], io: IoContext): Promise<Uint32Array>;
+  /** `count` reads of one AP register (auto-increment does the rest). */
+  readBlock(address: number, count: number, io: IoContext, progress?: Progress): Promise<Uint32Array>;
+  writeBlock(address: number, words: Uint32Array, io: IoContext, progress?: Progress): Promise<void>;
+  /** Drives nRESET for `ms`. */
+  pulseReset(ms: number, io: IoContext): Promise<void>;
+  /** What the probe says of itself, for records and people. */
+  describe(): { readonly vendor: string; readonly product: string; readonly serial: string; readonly firmware: string };
+  close(io: IoContext): Promise<void>;
+}

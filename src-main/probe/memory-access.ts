@@ -1,0 +1,17 @@
+import type { IoContext } from '#shared/base/clock.ts';
+
+/** Bytes done so far; called between packets, at most once a packet. */
+export type Progress = (bytesDone: number) => void;
+
+/** Memory as the debugger sees it. Addresses and lengths in bytes; 32-bit accesses where both are 4-aligned. */
+export interface MemoryAccess {
+  read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array>;
+  write(address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void>;
+  readWord(address: number, io: IoContext): Promise<number>;
+  writeWord(address: number, value: number, io: IoContext): Promise<void>;
+  /**
+   * Resolves once `(word at address & mask) === value`; the probe polls by itself where it can.
+   * Rejects with `flash-timeout` after `timeoutMs` of the context's clock.
+   */
+  waitForWord(address: number, mask: number, value: number, timeoutMs: number, io: IoContext): Promise<void>;
+}

@@ -1,0 +1,38 @@
+import type { IoContext } from '#shared/base/clock.ts';
+
+/** A Cortex-M core's registers by their ARMv7-M names; `sp` is the current stack pointer. */
+export type CoreRegister =
+  | 'r0'
+  | 'r1'
+  | 'r2'
+  | 'r3'
+  | 'r4'
+  | 'r5'
+  | 'r6'
+  | 'r7'
+  | 'r8'
+  | 'r9'
+  | 'r10'
+  | 'r11'
+  | 'r12'
+  | 'sp'
+  | 'lr'
+  | 'pc'
+  | 'xpsr';
+
+export type CoreRegisters = Partial<Record<CoreRegister, number>>;
+
+/** Halting, running and the registers of one core. */
+export interface RunControl {
+  halt(io: IoContext): Promise<void>;
+  resume(io: IoContext): Promise<void>;
+  readRegisters(names: readonly CoreRegister[], io: IoContext): Promise<CoreRegisters>;
+  writeRegisters(values: CoreRegisters, io: IoContext): Promise<void>;
+  /** A hardware breakpoint on a halfword address. */
+  setBreakpoint(address: number, io: IoContext): Promise<void>;
+  clearBreakpoint(address: number, io: IoContext): Promise<void>;
+  /** Resolves when the core has halted; rejects with `target-stuck` after `timeoutMs`. */
+  waitForHalt(timeoutMs: number, io: IoContext): Promise<void>;
+  /** Resets the whole chip; `halt` stops it before its first instruction. */
+  reset(after: 'run' | 'halt', io: IoContext): Promise<void>;
+}

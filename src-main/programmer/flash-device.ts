@@ -1,0 +1,25 @@
+import type { IoContext } from '#shared/base/clock.ts';
+import type { FlashMemory } from '#shared/model/chip.ts';
+import type { Progress } from '../probe/memory-access.ts';
+
+/** What a page holds, as far as planning needs to know. A hint: PASS never rests on it. */
+export interface PageState {
+  readonly address: number;
+  readonly blank: boolean;
+  readonly crc32: number;
+}
+
+/** One way of writing a chip's flash: by its controller's registers, by a RAM loader, ... */
+export interface FlashDevice {
+  readonly name: string;
+  /** The states of the whole pages in [address, address + size). */
+  survey(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<PageState[]>;
+  /** Erases the whole pages in [address, address + size). Progress in bytes. */
+  erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void>;
+  /** Programs erased, word-aligned bytes. Rejects with `flash-timeout` or `flash-refused`. */
+  program(memory: FlashMemory, address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void>;
+  /** Reads through the debug port, never through the code that wrote: the proof rests on this. */
+  read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array>;
+  /** Leaves the controller read-only. Called by tear-down, also after a failure. */
+  finish(io: IoContext): Promise<void>;
+}

@@ -1,0 +1,40 @@
+import type { Clock, IoContext } from '#shared/base/clock.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
+import type { MemoryAccess } from '../probe/memory-access.ts';
+import type { RunControl } from '../probe/run-control.ts';
+
+export interface Identity {
+  /** The unit's own hardware id, lower-case hexadecimal, most significant byte first. */
+  readonly uid: string;
+  readonly chip: string;
+  /** Lock words as read, by the chip description's names, as hexAddress strings. */
+  readonly locks: Readonly<Record<string, string>>;
+}
+
+/** One connected chip, whatever dialect reaches it. Made by an opener; closing it closes the probe and link. */
+export interface Target {
+  readonly chip: ChipDescription;
+  readonly memory: MemoryAccess;
+  readonly core: RunControl;
+  readonly can: {
+    /** Memory writes reach peripherals (a flash controller's registers). QEMU's gdb stub goes past them. */
+    readonly writePeripherals: boolean;
+    /** The core executes code we put in RAM. The bench's nRF52840 has no CPU. */
+    readonly executeCode: boolean;
+  };
+  /** Reads the identity; rejects with `wrong-chip`, `identity-unreadable` or `chip-protected`. Changes nothing. */
+  identify(io: IoContext): Promise<Identity>;
+  /** Resets the chip and lets its firmware run. */
+  start(io: IoContext): Promise<void>;
+  close(io: IoContext): Promise<void>;
+}
+
+/** A slot's way to its unit: a clock, and a way to open what is in it right now. */
+export interface Connection {
+  readonly clock: Clock;
+  /** Rejects with a probe or target failure. What was opened half is closed again before it rejects. */
+  open(io: IoContext): Promise<Target>;
+}
+
+/** From a probe URL to a connection; `serial` lets the bench put that board into the slot. */
+export type Connector = (url: string, chip: ChipDescription, serial: string) => Connection;

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { Failure, Verdict } from '../model/failure.ts';
+import { RunEvent, Step } from '../model/run-event.ts';
+import { UnitRecord } from '../model/unit-record.ts';
+import { command, event, query } from './define.ts';
+
+/** One board position as the screens show it; always sent whole. */
+export const SlotState = z.object({
+  id: z.string(),
+  /** What the fixture's label says: `1`, `2`, ... */
+  name: z.string(),
+  probe: z.string(),
+  /** `empty` waits for a scan, `ready` for Start, `finished` keeps its verdict until the next scan. */
+  phase: z.enum(['empty', 'ready', 'running', 'finished']),
+  serial: z.string().nullable(),
+  rework: z.boolean(),
+  run: z.string().nullable(),
+  uid: z.string().nullable(),
+  steps: z.array(z.object({ step: Step, ms: z.number().nullable() })),
+  /** Of the step that runs now, in bytes; null for steps without a length. */
+  progress: z.object({ done: z.number(), total: z.number() }).nullable(),
+  /** UTC, ISO 8601. */
+  startedAt: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+  /** By the run's own clock. */
+  elapsedMs: z.number(),
+  cancelling: z.boolean(),
+  verdict: Verdict.nullable(),
+  failure: Failure.nullable(),
+});
+export type SlotState = z.infer<typeof SlotState>;
+
+/** A barcode to try on the bench, and what it will show. */
+export const Sample = z.object({ serial: z.string(), shows: z.enum(['pass', 'fail', 'no-target', 'wrong-serial']) });
+export type Sample = z.infer<typeof Sample>;
+
+export const StationState = z.object({
+  station: z.string(),
+  appVersion: z.string(),
+  /** `bench`: everything is simulated, and every screen says so. */
+  mode: z.enum(['probes', 'bench']),
+  release: z
+    .object({
+      digest: z.string(),
+      product: z.object({ id: z.string(), revision: z.string(), name: z.string() }),
+      chip: z.string(),
+      images: z.array(z.object({ role: z.string(), version: z.string(), size: z.number() })),
+      serialPattern: z.string(),
+    })
+    .nullable(),
+  autoStart: z.boolean(),
+  slots: z.array(SlotState),
+  samples: z.array(Sample),
+  /** Runs that a dead process left behind, until acknowledged. */
+  interrupted: z.array(UnitRecord),
+});
+export type StationState = z.infer<typeof StationState>;
+
+export const ScanOutcome = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('accepted'), slot: z.string(), serial: z.string() }),
+  /** The same code within 2 s: taken once, said once. */
+  z.object({ outcome: z.literal('repeated'), serial: z.string() }),
+  z.object({ outcome: z.literal('refused'), code: z.string(), failure: Failure }),
+]);
+export type ScanOutcome = z.infer<typeof ScanOutcome>;
+
+const Empty = z.strictObject({});
+
+/** Every call of the station's bridge. The host checks `params` and the client `result`. */
+export const stationCalls = {
+  'station.state': query(Empty, StationState),
+  /** A scanned or typed code: goes to `slot`, else to the next slot without a unit waiting. */
+  'station.scan': command(z.strictObject({ code: z.string().max(256), slot: z.string().optional() }), ScanOutcome),
+  'station.acknowledge-interrupted': command(Empty, Empty),
+  'station.set-auto-start': command(z.strictObject({ on: z.boolean() }), Empty),
+  /** Starts a ready slot and resolves when the run has ended; cancelling the call aborts the run, losing the connection does not. */
+  'slot.run': command(
+    z.strictObject({ slot: z.string(), rework: z.boolean().default(false) }),
+    z.object({ verdict: Verdict, run: z.string() }),
+    {
+      progress: RunEvent,
+      onDisconnect: 'continue',
+    },
+  ),
+  'slot.abort': command(z.strictObject({ slot: z.string() }), Empty),
+  /** Takes a waiting or finished unit off the slot. */
+  'slot.clear': command(z.strictObject({ slot: z.string() }), Empty),
+  'log.records': query(
+    z.strictObject({ serial: z.string().optional(), limit: z.number().int().min(1).max(500).default(50) }),
+    z.array(UnitRecord),
+  ),
+} as const;
+
+/** What the host tells every screen; broadcast state, they never steer. */
+export const stationEvents = {
+  'slot.changed': event(SlotState),
+  'station.changed': event(StationState),
+} as const;

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { Role } from './recipe.ts';
+
+/**
+ * A plan is plain data: the ordered operations that one unit needs, made before anything is touched.
+ * It names ranges, never bytes; the release holds those. Addresses and sizes in bytes.
+ */
+const range = { memory: z.string(), address: z.number().int(), size: z.number().int() };
+
+export const Operation = z.discriminatedUnion('op', [
+  /** Clear the valid flag: erase the pages that hold it, and read them back blank. */
+  z.object({ op: z.literal('invalidate'), role: Role, ...range }),
+  z.object({ op: z.literal('erase'), ...range }),
+  /** Program everything in the range that the images define, but for the valid flags. */
+  z.object({ op: z.literal('program'), role: Role, ...range }),
+  /** Read back [address, size) and compare its SHA-256; `withoutFlag` ranges expect the flag still erased. */
+  z.object({ op: z.literal('verify'), role: Role, ...range, sha256: z.string() }),
+  /** Set the valid flag: program the word pair that `invalidate` cleared. Only after every verify. */
+  z.object({ op: z.literal('validate'), role: Role, ...range }),
+  /** Read the flag back. */
+  z.object({ op: z.literal('verify-flag'), role: Role, ...range, sha256: z.string() }),
+]);
+export type Operation = z.infer<typeof Operation>;
+
+export const PlannedImage = z.object({
+  role: Role,
+  version: z.string(),
+  /** Lowest address and the sum of the segments' sizes. */
+  address: z.number().int(),
+  size: z.number().int(),
+  /** Over the segments' bytes in address order. */
+  sha256: z.string(),
+  segments: z.array(z.object({ ...range, sha256: z.string() })),
+});
+export type PlannedImage = z.infer<typeof PlannedImage>;
+
+export const Plan = z.object({
+  chip: z.string(),
+  images: z.array(PlannedImage),
+  operations: z.array(Operation),
+  bytesToWrite: z.number().int(),
+  bytesSkipped: z.number().int(),
+  pagesToErase: z.number().int(),
+  /** From the data sheet's erase and program times: the limit that the flash alone sets. */
+  flashMs: z.number(),
+});
+export type Plan = z.infer<typeof Plan>;

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+
+export const Role = z.enum(['bootloader', 'application', 'filesystem', 'manufacturing']);
+export type Role = z.infer<typeof Role>;
+
+export const Interface = z.enum(['swd', 'jtag', 'uart', 'dfu', 'uf2', 'hf2', 'spi', 'i2c']);
+export type Interface = z.infer<typeof Interface>;
+
+const RecipeImage = z.strictObject({
+  role: Role.describe('What the image is to the product'),
+  file: z.string().min(1).describe('Path from the recipe’s folder'),
+  version: z.string().min(1),
+  address: z
+    .number()
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .optional()
+    .describe('Where a .bin goes; other formats carry their addresses'),
+});
+
+/** recipe.yaml, schema 1: what a unit of one product must become. Its JSON Schema is generated for editors. */
+export const Recipe = z.strictObject({
+  schema: z.literal(1),
+  product: z.strictObject({
+    id: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]*$/)
+      .describe('Stable id, lower case'),
+    revision: z.string().min(1),
+    name: z.string().min(1),
+  }),
+  chip: z.string().min(1).describe('A chip description’s id; see `flashline chips list`'),
+  interface: Interface,
+  images: z.array(RecipeImage).min(1),
+  serial: z.strictObject({
+    pattern: z
+      .string()
+      .refine(isRegularExpression, 'must be a regular expression')
+      .describe('JavaScript regular expression that a scanned serial must match'),
+  }),
+});
+export type Recipe = z.infer<typeof Recipe>;
+
+function isRegularExpression(source: string): boolean {
+  try {
+    return new RegExp(source, 'u').source !== '';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { Blame, FailureCode, Verdict } from './failure.ts';
+import { Operation } from './plan.ts';
+import { UnitRecord } from './unit-record.ts';
+
+/** The steps of a run, in the order in which they happen (docs/architecture.md numbers them). */
+export const Step = z.enum([
+  'connect',
+  'identify',
+  'survey',
+  'invalidate',
+  'erase',
+  'program',
+  'verify',
+  'validate',
+  'record',
+  'start',
+]);
+export type Step = z.infer<typeof Step>;
+
+const run = z.string();
+
+/** What a run tells, one start and one end. An event tells; it never makes the next step happen. */
+export const RunEvent = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('run.started'),
+    run,
+    serial: z.string(),
+    slot: z.string(),
+    release: z.string(),
+    /** UTC, ISO 8601. */
+    at: z.string(),
+  }),
+  z.object({ type: z.literal('unit.identified'), run, uid: z.string(), chip: z.string() }),
+  z.object({
+    type: z.literal('plan.ready'),
+    run,
+    operations: z.array(Operation),
+    bytesToWrite: z.number(),
+    bytesSkipped: z.number(),
+  }),
+  z.object({ type: z.literal('step.started'), run, step: Step }),
+  /** `done` and `total` in bytes. */
+  z.object({ type: z.literal('step.progress'), run, step: Step, done: z.number(), total: z.number() }),
+  z.object({ type: z.literal('step.finished'), run, step: Step, ms: z.number() }),
+  z.object({
+    type: z.literal('run.finished'),
+    run,
+    verdict: Verdict,
+    code: FailureCode.optional(),
+    blame: Blame.optional(),
+    /** English; screens put `code` and the record's failure into their own language. */
+    message: z.string().optional(),
+    remedy: z.string().optional(),
+    record: UnitRecord,
+  }),
+]);
+export type RunEvent = z.infer<typeof RunEvent>;

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { Failure, Verdict } from './failure.ts';
+import { Role } from './recipe.ts';
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const ImageRecord = z.object({
+  role: Role,
+  version: z.string(),
+  address: z.number().int(),
+  size: z.number().int(),
+  sha256: z.object({
+    expected: Sha256,
+    /** Of what was read back; null when the run ended before that. */
+    readBack: Sha256.nullable(),
+  }),
+});
+export type ImageRecord = z.infer<typeof ImageRecord>;
+
+/** All of a record but its place in the chain. */
+export const RecordDraft = z.object({
+  schema: z.literal(1),
+  run: z.string(),
+  serial: z.string(),
+  uid: z.string().nullable(),
+  product: z.object({ id: z.string(), revision: z.string(), name: z.string() }),
+  chip: z.string(),
+  /** SHA-256 over the recipe and its images. */
+  release: Sha256,
+  images: z.array(ImageRecord),
+  /** Key references of the release and its images; none are signed yet in schema 1. */
+  signingKeys: z.array(z.string()),
+  probe: z.string(),
+  slot: z.string(),
+  operator: z.string(),
+  station: z.string(),
+  appVersion: z.string(),
+  rework: z.boolean(),
+  /** UTC, ISO 8601. */
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  bytesWritten: z.number().int(),
+  bytesSkipped: z.number().int(),
+  /** Milliseconds a step, by the run's clock. */
+  steps: z.array(z.object({ step: z.string(), ms: z.number() })),
+  verdict: Verdict,
+  failure: Failure.nullable(),
+  /** Lock words as read from the unit, by name, hexadecimal; never what was intended. */
+  locks: z.record(z.string(), z.string()),
+});
+export type RecordDraft = z.infer<typeof RecordDraft>;
+
+/** What is kept of a run. Immutable; chained to the record before it by hash. */
+export const UnitRecord = RecordDraft.extend({
+  /** Place in this station's chain, from 1. */
+  sequence: z.number().int(),
+  previousHash: Sha256,
+  /** SHA-256 of the canonical JSON of all the above. */
+  hash: Sha256,
+});
+export type UnitRecord = z.infer<typeof UnitRecord>;
+
+/** The hash before the first record. */
+export const GENESIS_HASH = '0'.repeat(64);
