@@ -1,13 +1,7 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
+import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
-
-/** What a page holds, as far as planning needs to know. A hint: PASS never rests on it. */
-export interface PageState {
-  readonly address: number;
-  readonly blank: boolean;
-  readonly crc32: number;
-}
 
 /** One way of writing a chip's flash: by its controller's registers, by a RAM loader, ... */
 export interface FlashDevice {

@@ -11,6 +11,8 @@ export type Blame = z.infer<typeof Blame>;
 interface FailureKind {
   readonly verdict: Exclude<Verdict, 'PASS'>;
   readonly blame: Blame;
+  /** The placeholders of its sentences; whoever throws the code must fill every one. */
+  readonly params: readonly string[];
 }
 
 /**
@@ -18,47 +20,47 @@ interface FailureKind {
  * `resources/locales/<language>/failures.json`; a test holds the two complete.
  */
 export const FAILURES = {
-  'verify-mismatch': { verdict: 'FAIL', blame: 'unit' },
-  'flash-timeout': { verdict: 'FAIL', blame: 'unit' },
-  'flash-refused': { verdict: 'FAIL', blame: 'unit' },
-  'target-fault': { verdict: 'FAIL', blame: 'unit' },
-  'target-stuck': { verdict: 'FAIL', blame: 'unit' },
-  'identity-unreadable': { verdict: 'FAIL', blame: 'unit' },
-  'no-target': { verdict: 'ERROR', blame: 'fixture' },
-  'wire-noise': { verdict: 'ERROR', blame: 'fixture' },
-  'wrong-chip': { verdict: 'ERROR', blame: 'recipe' },
-  'chip-protected': { verdict: 'ERROR', blame: 'recipe' },
-  'already-passed': { verdict: 'ERROR', blame: 'station' },
-  'serial-pattern': { verdict: 'ERROR', blame: 'station' },
-  'slot-busy': { verdict: 'ERROR', blame: 'station' },
-  'slot-unknown': { verdict: 'ERROR', blame: 'station' },
-  'probe-address': { verdict: 'ERROR', blame: 'station' },
-  'probe-not-found': { verdict: 'ERROR', blame: 'station' },
-  'probe-permission': { verdict: 'ERROR', blame: 'station' },
-  'probe-lost': { verdict: 'ERROR', blame: 'station' },
-  'probe-silent': { verdict: 'ERROR', blame: 'station' },
-  'probe-protocol': { verdict: 'ERROR', blame: 'station' },
-  'probe-unsuited': { verdict: 'ERROR', blame: 'station' },
-  'file-missing': { verdict: 'ERROR', blame: 'recipe' },
-  'file-unreadable': { verdict: 'ERROR', blame: 'recipe' },
-  'image-syntax': { verdict: 'ERROR', blame: 'recipe' },
-  'image-overlap': { verdict: 'ERROR', blame: 'recipe' },
-  'image-empty': { verdict: 'ERROR', blame: 'recipe' },
-  'image-format': { verdict: 'ERROR', blame: 'recipe' },
-  'image-needs-address': { verdict: 'ERROR', blame: 'recipe' },
-  'image-outside-memory': { verdict: 'ERROR', blame: 'recipe' },
-  'image-writes-lock': { verdict: 'ERROR', blame: 'recipe' },
-  'recipe-invalid': { verdict: 'ERROR', blame: 'recipe' },
-  'chip-unknown': { verdict: 'ERROR', blame: 'recipe' },
-  'chip-invalid': { verdict: 'ERROR', blame: 'station' },
-  'interface-unsupported': { verdict: 'ERROR', blame: 'recipe' },
-  'log-unwritable': { verdict: 'ERROR', blame: 'station' },
-  'log-damaged': { verdict: 'ERROR', blame: 'station' },
-  'bad-request': { verdict: 'ERROR', blame: 'station' },
-  usage: { verdict: 'ERROR', blame: 'station' },
-  internal: { verdict: 'ERROR', blame: 'station' },
-  aborted: { verdict: 'ABORTED', blame: 'station' },
-  interrupted: { verdict: 'INTERRUPTED', blame: 'station' },
+  'verify-mismatch': { verdict: 'FAIL', blame: 'unit', params: ['address', 'expected', 'found'] },
+  'flash-timeout': { verdict: 'FAIL', blame: 'unit', params: ['address', 'seconds'] },
+  'flash-refused': { verdict: 'FAIL', blame: 'unit', params: ['address'] },
+  'target-fault': { verdict: 'FAIL', blame: 'unit', params: ['address'] },
+  'target-stuck': { verdict: 'FAIL', blame: 'unit', params: ['seconds'] },
+  'identity-unreadable': { verdict: 'FAIL', blame: 'unit', params: ['register'] },
+  'no-target': { verdict: 'ERROR', blame: 'fixture', params: [] },
+  'wire-noise': { verdict: 'ERROR', blame: 'fixture', params: ['detail'] },
+  'wrong-chip': { verdict: 'ERROR', blame: 'recipe', params: ['expected', 'register', 'found'] },
+  'chip-protected': { verdict: 'ERROR', blame: 'recipe', params: ['chip'] },
+  'already-passed': { verdict: 'ERROR', blame: 'station', params: ['serial', 'when'] },
+  'serial-pattern': { verdict: 'ERROR', blame: 'station', params: ['serial', 'pattern'] },
+  'slot-busy': { verdict: 'ERROR', blame: 'station', params: ['slot'] },
+  'slot-unknown': { verdict: 'ERROR', blame: 'station', params: ['slot'] },
+  'probe-address': { verdict: 'ERROR', blame: 'station', params: ['url', 'expected'] },
+  'probe-not-found': { verdict: 'ERROR', blame: 'station', params: ['url'] },
+  'probe-permission': { verdict: 'ERROR', blame: 'station', params: ['url'] },
+  'probe-lost': { verdict: 'ERROR', blame: 'station', params: ['url'] },
+  'probe-silent': { verdict: 'ERROR', blame: 'station', params: ['url', 'seconds'] },
+  'probe-protocol': { verdict: 'ERROR', blame: 'station', params: ['url', 'detail'] },
+  'probe-unsuited': { verdict: 'ERROR', blame: 'station', params: ['url', 'detail'] },
+  'file-missing': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
+  'file-unreadable': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
+  'image-syntax': { verdict: 'ERROR', blame: 'recipe', params: ['expected'] },
+  'image-overlap': { verdict: 'ERROR', blame: 'recipe', params: ['address'] },
+  'image-empty': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
+  'image-format': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
+  'image-needs-address': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
+  'image-outside-memory': { verdict: 'ERROR', blame: 'recipe', params: ['address', 'chip'] },
+  'image-writes-lock': { verdict: 'ERROR', blame: 'recipe', params: ['lock', 'address'] },
+  'recipe-invalid': { verdict: 'ERROR', blame: 'recipe', params: ['detail'] },
+  'chip-unknown': { verdict: 'ERROR', blame: 'recipe', params: ['chip', 'known'] },
+  'chip-invalid': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },
+  'interface-unsupported': { verdict: 'ERROR', blame: 'recipe', params: ['interface', 'chip'] },
+  'log-unwritable': { verdict: 'ERROR', blame: 'station', params: ['file'] },
+  'log-damaged': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },
+  'bad-request': { verdict: 'ERROR', blame: 'station', params: ['detail'] },
+  usage: { verdict: 'ERROR', blame: 'station', params: ['detail'] },
+  internal: { verdict: 'ERROR', blame: 'station', params: [] },
+  aborted: { verdict: 'ABORTED', blame: 'station', params: [] },
+  interrupted: { verdict: 'INTERRUPTED', blame: 'station', params: [] },
 } as const satisfies Record<string, FailureKind>;
 
 export type FailureCode = keyof typeof FAILURES;
@@ -90,26 +92,32 @@ export const Failure = z.object({
 });
 export type Failure = z.infer<typeof Failure>;
 
-interface Details {
+type ParamsOf<C extends FailureCode> = Record<(typeof FAILURES)[C]['params'][number], string | number>;
+
+type Details<C extends FailureCode> = {
   readonly where?: Where;
-  readonly params?: Record<string, string | number>;
   readonly cause?: unknown;
-}
+} & ((typeof FAILURES)[C]['params'] extends readonly [] ? unknown : { readonly params: ParamsOf<C> });
+
+type DetailsArgument<C extends FailureCode> = (typeof FAILURES)[C]['params'] extends readonly []
+  ? [details?: Details<C>]
+  : [details: Details<C>];
 
 /** The only error our code throws on purpose. Anything else that surfaces is reported as `internal`. */
-export class FlashlineError extends Error {
+export class FlashlineError<C extends FailureCode = FailureCode> extends Error {
   override readonly name = 'FlashlineError';
   readonly failure: Failure;
 
-  constructor(code: FailureCode, details: Details = {}) {
-    const params = Object.fromEntries(Object.entries(details.params ?? {}).map(([key, value]) => [key, String(value)]));
-    super(`${code} ${JSON.stringify({ ...details.where, ...params })}`, { cause: details.cause });
+  constructor(code: C, ...[details]: DetailsArgument<C>) {
+    const given: { where?: Where; cause?: unknown; params?: Record<string, string | number> } = details ?? {};
+    const params = Object.fromEntries(Object.entries(given.params ?? {}).map(([key, value]) => [key, String(value)]));
+    super(`${code} ${JSON.stringify({ ...given.where, ...params })}`, { cause: given.cause });
     this.failure = {
       code,
       blame: FAILURES[code].blame,
-      where: details.where ?? {},
+      where: given.where ?? {},
       params,
-      ...(details.cause === undefined ? {} : { cause: describeCause(details.cause) }),
+      ...(given.cause === undefined ? {} : { cause: describeCause(given.cause) }),
     };
   }
 }
