@@ -1,15 +1,5 @@
 import { execFileSync } from 'node:child_process';
-
-/** Which Debian package brings a program; `npm test` installs them where it may (scripts/test.js). */
-const PACKAGE_OF: Readonly<Record<string, string>> = {
-  chromium: 'chromium',
-  'qemu-system-arm': 'qemu-system-arm',
-  'gdb-multiarch': 'gdb-multiarch',
-  'arm-none-eabi-gcc': 'gcc-arm-none-eabi',
-  'arm-none-eabi-objcopy': 'binutils-arm-none-eabi',
-  openocd: 'openocd',
-  srec_cat: 'srecord',
-};
+import { debianPrograms } from '../../scripts/programs.js';
 
 /**
  * True when every program is there. Otherwise says loudly what is missing; with FLASHLINE_NO_SKIP=1 (CI) it throws,
@@ -18,15 +8,17 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
 export function requirePrograms(programs: readonly string[]): boolean {
   const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) return true;
-  const message = `missing ${missing.join(', ')}: apt-get install ${missing.map((name) => PACKAGE_OF[name] ?? name).join(' ')}`;
+  const packages = missing.map((name) => debianPrograms.find(({ program }) => program === name)?.debian ?? name);
+  const message = `missing ${missing.join(', ')}: apt-get install ${packages.join(' ')}`;
   if (process.env['FLASHLINE_NO_SKIP'] === '1') throw new Error(message);
   process.stderr.write(`\nSKIPPED: ${message}\n`);
   return false;
 }
 
 function isInstalled(program: string): boolean {
+  const probe = debianPrograms.find((entry) => entry.program === program)?.probe ?? `command -v ${program}`;
   try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+    execFileSync('sh', ['-c', probe], { stdio: 'ignore' });
     return true;
   } catch {
     return false;

@@ -1,0 +1,9 @@
+/** `npm run bench`: prints the figures as JSON and as a table, beside the last ones, and appends them to the history. */
+import { join } from 'node:path';
+import { ensureBuild, ensurePackages, main, root, runPinned } from './setup.js';
+
+main(async () => {
+  await ensurePackages();
+  ensureBuild();
+  return runPinned([join(root, 'test', 'figures', 'run.ts'), ...process.argv.slice(2)]);
+});
