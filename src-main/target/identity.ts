@@ -1,0 +1,46 @@
+import { hexAddress, isFilledWith, readU32, toHex } from '#shared/base/bytes.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { MemoryAccess } from '../probe/memory-access.ts';
+import type { Identity } from './target.ts';
+
+/**
+ * Reads who the unit is: the registers that tell the chip, its hardware id, its lock words. Only reads.
+ * Rejects with `wrong-chip` when a register tells of another chip, and with `identity-unreadable` when the
+ * hardware id is all zeros or all ones: no factory programs that, so the read did not reach it.
+ */
+export async function identifyChip(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<Identity> {
+  await checkPart(memory, chip, io);
+  return { uid: await readUid(memory, chip, io), chip: chip.id, locks: await readLocks(memory, chip, io) };
+}
+
+async function checkPart(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<void> {
+  for (const check of chip.identity.checks) {
+    const found = await memory.readWord(check.address, io);
+    if (((found ^ check.value) & check.mask) === 0) continue;
+    throw new FlashlineError('wrong-chip', {
+      where: { address: check.address },
+      params: { expected: chip.name, register: check.register, found: hexAddress(found) },
+    });
+  }
+}
+
+async function readUid(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<string> {
+  const { address, size } = chip.identity.uid;
+  const bytes = await memory.read(address, size, io);
+  if (isFilledWith(bytes, 0x00) || isFilledWith(bytes, 0xff)) {
+    throw new FlashlineError('identity-unreadable', { where: { address }, params: { register: hexAddress(address) } });
+  }
+  // The register is little endian; people and labels read ids from the most significant byte.
+  return toHex(bytes.toReversed());
+}
+
+async function readLocks(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<Record<string, string>> {
+  const locks: Record<string, string> = {};
+  for (const lock of chip.locks) {
+    const bytes = await memory.read(lock.address, lock.size, io);
+    locks[lock.name] = lock.size === 4 ? hexAddress(readU32(bytes, 0)) : `0x${toHex(bytes.toReversed()).toUpperCase()}`;
+  }
+  return locks;
+}
