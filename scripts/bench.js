@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { ensureBuild, ensurePackages, main, root, runPinned } from './setup.js';
 
-main(async () => {
+await main(async () => {
   await ensurePackages();
   ensureBuild();
   return runPinned([join(root, 'test', 'figures', 'run.ts'), ...process.argv.slice(2)]);

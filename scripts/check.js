@@ -1,6 +1,7 @@
 /** `npm run check`: types, lint, layers, format. Everything runs, so that one call names every fault. */
 import { ensurePackages, main, run } from './setup.js';
 
+/** @type {[name: string, program: string, args: string[]][]} */
 const CHECKS = [
   ['types', 'tsc', []],
   ['lint', 'oxlint', ['--type-aware', '--quiet']],
@@ -12,7 +13,7 @@ const CHECKS = [
   ['format', 'oxfmt', ['--check']],
 ];
 
-main(async () => {
+await main(async () => {
   await ensurePackages();
   const failed = [];
   for (const [name, program, args] of CHECKS) {

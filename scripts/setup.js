@@ -23,15 +23,16 @@ export async function ensurePackages() {
   say('Setting up: installing packages from the npm registry (about a minute, once).');
   await installPackages();
   if (!existsSync(pinnedNode))
-    throw new Error(`the pinned Node is missing at ${pinnedNode}; run "npm ci" and look at its messages`);
+    throw new Error(`the pinned Node is missing at ${pinnedNode}; run "npm install" and look at its messages`);
   writeFileSync(stamp, wanted);
 }
 
 function installPackages() {
   const started = Date.now();
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  // The engine warnings concern the system's Node; everything here runs on the pinned one.
-  const child = spawn(npm, ['ci', '--loglevel=error', '--no-fund', '--no-audit'], {
+  // Not "npm ci": it refuses a lock file that lacks other platforms' optional binaries, which a registry mirror may not carry.
+  // "--no-save" keeps to the lock file and leaves it as it is. Engine warnings concern the system's Node, not the pinned one.
+  const child = spawn(npm, ['install', '--no-save', '--loglevel=error', '--no-fund', '--no-audit'], {
     cwd: root,
     stdio: 'inherit',
     shell: process.platform === 'win32',
@@ -44,7 +45,7 @@ function installPackages() {
     child.on('error', reject);
     child.on('exit', (code) => {
       clearInterval(ticker);
-      if (code !== 0) return reject(new Error(`npm ci ended with ${code}; is the npm registry within reach?`));
+      if (code !== 0) return reject(new Error(`npm install ended with ${code}; is the npm registry within reach?`));
       say(`Packages installed in ${Math.round((Date.now() - started) / 1000)} s.`);
       resolve();
     });
@@ -114,14 +115,11 @@ export function run(program, args, environment = {}) {
 }
 
 /** The last line of every script: a failure is one sentence, not a stack. */
-export function main(work) {
-  work().then(
-    (code) => {
-      process.exitCode = code ?? 0;
-    },
-    (error) => {
-      say(`\n${error instanceof Error ? error.message : error}`);
-      process.exitCode = 1;
-    },
-  );
+export async function main(work) {
+  try {
+    process.exitCode = (await work()) ?? 0;
+  } catch (error) {
+    say(`\n${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
 }

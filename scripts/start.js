@@ -12,7 +12,7 @@ function electronBinary() {
   return existsSync(binary) ? binary : undefined;
 }
 
-main(async () => {
+await main(async () => {
   await ensurePackages();
   ensureBuild();
   const electron = electronBinary();

@@ -14,7 +14,7 @@ const PHASES = [
   { name: 'peers and screens', projects: ['peer', 'e2e'], args: ['--no-file-parallelism'] },
 ];
 
-main(async () => {
+await main(async () => {
   await ensurePackages();
   installPrograms();
   ensureBuild();
