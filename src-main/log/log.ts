@@ -38,8 +38,12 @@ export interface UnitLog {
   journal(run: string, entry: JournalEntry): Promise<void>;
   /** Closes the run: record, chain and outbox row in one transaction. Throws if the run is not open. */
   finish(draft: RecordDraft): Promise<UnitRecord>;
-  /** The records made at opening for runs whose process died. Shown to the operator until acknowledged. */
+  /** The records made by this opening for runs whose process died. */
   interruptedAtOpening(): readonly UnitRecord[];
+  /** Every INTERRUPTED record that no operator has acknowledged yet, whichever process made it; oldest first. */
+  unacknowledged(): readonly UnitRecord[];
+  /** Takes these records (by sequence) off the list above; the records themselves stay as they are. */
+  acknowledgeInterrupted(sequences: readonly number[]): Promise<void>;
   /** Newest first. */
   records(query: RecordQuery): Promise<UnitRecord[]>;
   /** The newest PASS of this unit (by serial of the product, or by hardware id), if any. */

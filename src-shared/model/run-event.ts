@@ -13,8 +13,9 @@ export const Step = z.enum([
   'program',
   'verify',
   'validate',
-  'record',
+  // Before the record: a unit that does not start is not a PASS, and a record is never changed.
   'start',
+  'record',
 ]);
 export type Step = z.infer<typeof Step>;
 
@@ -52,7 +53,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** English; screens put `code` and the record's failure into their own language. */
     message: z.string().optional(),
     remedy: z.string().optional(),
-    record: UnitRecord,
+    /** Null when the log could not be written (verdict ERROR): the next opening of the log records the run. */
+    record: UnitRecord.nullable(),
   }),
 ]);
 export type RunEvent = z.infer<typeof RunEvent>;

@@ -1,0 +1,49 @@
+import type { Clock, RandomBytes } from '#shared/base/clock.ts';
+import type { SlotState, Sample, StationState } from '#shared/contract/station.ts';
+import type { Failure } from '#shared/model/failure.ts';
+import type { UnitLog } from '../log/log.ts';
+import type { Connector } from '../target/target.ts';
+import type { Engine } from './engine.ts';
+
+export interface SlotOptions {
+  readonly id: string;
+  /** What the fixture's label says. */
+  readonly name: string;
+  readonly probe: string;
+}
+
+/** A failure in words, in the language of records and of the command line (English). */
+export interface FailureText {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** What every run is handed, whichever slot it is in. */
+export interface RunServices {
+  readonly connect: Connector;
+  readonly log: UnitLog;
+  /** Real time: for records, tear-down's deadline and double scans; a run's durations are its connection's clock's. */
+  readonly wallClock: Clock;
+  readonly random: RandomBytes;
+  readonly station: string;
+  readonly operator: string;
+  readonly appVersion: string;
+  readonly describeFailure: (failure: Failure) => FailureText;
+  /** Failures that change no verdict (tear-down after the verdict, a listener that throws); for the station's log. */
+  readonly warn: (failure: Failure) => void;
+}
+
+export interface StationOptions extends RunServices {
+  readonly mode: StationState['mode'];
+  readonly slots: readonly SlotOptions[];
+  readonly samples: readonly Sample[];
+  /** Null: the station has no release yet; it refuses scans and says so. */
+  readonly engine: Engine | null;
+  readonly autoStart: boolean;
+}
+
+/** Told after the fact; what a listener does or throws changes nothing in the station. */
+export interface StationListener {
+  slotChanged(slot: SlotState): void;
+  stationChanged(station: StationState): void;
+}

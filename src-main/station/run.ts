@@ -1,0 +1,370 @@
+import { toHex } from '#shared/base/bytes.ts';
+import type { Clock, IoContext } from '#shared/base/clock.ts';
+import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
+import type { Operation } from '#shared/model/plan.ts';
+import type { Role } from '#shared/model/recipe.ts';
+import type { RunEvent, Step } from '#shared/model/run-event.ts';
+import type { RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import type { RunOpening } from '../log/log.ts';
+import type { FlashDevice } from '../programmer/flash-device.ts';
+import type { Connection, Target } from '../target/target.ts';
+import { abandonable, bounded } from './bounded.ts';
+import type { Engine } from './engine.ts';
+import type { FailureText, RunServices } from './options.ts';
+import { StepTracker } from './step-tracker.ts';
+
+export interface RunRequest {
+  readonly serial: string;
+  readonly slot: string;
+  readonly probe: string;
+  readonly rework: boolean;
+}
+
+export interface RunEnd {
+  readonly run: string;
+  readonly verdict: Verdict;
+  readonly failure: Failure | null;
+  /** Null when the log could not be written. */
+  readonly record: UnitRecord | null;
+}
+
+/** `elapsedMs` is by the run's own clock. */
+export type RunListener = (event: RunEvent, elapsedMs: number) => void;
+
+const TEAR_DOWN_MS = 5000;
+const ABORT_GRACE_MS = 10_000;
+
+/**
+ * One attempt at one unit. Never rejects: whatever is thrown anywhere becomes the run's failure, tear-down runs,
+ * a record is made, and exactly one `run.started` and one `run.finished` are told.
+ *
+ * The firmware is started before the record is written: a record is never changed, so a unit that was verified but
+ * does not start must not have a PASS yet. `run.finished` is told when the record is on disk, never before.
+ */
+export async function executeRun(
+  request: RunRequest,
+  engine: Engine,
+  services: RunServices,
+  signal: AbortSignal,
+  listener: RunListener,
+): Promise<RunEnd> {
+  return new Run(request, engine, services, signal, listener).execute();
+}
+
+class Run {
+  readonly #request: RunRequest;
+  readonly #engine: Engine;
+  readonly #services: RunServices;
+  readonly #signal: AbortSignal;
+  readonly #listener: RunListener;
+  readonly #id: string;
+  readonly #steps: StepTracker;
+  #clock: Clock;
+  /** The run's clock when it began; taken anew when the connection brings its own clock. */
+  #since: number;
+  #target: Target | null = null;
+  #device: FlashDevice | null = null;
+  #uid: string | null = null;
+  #locks: Readonly<Record<string, string>> = {};
+  #readBack: Partial<Record<Role, string>> = {};
+  /** Steps that ended but are not in the journal yet; they go with the next entry that is waited for. */
+  #unjournalled: { step: Step; ms: number }[] = [];
+  /** Tear-down has begun: what is opened from now on is closed at once. */
+  #ended = false;
+  /** The end was told: an abandoned step that wakes up tells nothing any more. */
+  #finished = false;
+  #bytes = { written: 0, skipped: 0 };
+
+  constructor(request: RunRequest, engine: Engine, services: RunServices, signal: AbortSignal, listener: RunListener) {
+    this.#request = request;
+    this.#engine = engine;
+    this.#services = services;
+    this.#signal = signal;
+    this.#listener = listener;
+    this.#id = toHex(services.random(16));
+    this.#clock = services.wallClock;
+    this.#since = this.#clock.monotonic();
+    this.#steps = new StepTracker(
+      this.#id,
+      () => this.#clock,
+      (event) => this.#tell(event),
+    );
+  }
+
+  async execute(): Promise<RunEnd> {
+    const opening = this.#opening();
+    const opened = await this.#attempt(() => this.#services.log.begin(opening));
+    this.#tell({
+      type: 'run.started',
+      run: this.#id,
+      serial: opening.serial,
+      slot: opening.slot,
+      release: opening.release,
+      at: opening.startedAt,
+    });
+    let failure = opened;
+    if (!failure) failure = await this.#attempt(() => this.#workOnUnit());
+    await this.#tearDown();
+    return this.#conclude(opening, failure, opened === null);
+  }
+
+  async #workOnUnit(): Promise<void> {
+    const { connect } = this.#services;
+    const connection = connect(this.#request.probe, this.#engine.release.chip, this.#request.serial);
+    this.#useClock(connection.clock);
+    const io: IoContext = { clock: connection.clock, signal: this.#signal };
+    const work = this.#proceed(connection, io);
+    await abandonable(work, this.#signal, this.#services.wallClock, ABORT_GRACE_MS);
+  }
+
+  async #proceed(connection: Connection, io: IoContext): Promise<void> {
+    const target = await this.#step('connect', io, () => this.#open(connection, io));
+    await this.#step('identify', io, () => this.#identify(target, io));
+    const { device, pages } = await this.#step('survey', io, async () => {
+      const opened = await this.#engine.openFlash(target, io);
+      this.#device = opened;
+      const total = this.#engine.release.images.reduce((sum, image) => sum + image.size, 0);
+      const progress = (done: number) => this.#steps.progress('survey', done, Math.max(done, total));
+      return { device: opened, pages: await this.#engine.survey(opened, io, progress) };
+    });
+    const plan = this.#engine.plan(pages);
+    this.#bytes.skipped = plan.bytesSkipped;
+    this.#tell({
+      type: 'plan.ready',
+      run: this.#id,
+      operations: plan.operations,
+      bytesToWrite: plan.bytesToWrite,
+      bytesSkipped: plan.bytesSkipped,
+    });
+    const done = await this.#engine.carryOut(plan, device, this.#hooks(), io);
+    this.#bytes.written = plan.bytesToWrite;
+    this.#readBack = done.readBack;
+    this.#requireReadBack();
+    await this.#step('start', io, () => this.#start(target, device, io));
+  }
+
+  async #open(connection: Connection, io: IoContext): Promise<Target> {
+    const target = await connection.open(io);
+    if (this.#ended) {
+      // The run was abandoned while this hung; nobody else would close it.
+      await target.close(io);
+      throw this.#signal.reason;
+    }
+    this.#target = target;
+    return target;
+  }
+
+  async #identify(target: Target, io: IoContext): Promise<void> {
+    const identity = await target.identify(io);
+    this.#uid = identity.uid;
+    this.#locks = identity.locks;
+    await this.#services.log.journal(this.#id, { kind: 'identified', uid: identity.uid, locks: identity.locks });
+    this.#tell({ type: 'unit.identified', run: this.#id, uid: identity.uid, chip: identity.chip });
+    if (this.#request.rework) return;
+    const { product } = this.#engine.release.recipe;
+    const passed = await this.#services.log.lastPass({
+      product: product.id,
+      serial: this.#request.serial,
+      uid: identity.uid,
+    });
+    if (passed)
+      throw new FlashlineError('already-passed', { params: { serial: passed.serial, when: passed.finishedAt } });
+  }
+
+  /** Invariant 4, held once more where the verdict is made: every image was read back and is the release's. */
+  #requireReadBack(): void {
+    for (const image of this.#engine.release.images) {
+      if (this.#readBack[image.role] === image.sha256) continue;
+      const cause = `${image.role} was not proven by read-back: ${this.#readBack[image.role] ?? 'nothing was read'}`;
+      throw new FlashlineError('internal', { cause });
+    }
+  }
+
+  async #start(target: Target, device: FlashDevice, io: IoContext): Promise<void> {
+    await device.finish(io);
+    this.#device = null;
+    await target.start(io);
+  }
+
+  #hooks() {
+    return {
+      beforeChange: async (operation: Operation) => {
+        this.#requireUnderWay();
+        await this.#journalSteps();
+        const entry = { kind: 'change', operation: JSON.stringify(operation), at: this.#utc() } as const;
+        await this.#services.log.journal(this.#id, entry);
+      },
+      stepStarted: (step: Step) => this.#steps.start(step),
+      progress: (step: Step, done: number, total: number) => {
+        if (step === 'program') this.#bytes.written = Math.max(this.#bytes.written, done);
+        this.#steps.progress(step, done, total);
+      },
+      stepFinished: (step: Step) => {
+        this.#unjournalled.push({ step, ms: this.#steps.finish() });
+      },
+    };
+  }
+
+  async #step<T>(step: Step, io: IoContext, work: () => Promise<T>): Promise<T> {
+    io.signal.throwIfAborted();
+    this.#steps.start(step);
+    const result = await work();
+    this.#requireUnderWay();
+    this.#unjournalled.push({ step, ms: this.#steps.finish() });
+    await this.#journalSteps();
+    return result;
+  }
+
+  async #journalSteps(): Promise<void> {
+    for (const { step, ms } of this.#unjournalled.splice(0)) {
+      await this.#services.log.journal(this.#id, { kind: 'step', step, ms });
+    }
+  }
+
+  /** Stops an abandoned run's work for good, should what it hung on return after all. */
+  #requireUnderWay(): void {
+    if (this.#ended) throw this.#signal.reason;
+  }
+
+  /** Resolves to what was thrown, as a failure of the step that was under way. */
+  async #attempt(work: () => Promise<void>): Promise<Failure | null> {
+    try {
+      await work();
+      return null;
+    } catch (thrown) {
+      const step = this.#steps.current;
+      this.#steps.stop();
+      const where = { slot: this.#request.slot, ...(step ? { step } : {}) };
+      const failure = toFailure(thrown, where);
+      // A link torn by the abort may say so in words of its own; a unit's fault that was found stays one.
+      if (!this.#signal.aborted || verdictOf(failure) === 'FAIL' || failure.code === 'log-unwritable') return failure;
+      const reason = toFailure(this.#signal.reason, where);
+      return thrown === this.#signal.reason ? reason : { ...reason, cause: failure.cause ?? failure.code };
+    }
+  }
+
+  /**
+   * Both parts always run. What fails here changes no verdict: the unit's was reached before, and the flash
+   * controller of a unit that passed was closed inside the run (`start`). It is told to the station's log.
+   */
+  async #tearDown(): Promise<void> {
+    this.#ended = true;
+    const parts = [this.#device, this.#target].map((part) => part && this.#closing(part));
+    this.#device = null;
+    this.#target = null;
+    for (const part of parts) {
+      if (!part) continue;
+      try {
+        await bounded(part, this.#clock, this.#services.wallClock, TEAR_DOWN_MS);
+      } catch (thrown) {
+        this.#services.warn(toFailure(thrown, { slot: this.#request.slot }));
+      }
+    }
+  }
+
+  #closing(part: FlashDevice | Target): (io: IoContext) => Promise<void> {
+    return (io) => ('close' in part ? part.close(io) : part.finish(io));
+  }
+
+  async #conclude(opening: RunOpening, failure: Failure | null, isOpen: boolean): Promise<RunEnd> {
+    let outcome = failure;
+    let record: UnitRecord | null = null;
+    if (isOpen) {
+      this.#steps.start('record');
+      const draft = this.#draft(opening, outcome);
+      try {
+        record = await this.#services.log.finish(draft);
+        this.#steps.finish();
+      } catch (thrown) {
+        outcome = toFailure(thrown, { slot: this.#request.slot, step: 'record' });
+      }
+    }
+    this.#finished = true;
+    const end: RunEnd = { run: this.#id, verdict: outcome ? verdictOf(outcome) : 'PASS', failure: outcome, record };
+    this.#pass({
+      type: 'run.finished',
+      run: this.#id,
+      verdict: end.verdict,
+      ...(outcome ? { code: outcome.code, blame: outcome.blame, ...this.#inWords(outcome) } : {}),
+      record,
+    });
+    return end;
+  }
+
+  #opening(): RunOpening {
+    const { recipe, chip, digest, images } = this.#engine.release;
+    return {
+      run: this.#id,
+      serial: this.#request.serial,
+      product: recipe.product,
+      chip: chip.id,
+      release: digest,
+      images: images.map(({ role, version, address, size, sha256 }) => ({
+        role,
+        version,
+        address,
+        size,
+        sha256: { expected: sha256, readBack: null },
+      })),
+      signingKeys: [],
+      probe: this.#request.probe,
+      slot: this.#request.slot,
+      operator: this.#services.operator,
+      station: this.#services.station,
+      appVersion: this.#services.appVersion,
+      rework: this.#request.rework,
+      startedAt: this.#utc(),
+    };
+  }
+
+  #draft(opening: RunOpening, failure: Failure | null): RecordDraft {
+    return {
+      schema: 1,
+      ...opening,
+      uid: this.#uid,
+      images: opening.images.map((image) => ({
+        ...image,
+        sha256: { ...image.sha256, readBack: this.#readBack[image.role] ?? null },
+      })),
+      finishedAt: this.#utc(),
+      bytesWritten: this.#bytes.written,
+      bytesSkipped: this.#bytes.skipped,
+      steps: this.#steps.times(),
+      verdict: failure ? verdictOf(failure) : 'PASS',
+      failure,
+      locks: { ...this.#locks },
+    };
+  }
+
+  #inWords(failure: Failure): Partial<FailureText> {
+    try {
+      return this.#services.describeFailure(failure);
+    } catch (thrown) {
+      this.#services.warn(toFailure(thrown));
+      return {};
+    }
+  }
+
+  #useClock(clock: Clock): void {
+    const spent = this.#clock.monotonic() - this.#since;
+    this.#clock = clock;
+    this.#since = clock.monotonic() - spent;
+  }
+
+  #utc(): string {
+    return new Date(this.#services.wallClock.now()).toISOString();
+  }
+
+  #tell(event: RunEvent): void {
+    if (!this.#finished) this.#pass(event);
+  }
+
+  /** A listener that throws must not decide a unit's fate. */
+  #pass(event: RunEvent): void {
+    try {
+      this.#listener(event, this.#clock.monotonic() - this.#since);
+    } catch (thrown) {
+      this.#services.warn(toFailure(thrown, { slot: this.#request.slot }));
+    }
+  }
+}

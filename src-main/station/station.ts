@@ -1,0 +1,296 @@
+import type { SlotState, ScanOutcome, StationState } from '#shared/contract/station.ts';
+import { FlashlineError, toFailure, type Verdict } from '#shared/model/failure.ts';
+import type { RunEvent } from '#shared/model/run-event.ts';
+import type { UnitRecord } from '#shared/model/unit-record.ts';
+import type { Engine } from './engine.ts';
+import type { SlotOptions, StationListener, StationOptions } from './options.ts';
+import { executeRun, type RunEnd } from './run.ts';
+import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
+
+/** The code that asks for rework of the unit that was refused because it had already passed. */
+export const REWORK_CODE = '*REWORK*';
+
+/** The same code again within this time is one scan: a scanner's double read, or a nervous trigger finger. */
+const REPEAT_MS = 2000;
+
+/** Screens need not hear of progress more often than this, in real time. */
+const PROGRESS_EVERY_MS = 50;
+
+interface Running {
+  readonly controller: AbortController;
+  readonly done: Promise<RunEnd>;
+}
+
+/** One slot's moving parts; its state is what the screens see. */
+interface Place {
+  readonly options: SlotOptions;
+  state: SlotState;
+  running: Running | null;
+  progressToldAt: number;
+}
+
+/**
+ * The station: its slots, where a scan goes, and their runs. One call of the bridge's contract is one method here.
+ * A run never rejects and knows nothing of other slots, so one slot's failure cannot reach another.
+ */
+export class Station {
+  readonly #options: StationOptions;
+  readonly #places: readonly Place[];
+  readonly #listeners = new Set<StationListener>();
+  readonly #pattern: RegExp | null;
+  #autoStart: boolean;
+  #interrupted: readonly UnitRecord[];
+  #lastScan: { readonly code: string; readonly at: number } | null = null;
+
+  constructor(options: StationOptions) {
+    this.#options = options;
+    this.#autoStart = options.autoStart;
+    this.#interrupted = options.log.unacknowledged();
+    const pattern = options.engine?.release.recipe.serial.pattern;
+    this.#pattern = pattern === undefined ? null : new RegExp(pattern, 'u');
+    this.#places = options.slots.map((slot) => ({
+      options: slot,
+      state: emptySlot(slot),
+      running: null,
+      progressToldAt: Number.NEGATIVE_INFINITY,
+    }));
+  }
+
+  state(): StationState {
+    const release = this.#options.engine?.release;
+    return {
+      station: this.#options.station,
+      appVersion: this.#options.appVersion,
+      mode: this.#options.mode,
+      release: release
+        ? {
+            digest: release.digest,
+            product: release.recipe.product,
+            chip: release.chip.id,
+            images: release.images.map(({ role, version, size }) => ({ role, version, size })),
+            serialPattern: release.recipe.serial.pattern,
+          }
+        : null,
+      autoStart: this.#autoStart,
+      slots: this.#places.map((place) => place.state),
+      samples: [...this.#options.samples],
+      interrupted: [...this.#interrupted],
+    };
+  }
+
+  /** Returns what takes the listener off again. */
+  subscribe(listener: StationListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Never throws: whatever a scanner sends is answered. */
+  scan({ code, slot }: { readonly code: string; readonly slot?: string | undefined }): ScanOutcome {
+    const now = this.#options.wallClock.monotonic();
+    const serial = code.trim();
+    const repeated = this.#lastScan?.code === serial && now - this.#lastScan.at < REPEAT_MS;
+    this.#lastScan = { code: serial, at: now };
+    if (repeated) return { outcome: 'repeated', serial };
+    try {
+      const place = serial === REWORK_CODE ? this.#takeForRework(slot) : this.#takeUnit(serial, slot);
+      if (this.#autoStart) this.#launch(place, place.state.rework);
+      return { outcome: 'accepted', slot: place.options.id, serial: place.state.serial ?? serial };
+    } catch (thrown) {
+      return { outcome: 'refused', code: serial, failure: toFailure(thrown, slot === undefined ? {} : { slot }) };
+    }
+  }
+
+  async acknowledgeInterrupted(): Promise<void> {
+    await this.#options.log.acknowledgeInterrupted(this.#interrupted.map((record) => record.sequence));
+    this.#interrupted = [];
+    this.#tellStation();
+  }
+
+  setAutoStart({ on }: { readonly on: boolean }): void {
+    this.#autoStart = on;
+    this.#tellStation();
+  }
+
+  /**
+   * Runs a ready slot to its end. Rejects with `slot-unknown`, `slot-busy` or `bad-request` before anything is
+   * touched; aborting `signal` aborts the run, which still resolves (ABORTED).
+   */
+  async runSlot(
+    { slot, rework }: { readonly slot: string; readonly rework: boolean },
+    signal?: AbortSignal,
+    onEvent?: (event: RunEvent) => void,
+  ): Promise<{ verdict: Verdict; run: string }> {
+    const place = this.#place(slot);
+    const running = this.#launch(place, rework || place.state.rework, onEvent);
+    const abort = () => this.#abort(place);
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      const { verdict, run } = await running.done;
+      return { verdict, run };
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Asks the slot's run to stop between packets; a slot without a run stays as it is. */
+  abortSlot({ slot }: { readonly slot: string }): void {
+    this.#abort(this.#place(slot));
+  }
+
+  clearSlot({ slot }: { readonly slot: string }): void {
+    const place = this.#place(slot);
+    if (place.running) throw new FlashlineError('slot-busy', { params: { slot: place.options.name } });
+    this.#change(place, emptySlot(place.options));
+  }
+
+  async records(query: { readonly serial?: string | undefined; readonly limit: number }): Promise<UnitRecord[]> {
+    const { serial, limit } = query;
+    return this.#options.log.records(serial === undefined ? { limit } : { serial, limit });
+  }
+
+  /** Aborts every run and waits for their ends; the log stays open. */
+  async close(): Promise<void> {
+    for (const place of this.#places) this.#abort(place);
+    await Promise.all(this.#places.flatMap((place) => (place.running ? [place.running.done] : [])));
+    this.#listeners.clear();
+  }
+
+  #takeUnit(serial: string, slot: string | undefined): Place {
+    const pattern = this.#requirePattern();
+    if (!pattern.test(serial))
+      throw new FlashlineError('serial-pattern', { params: { serial, pattern: pattern.source } });
+    const place = slot === undefined ? this.#nextPlace() : this.#place(slot);
+    this.#requireFree(place);
+    const elsewhere = this.#places.find(
+      (other) => other !== place && other.state.serial === serial && isOccupied(other.state),
+    );
+    if (elsewhere) throw new FlashlineError('slot-busy', { params: { slot: elsewhere.options.name } });
+    this.#change(place, withUnit(place.state, serial, false));
+    return place;
+  }
+
+  /** Rework is one deliberate scan away, and only for a unit that was just refused because it had passed. */
+  #takeForRework(slot: string | undefined): Place {
+    const refused = this.#places
+      .filter((place) => slot === undefined || place.options.id === slot)
+      .filter((place) => place.state.phase === 'finished' && place.state.failure?.code === 'already-passed')
+      .sort((a, b) => (b.state.finishedAt ?? '').localeCompare(a.state.finishedAt ?? ''));
+    const [place] = refused;
+    if (!place?.state.serial)
+      throw new FlashlineError('bad-request', { params: { detail: 'no unit on this station waits for rework' } });
+    this.#change(place, withUnit(place.state, place.state.serial, true));
+    return place;
+  }
+
+  /** An empty slot, else the one whose verdict has been on screen longest. A station's only slot is always meant. */
+  #nextPlace(): Place {
+    const [only] = this.#places;
+    if (only && this.#places.length === 1) return only;
+    const empty = this.#places.find((place) => place.state.phase === 'empty');
+    const finished = this.#places
+      .filter((place) => place.state.phase === 'finished')
+      .sort((a, b) => (a.state.finishedAt ?? '').localeCompare(b.state.finishedAt ?? ''));
+    const place = empty ?? finished[0];
+    if (place) return place;
+    throw new FlashlineError('slot-busy', {
+      params: { slot: this.#places.map((each) => each.options.name).join(', ') },
+    });
+  }
+
+  #place(slot: string): Place {
+    const place = this.#places.find((each) => each.options.id === slot);
+    if (!place) throw new FlashlineError('slot-unknown', { params: { slot } });
+    return place;
+  }
+
+  #requireFree(place: Place): void {
+    if (place.running) throw new FlashlineError('slot-busy', { params: { slot: place.options.name } });
+  }
+
+  #requirePattern(): RegExp {
+    if (this.#pattern) return this.#pattern;
+    throw new FlashlineError('bad-request', { params: { detail: 'the station has no release to put into a unit' } });
+  }
+
+  #launch(place: Place, rework: boolean, onEvent?: (event: RunEvent) => void): Running {
+    this.#requireFree(place);
+    const { engine } = this.#options;
+    const { serial, phase } = place.state;
+    if (!engine || phase !== 'ready' || serial === null) {
+      const detail = `slot ${place.options.name} has no unit waiting: scan its serial first`;
+      throw new FlashlineError('bad-request', { params: { detail }, where: { slot: place.options.id } });
+    }
+    const controller = new AbortController();
+    this.#change(place, asRunning(place.state, rework));
+    const running = { controller, done: this.#run(place, engine, serial, rework, controller.signal, onEvent) };
+    place.running = running;
+    return running;
+  }
+
+  async #run(
+    place: Place,
+    engine: Engine,
+    serial: string,
+    rework: boolean,
+    signal: AbortSignal,
+    onEvent?: (event: RunEvent) => void,
+  ): Promise<RunEnd> {
+    const request = { serial, slot: place.options.id, probe: place.options.probe, rework };
+    // The caller's turn first: it must hold the running slot before the first event comes.
+    await Promise.resolve();
+    const end = await executeRun(request, engine, this.#options, signal, (event, elapsedMs) => {
+      this.#hear(place, event, elapsedMs);
+      onEvent?.(event);
+    });
+    place.running = null;
+    const finishedAt = end.record?.finishedAt ?? new Date(this.#options.wallClock.now()).toISOString();
+    this.#change(place, withEnd(place.state, end, finishedAt));
+    return end;
+  }
+
+  #hear(place: Place, event: RunEvent, elapsedMs: number): void {
+    place.state = afterEvent(place.state, event, elapsedMs);
+    const now = this.#options.wallClock.monotonic();
+    if (event.type === 'step.progress' && event.done < event.total && now - place.progressToldAt < PROGRESS_EVERY_MS)
+      return;
+    if (event.type === 'step.progress') place.progressToldAt = now;
+    this.#tellSlot(place);
+  }
+
+  #abort(place: Place): void {
+    if (!place.running || place.running.controller.signal.aborted) return;
+    this.#change(place, { ...place.state, cancelling: true });
+    place.running.controller.abort(new FlashlineError('aborted', { where: { slot: place.options.id } }));
+  }
+
+  #change(place: Place, state: SlotState): void {
+    place.state = state;
+    this.#tellSlot(place);
+  }
+
+  #tellSlot(place: Place): void {
+    this.#tell((listener) => listener.slotChanged(place.state));
+  }
+
+  #tellStation(): void {
+    const state = this.state();
+    this.#tell((listener) => listener.stationChanged(state));
+  }
+
+  #tell(say: (listener: StationListener) => void): void {
+    for (const listener of this.#listeners) {
+      try {
+        say(listener);
+      } catch (thrown) {
+        this.#options.warn(toFailure(thrown));
+      }
+    }
+  }
+}
+
+function isOccupied(slot: SlotState): boolean {
+  return slot.phase === 'ready' || slot.phase === 'running';
+}
