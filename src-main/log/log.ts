@@ -28,6 +28,9 @@ export type JournalEntry =
 export interface RecordQuery {
   readonly serial?: string;
   readonly uid?: string;
+  /** UTC, ISO 8601: finished at or after `from`, before `to`. */
+  readonly from?: string;
+  readonly to?: string;
   readonly limit?: number;
 }
 

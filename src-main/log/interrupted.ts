@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { FAILURES } from '#shared/model/failure.ts';
+import { RecordDraft } from '#shared/model/unit-record.ts';
+import type { JournalEntry } from './log.ts';
+
+const Opening = RecordDraft.pick({
+  run: true,
+  serial: true,
+  product: true,
+  chip: true,
+  release: true,
+  images: true,
+  signingKeys: true,
+  probe: true,
+  slot: true,
+  operator: true,
+  station: true,
+  appVersion: true,
+  rework: true,
+  startedAt: true,
+});
+
+const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('identified'), uid: z.string(), locks: z.record(z.string(), z.string()) }),
+  z.object({ kind: z.literal('step'), step: z.string(), ms: z.number() }),
+  z.object({ kind: z.literal('change'), operation: z.string(), at: z.string() }),
+]);
+
+/**
+ * The record of a run whose process died, from what its journal knows. How much of the last change reached the unit
+ * is not known, so bytes are not claimed; `failure.cause` says how far the run had come.
+ */
+export function interruptedDraft(opening: string, journal: readonly string[], finishedAt: string): RecordDraft {
+  const begun = Opening.parse(JSON.parse(opening));
+  const entries = journal.map((entry) => Entry.parse(JSON.parse(entry)));
+  const identified = entries.findLast((entry) => entry.kind === 'identified');
+  const change = entries.findLast((entry) => entry.kind === 'change');
+  const steps = entries.filter((entry) => entry.kind === 'step').map(({ step, ms }) => ({ step, ms }));
+  const cause = change
+    ? `the last change begun on the unit, at ${change.at}, was ${change.operation}`
+    : 'nothing had been changed on the unit';
+  return {
+    schema: 1,
+    ...begun,
+    uid: identified?.uid ?? null,
+    finishedAt,
+    bytesWritten: 0,
+    bytesSkipped: 0,
+    steps,
+    verdict: 'INTERRUPTED',
+    failure: {
+      code: 'interrupted',
+      blame: FAILURES.interrupted.blame,
+      where: { slot: begun.slot, ...(steps.length > 0 ? { step: steps.at(-1)?.step ?? '' } : {}) },
+      params: {},
+      cause,
+    },
+    locks: { ...identified?.locks },
+  };
+}

@@ -1,0 +1,23 @@
+import Sqlite from 'better-sqlite3';
+import { z } from 'zod';
+import { FlashlineError } from '#shared/model/failure.ts';
+
+/** SQLite's primary result codes (sqlite.org/rescode.html) that mean a broken file, not a full or locked one. */
+const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|ERROR|MISMATCH)/;
+
+/** SQLite's errors, and rows that are not what we wrote, as ours; anything else (a broken rule of our own) is passed on. */
+export function asLogFailure(thrown: unknown, file: string): unknown {
+  if (thrown instanceof SyntaxError || thrown instanceof z.ZodError)
+    return new FlashlineError('log-damaged', { params: { file, detail: 'a row cannot be read' }, cause: thrown });
+  if (thrown instanceof Sqlite.SqliteError) {
+    if (thrown.code.startsWith('SQLITE_CONSTRAINT')) return thrown;
+    if (!DAMAGED.test(thrown.code)) return new FlashlineError('log-unwritable', { params: { file }, cause: thrown });
+    return new FlashlineError('log-damaged', { params: { file, detail: thrown.message }, cause: thrown });
+  }
+  if (thrown instanceof Error && 'code' in thrown && 'syscall' in thrown)
+    return new FlashlineError('log-unwritable', { params: { file }, cause: thrown });
+  // better-sqlite3 checks the folder itself, before SQLite is asked.
+  if (thrown instanceof TypeError && /directory does not exist/.test(thrown.message))
+    return new FlashlineError('log-unwritable', { params: { file }, cause: thrown });
+  return thrown;
+}

@@ -1,0 +1,68 @@
+import { assert, jsonValue, property } from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { canonicalJson, chainFault, recordHash, sealRecord } from '#shared/model/record-chain.ts';
+import { draft } from './fixtures.ts';
+
+describe('canonical JSON', () => {
+  it('is JSON, and does not depend on the order of keys', () => {
+    assert(
+      property(jsonValue(), (value) => {
+        const text = canonicalJson(value);
+        expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
+        expect(canonicalJson(reversed(value))).toBe(text);
+      }),
+    );
+  });
+
+  // RFC 8785, 3.2.3: the published example of sorting by UTF-16 code units.
+  it('sorts as RFC 8785 does', () => {
+    const published = {
+      '\u20ac': 'Euro Sign',
+      '\r': 'Carriage Return',
+      '\ufb33': 'Hebrew Letter Dalet With Dagesh',
+      '1': 'One',
+      '\ud83d\ude00': 'Emoji: Grinning Face',
+      '\u0080': 'Control',
+      '\u00f6': 'Latin Small Letter O With Diaeresis',
+    };
+    const order = [...canonicalJson(published).matchAll(/:"([A-Z][a-z]+)/g)].map(([, word]) => word);
+    expect(order).toEqual(['Carriage', 'One', 'Control', 'Latin', 'Euro', 'Emoji', 'Hebrew']);
+  });
+
+  it('refuses what JSON has no form for', () => {
+    expect(() => canonicalJson({ a: Number.NaN })).toThrow(TypeError);
+    expect(() => canonicalJson([1n])).toThrow(TypeError);
+  });
+});
+
+describe('a record', () => {
+  it('has another hash whatever is changed in it', () => {
+    const record = sealRecord(draft('r'), null);
+    expect(recordHash(record)).toBe(record.hash);
+    for (const changed of [
+      { ...record, serial: 'other' },
+      { ...record, bytesWritten: 17 },
+      { ...record, previousHash: 'c'.repeat(64) },
+      { ...record, locks: {} },
+    ])
+      expect(recordHash(changed)).not.toBe(record.hash);
+  });
+
+  it('fits only after the record before it', () => {
+    const first = sealRecord(draft('a'), null);
+    const second = sealRecord(draft('b'), first);
+    expect(chainFault(canonicalJson(second), first)).toBeNull();
+    expect(chainFault(canonicalJson(second), null)).toMatch(/record 1 is missing/);
+    expect(chainFault(canonicalJson(second), { sequence: 1, hash: 'd'.repeat(64) })).toMatch(/follows a record/);
+  });
+});
+
+function reversed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => reversed(item));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toReversed()
+      .map(([key, member]) => [key, reversed(member)]),
+  );
+}
