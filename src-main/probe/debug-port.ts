@@ -5,8 +5,19 @@ import type { Progress } from './memory-access.ts';
 export type Transfer =
   | { readonly port: 'dp' | 'ap'; readonly address: number; readonly read: true }
   | { readonly port: 'dp' | 'ap'; readonly address: number; readonly read: false; readonly value: number }
-  /** The probe reads until `(word & mask) === value`, its retry limit at most. */
-  | { readonly port: 'dp' | 'ap'; readonly address: number; readonly matchMask: number; readonly matchValue: number };
+  /** Many reads of one register. */
+  | { readonly port: 'dp' | 'ap'; readonly address: number; readonly readCount: number }
+  /** Many writes to one register. */
+  | { readonly port: 'dp' | 'ap'; readonly address: number; readonly words: Uint32Array }
+  | Match;
+
+/** The probe reads until `(word & matchMask) === matchValue`, its retry limit at most. */
+export interface Match {
+  readonly port: 'dp' | 'ap';
+  readonly address: number;
+  readonly matchMask: number;
+  readonly matchValue: number;
+}
 
 /**
  * A debug port reached through a probe: what CMSIS-DAP and its kin offer, below any knowledge of memory.
@@ -15,8 +26,13 @@ export type Transfer =
 export interface DebugPort {
   /** Line reset, JTAG-to-SWD, read DPIDR; resolves to it. Rejects with `no-target` when nothing answers. */
   connect(clockHz: number, io: IoContext): Promise<number>;
-  /** Carries the transfers out in order, packed into full packets; resolves to the reads' words. */
-  transfer(batch: readonly Transfer[], io: IoContext): Promise<Uint32Array>;
+  /**
+   * Carries the transfers out in order, packed into full packets; resolves to the reads' words.
+   * `progress` counts the bytes (4 a word) of what `readCount` and `words` entries moved so far.
+   */
+  transfer(batch: readonly Transfer[], io: IoContext, progress?: Progress): Promise<Uint32Array>;
+  /** As `transfer`, but ends with one match; false when the probe's retries ran out before it matched. */
+  poll(before: readonly Transfer[], match: Match, io: IoContext): Promise<boolean>;
   /** `count` reads of one AP register (auto-increment does the rest). */
   readBlock(address: number, count: number, io: IoContext, progress?: Progress): Promise<Uint32Array>;
   writeBlock(address: number, words: Uint32Array, io: IoContext, progress?: Progress): Promise<void>;

@@ -1,0 +1,200 @@
+import { assertNever } from '#shared/base/assert-never.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import { sha256Hex } from '#shared/base/digest.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Operation, Plan } from '#shared/model/plan.ts';
+import type { Role } from '#shared/model/recipe.ts';
+import type { Step } from '#shared/model/run-event.ts';
+import { type Contents, programRuns } from '../plan/contents.ts';
+import { memoryNamed, mismatch, PlanFault } from './carry-out-checks.ts';
+import { type ClearFlags, FlagGuard } from './carry-out-flags.ts';
+import { ReadBacks } from './carry-out-proof.ts';
+import type { FlashDevice } from './flash-device.ts';
+
+/**
+ * What the run hears. Operations that follow one another and belong to one step make one stretch of it: started once,
+ * finished once. A plan with several roles comes back to a step; its progress then goes on where it was.
+ * A step that fails is not finished.
+ */
+export interface CarryOutHooks {
+  /** Awaited before every operation that changes the unit: the journal entry is on disk when it resolves. */
+  beforeChange(operation: Operation): Promise<void>;
+  stepStarted(step: Step): void;
+  /** Bytes, within the step, over the whole plan. */
+  progress(step: Step, done: number, total: number): void;
+  stepFinished(step: Step): void;
+}
+
+export interface CarryOutInput {
+  readonly plan: Plan;
+  readonly contents: Contents;
+  readonly device: FlashDevice;
+  readonly chip: ChipDescription;
+  readonly hooks: CarryOutHooks;
+  readonly io: IoContext;
+}
+
+export interface Outcome {
+  /** SHA-256 of what was read back, by role; each equals the release's. */
+  readonly readBack: Partial<Record<Role, string>>;
+  readonly bytesWritten: number;
+}
+
+/**
+ * Does to the unit what the plan says, in its order; resolves only when every image was read back whole.
+ * Rejects with the device's failures, with `verify-mismatch`, or with the signal's reason; by then the flash
+ * controller is read-only again and the flag of whatever was being changed is clear.
+ */
+export async function carryOut(input: CarryOutInput): Promise<Outcome> {
+  try {
+    const outcome = await new Execution(input).execute();
+    await input.device.finish(input.io);
+    return outcome;
+  } catch (error) {
+    await finishQuietly(input);
+    throw error;
+  }
+}
+
+/** Tear-down has a signal of its own: an abort must not leave the controller open for writing. */
+async function finishQuietly({ device, io }: CarryOutInput): Promise<void> {
+  try {
+    await device.finish({ clock: io.clock, signal: new AbortController().signal });
+  } catch (secondary) {
+    // A unit that was unplugged cannot be closed; the failure that brought us here is the one to tell.
+    if (!(secondary instanceof FlashlineError)) throw secondary;
+  }
+}
+
+const STEP_OF = {
+  invalidate: 'invalidate',
+  erase: 'erase',
+  program: 'program',
+  verify: 'verify',
+  validate: 'validate',
+  'verify-flag': 'validate',
+} as const satisfies Record<Operation['op'], Step>;
+
+type After = Exclude<Operation, { op: 'invalidate' }>;
+
+class Execution {
+  readonly #input: CarryOutInput;
+  readonly #guard: FlagGuard;
+  readonly #readBacks: ReadBacks;
+  readonly #done = new Map<Step, number>();
+  #step: Step | undefined;
+  #bytesWritten = 0;
+
+  constructor(input: CarryOutInput) {
+    this.#input = input;
+    this.#guard = new FlagGuard(input.plan, input.contents, input.chip, input.device);
+    this.#readBacks = new ReadBacks(input.plan);
+  }
+
+  async execute(): Promise<Outcome> {
+    const { plan, io } = this.#input;
+    const invalidations = plan.operations.filter((operation) => operation.op === 'invalidate');
+    const others = plan.operations.filter((operation): operation is After => operation.op !== 'invalidate');
+    for (const operation of invalidations) {
+      await this.#within(operation, async () => {
+        await this.#erase(operation);
+        await this.#guard.requireBlank(this.#memory(operation), operation.address, operation.size, io);
+      });
+    }
+    const clear = await this.#guard.confirmClear(io);
+    for (const operation of others) await this.#within(operation, () => this.#perform(operation, clear));
+    if (this.#step !== undefined) this.#input.hooks.stepFinished(this.#step);
+    const readBack: Partial<Record<Role, string>> = {};
+    for (const { role } of plan.images) readBack[role] = this.#readBacks.digest(role);
+    return { readBack, bytesWritten: this.#bytesWritten };
+  }
+
+  async #perform(operation: After, clear: ClearFlags): Promise<void> {
+    switch (operation.op) {
+      case 'erase':
+        return this.#erase(operation);
+      case 'program':
+        return this.#program(operation, clear);
+      case 'verify':
+        return this.#verify(operation);
+      case 'validate':
+        return this.#validate(operation);
+      case 'verify-flag':
+        return this.#verifyFlag(operation);
+      default:
+        return assertNever(operation, 'operation');
+    }
+  }
+
+  async #erase(operation: Extract<Operation, { op: 'erase' | 'invalidate' }>): Promise<void> {
+    const { device, hooks, io } = this.#input;
+    await hooks.beforeChange(operation);
+    await device.erase(this.#memory(operation), operation.address, operation.size, io, this.#progressOf(operation));
+  }
+
+  async #program(operation: Extract<Operation, { op: 'program' }>, clear: ClearFlags): Promise<void> {
+    const { device, hooks, io } = this.#input;
+    const memory = this.#memory(operation);
+    const bytes = clear.contents.bytes(operation.address, operation.size);
+    await hooks.beforeChange(operation);
+    await device.program(memory, operation.address, bytes, io, this.#progressOf(operation));
+    for (const run of programRuns(memory, operation.address, bytes)) this.#bytesWritten += run.bytes.length;
+  }
+
+  async #verify(operation: Extract<Operation, { op: 'verify' }>): Promise<void> {
+    const { device, io } = this.#input;
+    const found = await device.read(operation.address, operation.size, io, this.#progressOf(operation));
+    const expected = this.#guard.expected.bytes(operation.address, operation.size);
+    this.#readBacks.take(operation, expected, found);
+  }
+
+  async #validate(operation: Extract<Operation, { op: 'validate' }>): Promise<void> {
+    const { hooks, io } = this.#input;
+    const proof = this.#readBacks.prove(operation.role);
+    await hooks.beforeChange(operation);
+    const bytes = await this.#guard.set(operation, proof, io);
+    this.#bytesWritten += bytes.length;
+  }
+
+  async #verifyFlag(operation: Extract<Operation, { op: 'verify-flag' }>): Promise<void> {
+    const { device, io } = this.#input;
+    const found = await device.read(operation.address, operation.size, io, this.#progressOf(operation));
+    const difference = mismatch(operation.address, this.#guard.flagBytes(operation), found);
+    if (difference) throw difference;
+    if (sha256Hex(found) !== operation.sha256) throw new PlanFault('the plan and the release disagree about a flag');
+    this.#readBacks.patch(operation.role, operation.address, found);
+  }
+
+  /** Runs one operation inside its step; every operation is a place where an abort takes effect. */
+  async #within(operation: Operation, work: () => Promise<void>): Promise<void> {
+    const { hooks, io } = this.#input;
+    const step = STEP_OF[operation.op];
+    io.signal.throwIfAborted();
+    if (step !== this.#step) {
+      if (this.#step !== undefined) hooks.stepFinished(this.#step);
+      this.#step = step;
+      hooks.stepStarted(step);
+    }
+    await work();
+    this.#done.set(step, (this.#done.get(step) ?? 0) + operation.size);
+    this.#input.hooks.progress(step, this.#done.get(step) ?? 0, this.#total(step));
+  }
+
+  #progressOf(operation: Operation): (bytesDone: number) => void {
+    const step = STEP_OF[operation.op];
+    const before = this.#done.get(step) ?? 0;
+    const total = this.#total(step);
+    return (bytesDone) => this.#input.hooks.progress(step, before + bytesDone, total);
+  }
+
+  #total(step: Step): number {
+    return this.#input.plan.operations
+      .filter((operation) => STEP_OF[operation.op] === step)
+      .reduce((sum, operation) => sum + operation.size, 0);
+  }
+
+  #memory(operation: Operation): ReturnType<typeof memoryNamed> {
+    return memoryNamed(this.#input.chip, operation.memory);
+  }
+}

@@ -1,0 +1,126 @@
+import { hexAddress, isFilledWith } from '#shared/base/bytes.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import { crc32 } from '#shared/base/digest.ts';
+import type { FlashMemory } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { programRuns } from '../plan/contents.ts';
+import type { PageState } from '../plan/page-state.ts';
+import type { MemoryAccess, Progress } from '../probe/memory-access.ts';
+import type { FlashDevice } from './flash-device.ts';
+
+/** Registers of the non-volatile memory controller (nRF51 RM v3.0, 6.2; nRF52840 PS v1.1, 4.3.7). */
+const READY = 0x400;
+const CONFIG = 0x504;
+const ERASEPAGE = 0x508;
+const ERASEUICR = 0x514;
+
+const READ_ONLY = 0;
+const WRITE_ENABLED = 1;
+const ERASE_ENABLED = 2;
+
+/** The user registers are a memory with an erase task of its own. */
+const UICR = 'uicr';
+
+/** Data sheets give typical times; past ten of them the controller is broken. */
+const PATIENCE = 10;
+const CONFIG_MS = 1000;
+
+/**
+ * Writes flash by the controller's own registers, through the debug port alone: no code runs on the unit.
+ * Words are streamed without asking READY in between: while the controller is busy it holds the bus, the access port
+ * answers WAIT, and the probe tries again, so the flash's own speed is the limit and the wire's time disappears in it.
+ */
+export function createNvmcDirect(memory: MemoryAccess, base: number): FlashDevice {
+  return new NvmcDirect(memory, base);
+}
+
+class NvmcDirect implements FlashDevice {
+  readonly name = 'nvmc-direct';
+  readonly #memory: MemoryAccess;
+  readonly #base: number;
+
+  constructor(memory: MemoryAccess, base: number) {
+    this.#memory = memory;
+    this.#base = base;
+  }
+
+  async survey(
+    memory: FlashMemory,
+    address: number,
+    size: number,
+    io: IoContext,
+    progress?: Progress,
+  ): Promise<PageState[]> {
+    const bytes = await this.#memory.read(address, size, io, progress);
+    return Array.from({ length: size / memory.page }, (_, index) => {
+      const page = bytes.subarray(index * memory.page, (index + 1) * memory.page);
+      return {
+        address: address + index * memory.page,
+        blank: isFilledWith(page, memory.erased),
+        crc32: crc32(page),
+      };
+    });
+  }
+
+  async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {
+    await this.#configure(ERASE_ENABLED, address, io);
+    for (let done = 0; done < size; done += memory.page) {
+      const page = address + done;
+      if (memory.name === UICR) await this.#memory.writeWord(this.#base + ERASEUICR, 1, io);
+      else await this.#memory.writeWord(this.#base + ERASEPAGE, page, io);
+      await this.#waitReady(page, memory.eraseMs * PATIENCE, io);
+      progress?.(done + memory.page);
+    }
+  }
+
+  async program(
+    memory: FlashMemory,
+    address: number,
+    bytes: Uint8Array,
+    io: IoContext,
+    progress?: Progress,
+  ): Promise<void> {
+    await this.#configure(WRITE_ENABLED, address, io);
+    for (const run of programRuns(memory, address, bytes)) {
+      const offset = run.address - address;
+      await this.#memory.write(run.address, run.bytes, io, progress && ((done) => progress(offset + done)));
+    }
+    // The last words may still be under way, and the next change of CONFIG must not meet them.
+    await this.#waitReady(address, (memory.wordUs * 2 * PATIENCE) / 1000, io);
+    progress?.(bytes.length);
+  }
+
+  read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
+    return this.#memory.read(address, length, io, progress);
+  }
+
+  async finish(io: IoContext): Promise<void> {
+    await this.#waitReady(this.#base, CONFIG_MS, io);
+    await this.#memory.writeWord(this.#base + CONFIG, READ_ONLY, io);
+  }
+
+  async #configure(mode: number, address: number, io: IoContext): Promise<void> {
+    await this.#memory.writeWord(this.#base + CONFIG, mode, io);
+    const found = await this.#memory.readWord(this.#base + CONFIG, io);
+    if (found === mode) return;
+    throw new FlashlineError('flash-refused', {
+      where: { address },
+      params: { address: hexAddress(address) },
+      cause: `CONFIG holds ${found} after ${mode} was written`,
+    });
+  }
+
+  async #waitReady(address: number, timeoutMs: number, io: IoContext): Promise<void> {
+    try {
+      await this.#memory.waitForWord(this.#base + READY, 1, 1, timeoutMs, io);
+    } catch (error) {
+      if (!(error instanceof FlashlineError) || error.failure.code !== 'flash-timeout') throw error;
+      // What the operator needs is where the flash is slow, not where READY is.
+      throw new FlashlineError('flash-timeout', {
+        where: { address },
+        params: { address: hexAddress(address), seconds: timeoutMs / 1000 },
+        cause: error,
+      });
+    }
+  }
+}

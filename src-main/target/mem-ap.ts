@@ -1,0 +1,233 @@
+import { hexAddress } from '#shared/base/bytes.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Transfer } from '../probe/debug-port.ts';
+import type { MemoryAccess, Progress } from '../probe/memory-access.ts';
+import type { Adi } from './adi.ts';
+
+/** MEM-AP registers, all in bank 0 (ADIv5.2, C2.6). */
+const CSW = 0x0;
+const TAR = 0x4;
+const DRW = 0xc;
+
+/** CSW: access size in bits 2-0, address increment in bits 5-4; the rest is the bus's protection bits. */
+const CSW_OURS = 0x37;
+const SINGLE_INCREMENT = 0x10;
+/** HPROT[1]: a privileged access, without which a Cortex-M's own registers fault. */
+const CSW_PRIVILEGED = 0x0200_0000;
+
+/** The address counter is only promised to count within 1 KiB (ADIv5.2, C2.2.2). */
+const WRAP = 0x400;
+
+/** One batch, and what is read again when the wire was noisy; its seams cost one round trip each. */
+const BATCH_BYTES = 0x8000;
+const NOISE_ATTEMPTS = 4;
+
+/** Some bytes of a range that move with one access size: `words` accesses of `size` bytes. */
+interface Piece {
+  readonly address: number;
+  readonly size: 1 | 2 | 4;
+  readonly words: number;
+}
+
+/**
+ * Memory through a MEM-AP. Aligned parts go as 32-bit words, the edges as bytes and halfwords, so that nothing beside
+ * the range is touched. Reads are repeated after wire noise, writes are not: a register may act twice.
+ */
+export class MemAp implements MemoryAccess {
+  readonly #adi: Adi;
+  readonly #ap: number;
+  readonly #protection: number;
+  /** CSW as last written, or undefined when a failure may have lost it. */
+  #csw: number | undefined;
+
+  private constructor(adi: Adi, ap: number, protection: number) {
+    this.#adi = adi;
+    this.#ap = ap;
+    this.#protection = protection;
+  }
+
+  static async open(adi: Adi, ap: number, io: IoContext): Promise<MemAp> {
+    const csw = await adi.readAp(ap, CSW, io);
+    return new MemAp(adi, ap, ((csw & ~CSW_OURS) | CSW_PRIVILEGED) >>> 0);
+  }
+
+  async read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
+    const out = new Uint8Array(length);
+    for (let at = 0; at < length; at += BATCH_BYTES) {
+      const part = out.subarray(at, Math.min(length, at + BATCH_BYTES));
+      await this.#repeatedOnNoise(() =>
+        this.#readPart(address + at, part, io, progress && ((bytes) => progress(at + bytes))),
+      );
+    }
+    return out;
+  }
+
+  async #readPart(address: number, out: Uint8Array, io: IoContext, progress?: Progress): Promise<void> {
+    const pieces = splitBySize(address, out.length);
+    const batch: Transfer[] = [];
+    for (const piece of pieces) {
+      batch.push(...this.#approach(piece), { port: 'ap', address: DRW, readCount: piece.words });
+    }
+    const words = await this.#carry(batch, address, out.length, io, progress);
+    const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+    let next = 0;
+    for (const piece of pieces) {
+      for (let i = 0; i < piece.words; i++) {
+        const at = piece.address + i * piece.size;
+        putWord(view, at - address, piece.size, (words[next++] ?? 0) >>> laneShift(at, piece.size));
+      }
+    }
+  }
+
+  /**
+   * A packet that gives up on WAIT does not stop those already sent behind it, and their words would then go where
+   * the counter stands. Full 1 KiB windows keep such words inside the range, for the counter wraps there; so a first,
+   * partial window is written and waited for by itself.
+   */
+  async write(address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void> {
+    const head = Math.min(bytes.length, (WRAP - (address % WRAP)) % WRAP);
+    if (head > 0) await this.#writePart(address, bytes.subarray(0, head), io, progress);
+    if (head === bytes.length) return;
+    const rest = progress && ((done: number) => progress(head + done));
+    await this.#writePart(address + head, bytes.subarray(head), io, rest);
+  }
+
+  async #writePart(address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void> {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const batch: Transfer[] = [];
+    for (const piece of splitBySize(address, bytes.length)) {
+      batch.push(...this.#approach(piece), { port: 'ap', address: DRW, words: wordsOf(view, piece, address) });
+    }
+    await this.#carry(batch, address, bytes.length, io, progress);
+  }
+
+  async readWord(address: number, io: IoContext): Promise<number> {
+    const bytes = await this.read(address, 4, io);
+    return new DataView(bytes.buffer).getUint32(0, true);
+  }
+
+  async writeWord(address: number, value: number, io: IoContext): Promise<void> {
+    await this.#carry(
+      [...this.#approach({ address, size: 4 }), { port: 'ap', address: DRW, read: false, value: value >>> 0 }],
+      address,
+      4,
+      io,
+    );
+  }
+
+  async waitForWord(address: number, mask: number, value: number, timeoutMs: number, io: IoContext): Promise<void> {
+    const started = io.clock.monotonic();
+    const match = { port: 'ap', address: DRW, matchMask: mask >>> 0, matchValue: value >>> 0 } as const;
+    for (;;) {
+      const matched = await this.#repeatedOnNoise(() =>
+        // The probe reads over and over: the address must stand still.
+        this.#guarded(address, 4, io, () => this.#adi.port.poll(this.#approach({ address, size: 4 }, 0), match, io)),
+      );
+      if (matched) return;
+      if (io.clock.monotonic() - started > timeoutMs) {
+        throw new FlashlineError('flash-timeout', {
+          where: { address },
+          params: { address: hexAddress(address), seconds: timeoutMs / 1000 },
+        });
+      }
+    }
+  }
+
+  /** The transfers after which DRW is `piece`'s first access. */
+  #approach({ address, size }: Pick<Piece, 'address' | 'size'>, increment = SINGLE_INCREMENT): Transfer[] {
+    const csw = (this.#protection | increment | (size >>> 1)) >>> 0;
+    const transfers = this.#adi.select(this.#ap, TAR);
+    if (csw !== this.#csw) transfers.push({ port: 'ap', address: CSW, read: false, value: csw });
+    this.#csw = csw;
+    transfers.push({ port: 'ap', address: TAR, read: false, value: address });
+    return transfers;
+  }
+
+  #carry(
+    batch: readonly Transfer[],
+    address: number,
+    length: number,
+    io: IoContext,
+    progress?: Progress,
+  ): Promise<Uint32Array> {
+    return this.#guarded(address, length, io, () =>
+      this.#adi.port.transfer(batch, io, progress && ((bytes) => progress(Math.min(bytes, length)))),
+    );
+  }
+
+  /** Forgets what a failed batch may have left behind, and gives a bus fault its address. */
+  async #guarded<T>(address: number, length: number, io: IoContext, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      this.#adi.forget();
+      this.#csw = undefined;
+      if (!(error instanceof FlashlineError) || error.failure.code !== 'target-fault') throw error;
+      const at = await this.#faultAddress(address, length, io);
+      throw new FlashlineError('target-fault', {
+        where: { address: at },
+        params: { address: hexAddress(at) },
+        cause: error,
+      });
+    }
+  }
+
+  /** The address counter stands at the access that failed, or beyond it by what was posted; the range bounds it. */
+  async #faultAddress(address: number, length: number, io: IoContext): Promise<number> {
+    try {
+      const tar = await this.#adi.readAp(this.#ap, TAR, { clock: io.clock, signal: new AbortController().signal });
+      return tar >= address && tar < address + length ? tar : address;
+    } catch (error) {
+      // The fault is what must be told, not that its place could not be asked.
+      if (error instanceof FlashlineError) return address;
+      throw error;
+    }
+  }
+
+  async #repeatedOnNoise<T>(action: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await action();
+      } catch (error) {
+        const noise = error instanceof FlashlineError && error.failure.code === 'wire-noise';
+        if (!noise || attempt === NOISE_ATTEMPTS) throw error;
+      }
+    }
+  }
+}
+
+/** A range as pieces of the largest access size that its alignment allows, none of which crosses the counter's wrap. */
+function splitBySize(address: number, length: number): Piece[] {
+  const pieces: Piece[] = [];
+  const end = address + length;
+  let at = address;
+  while (at < end) {
+    const size = at % 4 === 0 && end - at >= 4 ? 4 : at % 2 === 0 && end - at >= 2 ? 2 : 1;
+    const upTo = Math.min(size === 4 ? end - (end % 4) : at + size, at - (at % WRAP) + WRAP);
+    pieces.push({ address: at, size, words: (upTo - at) / size });
+    at = upTo;
+  }
+  return pieces;
+}
+
+/** Bytes and halfwords travel on the lanes that their address picks (ADIv5.2, C2.2.6). */
+function laneShift(address: number, size: number): number {
+  return size === 4 ? 0 : 8 * (address & 3);
+}
+
+function putWord(view: DataView, offset: number, size: 1 | 2 | 4, value: number): void {
+  if (size === 4) view.setUint32(offset, value, true);
+  else if (size === 2) view.setUint16(offset, value & 0xffff, true);
+  else view.setUint8(offset, value & 0xff);
+}
+
+function wordsOf(view: DataView, piece: Piece, base: number): Uint32Array {
+  return Uint32Array.from({ length: piece.words }, (_, index) => {
+    const at = piece.address + index * piece.size;
+    const offset = at - base;
+    if (piece.size === 4) return view.getUint32(offset, true);
+    const value = piece.size === 2 ? view.getUint16(offset, true) : view.getUint8(offset);
+    return value << laneShift(at, piece.size);
+  });
+}
