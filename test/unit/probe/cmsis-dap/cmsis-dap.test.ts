@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Transfer } from '#main/probe/debug-port.ts';
+import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
+import { Registers, type Script, ScriptedProbe } from './scripted-probe.ts';
+
+const port = fc.constantFrom('dp' as const, 'ap' as const);
+const address = fc.constantFrom(0x0, 0x4, 0x8, 0xc);
+const word = fc.integer({ min: 0, max: 0xffffffff });
+const transfer: fc.Arbitrary<Transfer> = fc.oneof(
+  fc.record({ port, address, read: fc.constant(true as const) }),
+  fc.record({ port, address, read: fc.constant(false as const), value: word }),
+  fc.record({ port, address, readCount: fc.integer({ min: 0, max: 700 }) }),
+  fc.record({ port, address, words: fc.array(word, { maxLength: 700 }).map((words) => Uint32Array.from(words)) }),
+);
+
+/** The same accesses, one at a time, with nothing in between. */
+function oneAtATime(batch: readonly Transfer[]): { readonly words: number[]; readonly log: string[] } {
+  const registers = new Registers();
+  const words: number[] = [];
+  for (const each of batch) {
+    if ('readCount' in each) {
+      for (let i = 0; i < each.readCount; i++) words.push(registers.read(each.port, each.address));
+    } else if ('words' in each) {
+      for (const value of each.words) registers.write(each.port, each.address, value);
+    } else if ('read' in each) {
+      if (each.read) words.push(registers.read(each.port, each.address));
+      else registers.write(each.port, each.address, each.value);
+    }
+  }
+  return { words, log: registers.log };
+}
+
+async function open(script: Partial<Script>) {
+  const probe = new ScriptedProbe({ packetSize: 64, packetCount: 4, ...script });
+  return { probe, debugPort: await openCmsisDap(probe, probe.io) };
+}
+
+const FOUR_PACKETS: Transfer[] = [{ port: 'ap', address: 0xc, words: new Uint32Array(14 * 4).fill(7) }];
+
+describe('batches', () => {
+  it('do in full, pipelined packets exactly what they would do one at a time', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(transfer, { maxLength: 30 }),
+        fc.constantFrom(64, 512, 1024),
+        fc.integer({ min: 1, max: 8 }),
+        async (batch, packetSize, packetCount) => {
+          const { probe, debugPort } = await open({ packetSize, packetCount });
+          const expected = oneAtATime(batch);
+          expect([...(await debugPort.transfer(batch, probe.io))]).toEqual(expected.words);
+          expect(probe.registers.log).toEqual(expected.log);
+          expect(probe.violations).toEqual([]);
+          expect(probe.mostInFlight).toBeLessThanOrEqual(packetCount);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('fill the packets and keep as many under way as the probe has buffers', async () => {
+    const { probe, debugPort } = await open({ packetSize: 512, packetCount: 4 });
+    const before = probe.requests.length;
+    await debugPort.readBlock(0xc, 127 * 10, probe.io);
+    expect(probe.requests.length - before).toBe(10);
+    expect(probe.mostInFlight).toBe(4);
+  });
+
+  it('report every block byte once, never going back', async () => {
+    const { probe, debugPort } = await open({});
+    const seen: number[] = [];
+    await debugPort.readBlock(0xc, 100, probe.io, (done) => seen.push(done));
+    expect(seen.at(-1)).toBe(400);
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  });
+});
+
+describe('polling', () => {
+  it('is left to the probe, and false when its retries run out', async () => {
+    const match = { port: 'ap', address: 0xc, matchMask: 0xf0, matchValue: 0x30 } as const;
+    const late = await open({ found: (attempt) => (attempt < 500 ? 0 : 0x3f) });
+    await late.debugPort.connect(8_000_000, late.probe.io);
+    expect(await late.debugPort.poll([], match, late.probe.io)).toBe(true);
+    const never = await open({ found: () => 0 });
+    await never.debugPort.connect(8_000_000, never.probe.io);
+    const before = never.probe.requests.length;
+    expect(await never.debugPort.poll([], match, never.probe.io)).toBe(false);
+    expect(never.probe.requests.length).toBe(before + 1);
+  });
+});
+
+describe('failures', () => {
+  const ABORTS = { clear: [0x08, 0, 0x1e, 0, 0, 0], stuck: [0x08, 0, 0x1f, 0, 0, 0] };
+
+  it.each([
+    { acknowledge: 2, code: 'target-stuck', recovery: ABORTS.stuck },
+    { acknowledge: 4, code: 'target-fault', recovery: ABORTS.clear },
+    { acknowledge: 8, code: 'wire-noise', recovery: ABORTS.clear },
+    { acknowledge: 3, code: 'wire-noise', recovery: ABORTS.clear },
+    { acknowledge: 7, code: 'no-target', recovery: ABORTS.clear },
+  ])('acknowledge $acknowledge is $code; what is in flight is drained and the port works again', async (given) => {
+    const { probe, debugPort } = await open({
+      acknowledge: (access) => (access === 5 ? given.acknowledge : 1),
+    });
+    await expect(debugPort.transfer(FOUR_PACKETS, probe.io)).rejects.toMatchObject({ failure: { code: given.code } });
+    expect(probe.requests.some((request) => Buffer.from(request).equals(Buffer.from(given.recovery)))).toBe(true);
+    expect(probe.violations).toEqual([]);
+    const again = await debugPort.readBlock(0xc, 50, probe.io);
+    expect(again).toHaveLength(50);
+  });
+
+  it.each([
+    ['another command', (reply: Uint8Array) => Uint8Array.of(0x77, ...reply.subarray(1))],
+    ['an unknown command', () => Uint8Array.of(0xff)],
+    ['too few words', (reply: Uint8Array) => reply.subarray(0, 7)],
+    ['nothing', () => new Uint8Array()],
+    ['fewer transfers than asked', (reply: Uint8Array) => Uint8Array.of(0x05, 1, ...reply.subarray(2))],
+  ])('a reply with %s is the probe’s fault', async (_, damage) => {
+    let damaging = false;
+    const { probe, debugPort } = await open({ reply: (_packet, reply) => (damaging ? damage(reply) : reply) });
+    damaging = true;
+    await expect(debugPort.readBlock(0xc, 5, probe.io)).rejects.toMatchObject({ failure: { code: 'probe-protocol' } });
+  });
+
+  it('survive any reply at all', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), fc.integer({ min: 0, max: 20 }), async (bytes, at) => {
+        const probe = new ScriptedProbe({
+          packetSize: 64,
+          packetCount: 2,
+          reply: (packet, reply) => (packet === at ? bytes : reply),
+        });
+        const work = async () => {
+          const debugPort = await openCmsisDap(probe, probe.io);
+          await debugPort.connect(1_000_000, probe.io);
+          await debugPort.readBlock(0xc, 100, probe.io);
+        };
+        const failure: unknown = await work().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        if (failure !== undefined) expect(failure).toMatchObject({ name: 'FlashlineError' });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('silence has a deadline, and a reply that comes late answers nobody', async () => {
+    let swallow = -1;
+    const { probe, debugPort } = await open({
+      packetCount: 1,
+      reply: (n, reply) => (n === swallow ? undefined : reply),
+    });
+    swallow = probe.requests.length;
+    await expect(debugPort.readBlock(0xc, 1, probe.io)).rejects.toMatchObject({ failure: { code: 'probe-silent' } });
+    probe.arriveLate(Uint8Array.of(0x05, 1, 1, 0xef, 0xbe, 0xad, 0xde));
+    const [value] = await debugPort.readBlock(0xc, 1, probe.io);
+    expect(value).not.toBe(0xdeadbeef);
+    expect(probe.violations).toEqual([]);
+  });
+});
+
+describe('opening', () => {
+  it('throws away what somebody else’s packets left behind', async () => {
+    const stale = [Uint8Array.of(0x00, 2, 0xff, 0xff), Uint8Array.of(0x05, 0, 0)];
+    const { debugPort } = await open({ stale });
+    expect(debugPort.describe()).toEqual({ vendor: '', product: '', serial: 'abc', firmware: '' });
+  });
+
+  it('refuses limits that cannot be, and closes the link', async () => {
+    const probe = new ScriptedProbe({ packetSize: 8, packetCount: 0 });
+    await expect(openCmsisDap(probe, probe.io)).rejects.toMatchObject({ failure: { code: 'probe-protocol' } });
+    expect(probe.closed).toBe(true);
+  });
+});
+
+describe('an abort', () => {
+  it('stops between packets, with no reply left over', async () => {
+    const { probe, debugPort } = await open({});
+    const abort = new AbortController();
+    const io = { clock: probe.clock, signal: abort.signal };
+    const before = probe.requests.length;
+    const reason = new Error('enough');
+    await expect(debugPort.readBlock(0xc, 1500, io, () => abort.abort(reason))).rejects.toBe(reason);
+    expect(probe.requests.length - before).toBeLessThanOrEqual(4 + 1);
+    expect(await debugPort.readBlock(0xc, 20, probe.io)).toHaveLength(20);
+    expect(probe.violations).toEqual([]);
+  });
+});
