@@ -102,7 +102,7 @@ export class ScriptedProbe implements Link {
   }
 
   #answer(data: Uint8Array): Uint8Array {
-    switch (data[0]) {
+    switch (data[0] ?? -1) {
       case 0x00:
         return this.#info(data[1] ?? 0);
       case 0x02:
@@ -121,7 +121,7 @@ export class ScriptedProbe implements Link {
       case 0x11:
       case 0x12:
       case 0x13:
-        return Uint8Array.of(data[0], 0);
+        return Uint8Array.of(data[0] ?? 0, 0);
       default:
         return Uint8Array.of(0xff);
     }
