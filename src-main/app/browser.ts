@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RandomBytes } from '#shared/base/clock.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { startBridgeServer, type BridgeServer } from '../bridge/server.ts';
+import type { Station } from '../station/station.ts';
+import { findBrowser, hasDisplay, openAppWindow } from './app-window.ts';
+import { hostStation } from './host.ts';
+
+/** Flashes a bench unit without any screen. */
+const TERMINAL_TRY =
+  'npx flashline flash --release resources/demo/hello-nrf52840 --serial HB000001 --probe bench:nrf52840';
+
+export interface BrowserShellOptions {
+  readonly station: Station;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Open an app window when this computer can show one. */
+  readonly openWindow: boolean;
+  /** Folder of the built screens (dist/renderer). */
+  readonly files: string;
+  /** Folder for the app window's browser profile. */
+  readonly home: string;
+  readonly random: RandomBytes;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
+  /** For people; one line a call. */
+  readonly say: (line: string) => void;
+  /** Ends the shell. */
+  readonly signal: AbortSignal;
+}
+
+/** Serves the station to browsers until `signal` aborts. Closing the station itself stays with whoever made it. */
+export async function runBrowserShell(options: BrowserShellOptions): Promise<void> {
+  const { say, signal } = options;
+  const shell = await serveStation(options);
+  try {
+    say(`Flashline is at ${shell.url}`);
+    announceWindow(shell.url, options);
+    say('Ctrl+C stops it.');
+    await aborted(signal);
+    say('Stopping.');
+  } finally {
+    await shell.close();
+  }
+}
+
+/** The part without words and windows; resolves once browsers can connect. Throws `usage` for a port in use. */
+export async function serveStation(
+  options: Pick<BrowserShellOptions, 'station' | 'port' | 'files' | 'random'>,
+): Promise<BridgeServer> {
+  const { files, station, port, random } = options;
+  if (!existsSync(join(files, 'index.html')))
+    throw new FlashlineError('file-missing', {
+      params: { file: join(files, 'index.html') },
+      cause: 'the screens are not built: npm run build',
+    });
+  const host = hostStation(station);
+  try {
+    const server = await startBridgeServer({ files, port, random, attach: (client) => host.bridge.attach(client) });
+    return {
+      ...server,
+      async close() {
+        host.close();
+        await server.close();
+      },
+    };
+  } catch (thrown) {
+    host.close();
+    throw thrown;
+  }
+}
+
+function announceWindow(url: string, options: BrowserShellOptions): void {
+  const { say, env, platform } = options;
+  if (!options.openWindow) return;
+  if (!hasDisplay(env, platform)) {
+    say('This computer has no display, so no window was opened; the address above stays served.');
+    say(`To flash a bench unit from the terminal instead:\n  ${TERMINAL_TRY}`);
+    return;
+  }
+  const browser = findBrowser(env, platform);
+  if (browser === undefined) return say('No Chromium, Chrome or Edge was found: open the address above in a browser.');
+  say(`Opening it in ${browser}.`);
+  openAppWindow(browser, url, join(options.home, 'browser-profile'));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
