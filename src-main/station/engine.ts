@@ -1,10 +1,10 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
-import type { Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
-import type { Recipe, Role } from '#shared/model/recipe.ts';
-import type { Step } from '#shared/model/run-event.ts';
+import type { Plan, PlannedImage } from '#shared/model/plan.ts';
+import type { Recipe } from '#shared/model/recipe.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
+import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { Target } from '../target/target.ts';
 
@@ -17,31 +17,18 @@ export interface ReleaseFacts {
   readonly images: readonly PlannedImage[];
 }
 
-/** What a run hears of its plan's operations as they are carried out. */
-export interface CarryOutHooks {
-  /** Awaited before every operation that changes the unit: the journal entry is on disk when it resolves. */
-  beforeChange(operation: Operation): Promise<void>;
-  stepStarted(step: Step): void;
-  /** Bytes, within the step. */
-  progress(step: Step, done: number, total: number): void;
-  stepFinished(step: Step): void;
-}
-
-export interface CarriedOut {
-  /** SHA-256 of what was read back, by role. */
-  readonly readBack: Partial<Record<Role, string>>;
-}
-
 /**
  * One release, made ready to be put into units: what the station's run drives. The station owns order, journal
  * and verdict; what an operation does to a chip is behind this.
  */
 export interface Engine {
   readonly release: ReleaseFacts;
+  /** What a survey's progress counts up to. */
+  readonly bytesToSurvey: number;
   openFlash(target: Target, io: IoContext): Promise<FlashDevice>;
   /** States of the pages that the release touches. */
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
   /** Without page states: every touched page is erased and programmed (a dry run). */
   plan(pages?: readonly PageState[]): Plan;
-  carryOut(plan: Plan, device: FlashDevice, hooks: CarryOutHooks, io: IoContext): Promise<CarriedOut>;
+  carryOut(plan: Plan, device: FlashDevice, hooks: CarryOutHooks, io: IoContext): Promise<Outcome>;
 }

@@ -6,6 +6,7 @@ import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import type { RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
+import type { CarryOutHooks } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { Connection, Target } from '../target/target.ts';
 import { abandonable, bounded } from './bounded.ts';
@@ -123,8 +124,7 @@ class Run {
     const { device, pages } = await this.#step('survey', io, async () => {
       const opened = await this.#engine.openFlash(target, io);
       this.#device = opened;
-      const total = this.#engine.release.images.reduce((sum, image) => sum + image.size, 0);
-      const progress = (done: number) => this.#steps.progress('survey', done, Math.max(done, total));
+      const progress = (done: number) => this.#steps.progress('survey', done, this.#engine.bytesToSurvey);
       return { device: opened, pages: await this.#engine.survey(opened, io, progress) };
     });
     const plan = this.#engine.plan(pages);
@@ -137,7 +137,7 @@ class Run {
       bytesSkipped: plan.bytesSkipped,
     });
     const done = await this.#engine.carryOut(plan, device, this.#hooks(), io);
-    this.#bytes.written = plan.bytesToWrite;
+    this.#bytes.written = done.bytesWritten;
     this.#readBack = done.readBack;
     this.#requireReadBack();
     await this.#step('start', io, () => this.#start(target, device, io));
@@ -186,7 +186,7 @@ class Run {
     await target.start(io);
   }
 
-  #hooks() {
+  #hooks(): CarryOutHooks {
     return {
       beforeChange: async (operation: Operation) => {
         this.#requireUnderWay();

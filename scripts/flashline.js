@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+/**
+ * The `flashline` command. Plain JavaScript for any Node from 18 on: it hands over to the pinned Node, which runs the
+ * TypeScript as it stands. Signals and the exit code pass through.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const pinnedNode = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+
+if (!existsSync(pinnedNode)) {
+  process.stderr.write(
+    `Flashline is not set up in ${root}: its own Node is missing.\nRun "npm start" or "npm install" there once.\n`,
+  );
+  process.exit(3);
+}
+
+const child = spawn(pinnedNode, [join(root, 'src-main', 'app', 'cli.ts'), ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+
+// A terminal's Ctrl-C reaches the child by itself, as it shares the process group; a second delivery does no harm.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+
+child.on('error', (error) => {
+  process.stderr.write(`${pinnedNode} could not be started: ${error.message}\n`);
+  process.exit(3);
+});
+child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 3)));

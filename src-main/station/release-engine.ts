@@ -1,0 +1,33 @@
+import type { IoContext } from '#shared/base/clock.ts';
+import { surveyRanges } from '../plan/layout.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import type { PageState } from '../plan/page-state.ts';
+import { carryOut } from '../programmer/carry-out.ts';
+import type { FlashDevice } from '../programmer/flash-device.ts';
+import type { Release } from '../release/open-release.ts';
+import type { Target } from '../target/target.ts';
+import type { Engine } from './engine.ts';
+
+export type OpenFlash = (target: Target, io: IoContext) => Promise<FlashDevice>;
+
+/** A release as the station drives it. */
+export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
+  const { digest, recipe, chip, layout, contents } = release;
+  const ranges = surveyRanges(layout);
+  return {
+    release: { digest, recipe, chip, images: makePlan({ layout }).images },
+    bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
+    openFlash,
+    async survey(device, io, progress) {
+      const pages: PageState[] = [];
+      let before = 0;
+      for (const { memory, address, size } of ranges) {
+        pages.push(...(await device.survey(memory, address, size, io, (done) => progress(before + done))));
+        before += size;
+      }
+      return pages;
+    },
+    plan: (pages) => makePlan(pages ? { layout, survey: pages } : { layout }),
+    carryOut: (plan, device, hooks, io) => carryOut({ plan, contents, device, chip, hooks, io }),
+  };
+}
