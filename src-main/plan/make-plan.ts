@@ -26,7 +26,7 @@ export function makePlan({ layout, survey = [] }: PlanInput): Plan {
     ...roles.toReversed().flatMap((role) => role.invalidate.map((range) => invalidateOperation(role, range))),
     ...roles.flatMap((role) => roleOperations(layout, role)),
   ];
-  return { chip: layout.chip.id, images: layout.images.map(plannedImage), operations, ...costs(roles) };
+  return { chip: layout.chip.id, images: plannedImages(layout), operations, ...costs(roles) };
 }
 
 /** A role's pages by what must happen to them. */
@@ -127,6 +127,11 @@ function trimmed(layout: Layout, { memory, address, size }: PageRange): PageRang
   const last = runs.at(-1);
   if (!first || !last) return [];
   return [{ memory, address: first.address, size: last.address + last.bytes.length - first.address }];
+}
+
+/** What a record says of the release's images, in the order of `Role`. */
+export function plannedImages(layout: Layout): PlannedImage[] {
+  return layout.images.map(plannedImage);
 }
 
 function plannedImage({ role, version, sha256, segments }: PlacedImage): PlannedImage {

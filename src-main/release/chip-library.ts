@@ -1,0 +1,101 @@
+import { basename, join } from 'node:path';
+import { hexAddress } from '#shared/base/bytes.ts';
+import { ChipDescription, flashHolding, type Memory } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { type Files, fileFailure } from './files.ts';
+import { MAX_YAML_BYTES, parseYaml, problemsText } from './yaml-file.ts';
+
+/** The chips that this station knows. */
+export interface ChipLibrary {
+  /** Sorted by id. */
+  readonly chips: readonly ChipDescription[];
+  find(id: string): ChipDescription | undefined;
+  /** Throws `chip-unknown`, naming those that are known. */
+  get(id: string): ChipDescription;
+}
+
+/** Reads every `*.yaml` of a folder (`resources/chips`). Throws `chip-invalid`, `file-missing` or `file-unreadable`. */
+export async function loadChips(folder: string, files: Files): Promise<ChipLibrary> {
+  const names = await files.list(folder).catch((error: unknown) => {
+    throw fileFailure(folder, { file: folder }, error);
+  });
+  const paths = names.filter((name) => name.endsWith('.yaml')).map((name) => join(folder, name));
+  return chipLibrary(await Promise.all(paths.map((path) => readChip(path, files))));
+}
+
+export function chipLibrary(chips: readonly ChipDescription[]): ChipLibrary {
+  const byId = new Map(chips.map((chip) => [chip.id, chip]));
+  const ids = [...byId.keys()].toSorted();
+  return {
+    chips: ids.flatMap((id) => byId.get(id) ?? []),
+    find: (id) => byId.get(id),
+    get(id) {
+      const chip = byId.get(id);
+      if (!chip) throw new FlashlineError('chip-unknown', { params: { chip: id, known: ids.join(', ') } });
+      return chip;
+    },
+  };
+}
+
+async function readChip(path: string, files: Files): Promise<ChipDescription> {
+  const bytes = await files.read(path, MAX_YAML_BYTES).catch((error: unknown) => {
+    throw fileFailure(path, { file: path }, error);
+  });
+  return parseChip(path, bytes);
+}
+
+/** Throws `chip-invalid`: `where` points at the first problem, `detail` tells them all. */
+export function parseChip(path: string, bytes: Uint8Array): ChipDescription {
+  const result = parseYaml(bytes, ChipDescription);
+  const problems = result.ok
+    ? contradictions(path, result.parsed.value).map((detail) => ({ line: 1, path: '', detail }))
+    : result.problems;
+  const [first] = problems;
+  if (result.ok && !first) return result.parsed.value;
+  throw new FlashlineError('chip-invalid', {
+    where: {
+      file: path,
+      ...(result.ok ? {} : { line: first?.line ?? 1 }),
+      ...(first?.path ? { path: first.path } : {}),
+    },
+    params: {
+      file: path,
+      detail: result.ok ? problems.map(({ detail }) => detail).join('; ') : problemsText(problems),
+    },
+  });
+}
+
+/** What the planner relies on and a schema cannot say. */
+function contradictions(path: string, chip: ChipDescription): string[] {
+  const { memories, locks, boot } = chip;
+  const found: string[] = [];
+  if (basename(path) !== `${chip.id}.yaml`) found.push(`the id ${chip.id} must be the file’s name`);
+  memories.forEach((memory, index) => {
+    found.push(...memoryFaults(memory));
+    const other = memories.slice(0, index).find((before) => overlaps(before, memory));
+    if (other) found.push(`the memories ${other.name} and ${memory.name} overlap`);
+    if (memories.findIndex(({ name }) => name === memory.name) < index)
+      found.push(`two memories are called ${memory.name}`);
+  });
+  for (const lock of locks) {
+    if (flashHolding(chip, lock.address, lock.size)?.name !== lock.memory) {
+      found.push(`the lock ${lock.name} at ${hexAddress(lock.address)} is not in the flash memory ${lock.memory}`);
+    }
+  }
+  if (!flashHolding(chip, boot.vectors, 1))
+    found.push(`boot.vectors ${hexAddress(boot.vectors)} is in no flash memory`);
+  return found;
+}
+
+function memoryFaults(memory: Memory): string[] {
+  const found: string[] = [];
+  if (memory.start + memory.size > 2 ** 32) found.push(`the memory ${memory.name} ends beyond 4 GiB`);
+  if (memory.kind !== 'flash') return found;
+  if (memory.page % memory.word !== 0) found.push(`the memory ${memory.name}: a page is not a whole number of words`);
+  if (memory.size % memory.page !== 0) found.push(`the memory ${memory.name} is not a whole number of pages`);
+  return found;
+}
+
+function overlaps(a: Memory, b: Memory): boolean {
+  return a.start < b.start + b.size && b.start < a.start + a.size;
+}

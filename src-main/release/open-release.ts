@@ -1,0 +1,126 @@
+import { dirname, join, relative, sep } from 'node:path';
+import { sha256Hex } from '#shared/base/digest.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
+import { FlashlineError, type Where } from '#shared/model/failure.ts';
+import type { Recipe } from '#shared/model/recipe.ts';
+import { openImage } from '../image/open-image.ts';
+import type { Contents } from '../plan/contents.ts';
+import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
+import type { ChipLibrary } from './chip-library.ts';
+import { type Files, fileFailure } from './files.ts';
+import { readRecipe, type RecipeFile, recipeInvalid } from './recipe-file.ts';
+import { releaseDigest } from './release-digest.ts';
+import type { Path } from './schema-words.ts';
+import { MAX_YAML_BYTES, pathText } from './yaml-file.ts';
+
+/** A recipe with its images, resolved against the chip: all that a run needs, in memory, unchanged while it runs. */
+export interface Release {
+  readonly recipe: Recipe;
+  readonly chip: ChipDescription;
+  /** In the recipe's order. */
+  readonly images: readonly ReleaseImage[];
+  /** SHA-256 over the recipe and its images' files (release-digest.ts). */
+  readonly digest: string;
+  readonly layout: Layout;
+  readonly contents: Contents;
+}
+
+export interface ReleaseOptions {
+  readonly chips: ChipLibrary;
+  readonly files: Files;
+}
+
+const RECIPE_NAME = 'recipe.yaml';
+/** As HEX, more than twenty times the largest flash that we describe. */
+const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Opens a folder with recipe.yaml, or that file. Rejects with `file-missing`, `file-unreadable`, `recipe-invalid`,
+ * `chip-unknown`, `interface-unsupported` or an `image-...` code; `where` names file, line and path.
+ */
+export async function openRelease(path: string, { chips, files }: ReleaseOptions): Promise<Release> {
+  const file = await recipePath(path, files);
+  const bytes = await files.read(file, MAX_YAML_BYTES).catch((error: unknown) => {
+    throw fileFailure(file, { file }, error);
+  });
+  const source = readRecipe(file, bytes);
+  const { value: recipe } = source;
+  const where = (at: Path): Where => ({ file, line: source.lineOf(at), path: pathText(at) });
+  const chip = chipOf(recipe, chips, where(['chip']));
+  if (recipe.interface !== 'swd') {
+    const params = { interface: recipe.interface, chip: chip.name };
+    throw new FlashlineError('interface-unsupported', { where: where(['interface']), params });
+  }
+  const opened = [];
+  for (const index of recipe.images.keys()) opened.push(await openListed(file, source, index, files));
+  const images = opened.map(({ image }) => image);
+  const layout = layOut(chip, images);
+  const digest = releaseDigest(
+    recipe,
+    opened.map(({ sha256 }) => sha256),
+  );
+  return { recipe, chip, images, digest, layout, contents: layout.contents };
+}
+
+async function recipePath(path: string, files: Files): Promise<string> {
+  const isFolder = await files.isFolder(path).catch((error: unknown) => {
+    throw fileFailure(path, { file: path }, error);
+  });
+  if (isFolder) return join(path, RECIPE_NAME);
+  if (path.endsWith('.flashpack')) {
+    throw new FlashlineError('recipe-invalid', {
+      where: { file: path },
+      params: { detail: 'this version cannot open a .flashpack yet; give the folder that holds recipe.yaml' },
+    });
+  }
+  return path;
+}
+
+function chipOf(recipe: Recipe, chips: ChipLibrary, where: Where): ChipDescription {
+  const chip = chips.find(recipe.chip);
+  if (chip) return chip;
+  const known = chips.chips.map(({ id }) => id).join(', ');
+  throw new FlashlineError('chip-unknown', { where, params: { chip: recipe.chip, known } });
+}
+
+interface Opened {
+  readonly image: ReleaseImage;
+  /** Of the file. */
+  readonly sha256: string;
+}
+
+async function openListed(recipeFile: string, source: RecipeFile, index: number, files: Files): Promise<Opened> {
+  const listed = source.value.images[index];
+  if (!listed) throw new RangeError(`no image ${index}`);
+  const at = ['images', index, 'file'];
+  const where = { file: recipeFile, line: source.lineOf(at), path: pathText(at) };
+  const file = join(dirname(recipeFile), listed.file);
+  const bytes = await readInside(recipeFile, listed.file, where, files);
+  const image = openImage(file, bytes, { address: listed.address });
+  if (image.format !== 'bin' && listed.address !== undefined) {
+    const path = ['images', index, 'address'];
+    const detail = `only plain binary needs an address; ${listed.file} carries its own`;
+    throw recipeInvalid(recipeFile, [{ line: source.lineOf(path), path: pathText(path), detail }]);
+  }
+  return { image: { role: listed.role, version: listed.version, file, image }, sha256: sha256Hex(bytes) };
+}
+
+/** Reads an image that the recipe names. A symbolic link may not lead out of the recipe's folder either. */
+async function readInside(recipeFile: string, name: string, where: Where, files: Files): Promise<Uint8Array> {
+  const folder = dirname(recipeFile);
+  let real: string;
+  let inside: string;
+  try {
+    real = await files.realPath(join(folder, name));
+    inside = relative(await files.realPath(folder), real);
+  } catch (error) {
+    throw fileFailure(name, where, error);
+  }
+  if (inside === '..' || inside.startsWith(`..${sep}`) || inside === real) {
+    const detail = `${name} is a link that leads out of the recipe’s folder`;
+    throw recipeInvalid(recipeFile, [{ line: where.line ?? 1, path: where.path ?? '', detail }]);
+  }
+  return files.read(real, MAX_IMAGE_BYTES).catch((error: unknown) => {
+    throw fileFailure(name, where, error);
+  });
+}
