@@ -97,7 +97,9 @@ export class CortexM implements RunControl {
     // NUM_CODE stands in bits 7-4 and 14-12 (ARMv7-M, C1.11.3).
     const count = ((control >>> 4) & 0xf) | ((control >>> 8) & 0x70);
     const free = Array.from({ length: count }, (_, index) => index).find((index) => !this.#comparators.has(index));
-    if (free === undefined) throw new RangeError(`all ${count} breakpoint comparators are in use`);
+    if (free === undefined) {
+      throw new FlashlineError('internal', { cause: `all ${count} breakpoint comparators are in use` });
+    }
     await this.#memory.writeWord(FP_CTRL, FP_ENABLE, io);
     await this.#memory.writeWord(FP_COMP0 + 4 * free, comparatorFor(address, control >>> 28), io);
     this.#comparators.set(free, address);

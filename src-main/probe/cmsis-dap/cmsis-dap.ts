@@ -51,7 +51,7 @@ const WAIT_BITS = 13;
 const READ_BITS = 46;
 const WAIT_SECONDS = 0.2;
 /** Short enough that an abort between polls is prompt, long enough that USB's latency does not show. */
-const POLL_SECONDS = 0.05;
+const POLL_SECONDS = 0.1;
 const MAX_RETRIES = 0xffff;
 
 const NRESET = 0x80;
