@@ -1,0 +1,268 @@
+import { CmsisDapTransfers, type TransferSettings } from './cmsis-dap-transfers.ts';
+import { PacketReader, PacketWriter, TruncatedPacket } from './packet-reader.ts';
+import type { ProbeProfile } from './probe-profile.ts';
+import type { SwdHost } from './swd-host.ts';
+import { bitTime } from './swd-time.ts';
+import { usToNs } from './virtual-clock.ts';
+
+/** Command ids (CMSIS-DAP 2.1). */
+export const Command = {
+  info: 0x00,
+  hostStatus: 0x01,
+  connect: 0x02,
+  disconnect: 0x03,
+  transferConfigure: 0x04,
+  transfer: 0x05,
+  transferBlock: 0x06,
+  transferAbort: 0x07,
+  writeAbort: 0x08,
+  delay: 0x09,
+  resetTarget: 0x0a,
+  swjPins: 0x10,
+  swjClock: 0x11,
+  swjSequence: 0x12,
+  swdConfigure: 0x13,
+  swdSequence: 0x1d,
+  queueCommands: 0x7e,
+  executeCommands: 0x7f,
+} as const;
+
+const DAP_OK = 0;
+const DAP_ERROR = 0xff;
+const INVALID = 0xff;
+/** SWD, atomic commands (ExecuteCommands), test domain timer; second byte: nothing. */
+const CAPABILITIES = [0x31, 0x00];
+/** Of the timestamps: one tick a microsecond. */
+const TIMER_HZ = 1_000_000;
+const PIN_SWCLK = 1;
+const PIN_SWDIO = 2;
+const PIN_NRESET = 0x80;
+
+/**
+ * A CMSIS-DAP v2 probe's firmware: bytes in, bytes out, on the virtual clock. Whatever comes in, a response goes out
+ * (none for TransferAbort): unknown commands give a single FF, truncated ones their id and FF.
+ */
+export class CmsisDapDevice {
+  readonly #profile: ProbeProfile;
+  readonly #serial: string;
+  readonly #host: SwdHost;
+  readonly #settings: TransferSettings = { waitRetry: 100, matchRetry: 0, matchMask: 0 };
+  readonly #transfers: CmsisDapTransfers;
+  #connected = false;
+  #resetPin = true;
+  #abortAt = Infinity;
+
+  constructor(profile: ProbeProfile, serial: string, host: SwdHost) {
+    this.#profile = profile;
+    this.#serial = serial;
+    this.#host = host;
+    this.#transfers = new CmsisDapTransfers(host, this.#settings, () => this.#host.now >= this.#abortAt);
+  }
+
+  /** DAP_TransferAbort reached the probe: the packet being worked on then ends early. */
+  abort(at: number): void {
+    this.#abortAt = at;
+  }
+
+  /** Works a packet off from `at` on; the response is ready at `doneAt`. */
+  handle(packet: Uint8Array, at: number): { readonly response: Uint8Array; readonly doneAt: number } {
+    this.#host.now = at;
+    if (this.#abortAt < at) this.#abortAt = Infinity;
+    const out = new PacketWriter(this.#profile.packetSize);
+    this.#command(new PacketReader(packet), out);
+    this.#host.checkSupply();
+    return { response: out.finish(), doneAt: this.#host.now };
+  }
+
+  #command(input: PacketReader, out: PacketWriter): void {
+    const part = new PacketWriter(out.room);
+    let id = INVALID;
+    try {
+      id = input.u8();
+      if (!this.#dispatch(id, input, part)) id = INVALID;
+    } catch (error) {
+      if (!(error instanceof TruncatedPacket)) throw error;
+      out.bytes([id, DAP_ERROR]);
+      return;
+    }
+    out.u8(id);
+    if (id !== INVALID) out.bytes(part.finish());
+  }
+
+  /** False for a command that this probe does not know. */
+  #dispatch(id: number, input: PacketReader, out: PacketWriter): boolean {
+    switch (id) {
+      case Command.info:
+        this.#info(input.u8(), out);
+        return true;
+      case Command.hostStatus:
+        input.bytes(2);
+        out.u8(DAP_OK);
+        return true;
+      case Command.connect:
+        this.#connect(input.u8(), out);
+        return true;
+      case Command.disconnect:
+        this.#connected = false;
+        out.u8(DAP_OK);
+        return true;
+      case Command.transfer:
+        this.#runTransfers(input, out, false);
+        return true;
+      case Command.transferBlock:
+        this.#runTransfers(input, out, true);
+        return true;
+      case Command.delay:
+        this.#host.now += usToNs(input.u16());
+        out.u8(DAP_OK);
+        return true;
+      case Command.resetTarget:
+        // OK, and 0: there is no device-specific reset sequence.
+        out.bytes([DAP_OK, 0]);
+        return true;
+      case Command.executeCommands:
+      case Command.queueCommands:
+        this.#several(input, out);
+        return true;
+      default:
+        return this.#wire(id, input, out);
+    }
+  }
+
+  /** Commands that set up or drive the wire by hand. */
+  #wire(id: number, input: PacketReader, out: PacketWriter): boolean {
+    switch (id) {
+      case Command.transferConfigure:
+        this.#host.configure({ idle: input.u8() });
+        this.#settings.waitRetry = input.u16();
+        this.#settings.matchRetry = input.u16();
+        out.u8(DAP_OK);
+        return true;
+      case Command.writeAbort: {
+        input.u8();
+        const value = input.u32();
+        out.u8(this.#connected && this.#host.transfer(false, false, 0, value).ack === 1 ? DAP_OK : DAP_ERROR);
+        return true;
+      }
+      case Command.swjPins:
+        this.#pins(input, out);
+        return true;
+      case Command.swjClock: {
+        const hz = input.u32();
+        if (hz > 0) this.#host.configure({ bitNs: bitTime(Math.min(hz, this.#profile.maxClockHz)) });
+        out.u8(hz > 0 ? DAP_OK : DAP_ERROR);
+        return true;
+      }
+      case Command.swjSequence: {
+        const bits = input.u8() || 256;
+        this.#host.drive(input.bytes(Math.ceil(bits / 8)), bits);
+        out.u8(DAP_OK);
+        return true;
+      }
+      case Command.swdConfigure: {
+        const value = input.u8();
+        this.#host.configure({ turnaround: (value & 3) + 1, dataPhase: (value & 4) !== 0 });
+        out.u8(DAP_OK);
+        return true;
+      }
+      case Command.swdSequence:
+        this.#sequences(input, out);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** `00 id` -> `00 length bytes`; strings end with a NUL that the length counts, no string is length 0. */
+  #info(id: number, out: PacketWriter): void {
+    const bytes = this.#infoBytes(id);
+    out.u8(bytes.length);
+    out.bytes(bytes);
+  }
+
+  #infoBytes(id: number): readonly number[] {
+    switch (id) {
+      case 0x01:
+        return text('Flashline');
+      case 0x02:
+        return text(this.#profile.product);
+      case 0x03:
+        return text(this.#serial);
+      case 0x04:
+        return text('2.1.1');
+      case 0x09:
+        return text('1.0.0');
+      case 0xf0:
+        return CAPABILITIES;
+      case 0xf1:
+        return [8, ...u32(TIMER_HZ)];
+      case 0xfe:
+        return [this.#profile.packetCount];
+      case 0xff:
+        return [this.#profile.packetSize & 0xff, this.#profile.packetSize >>> 8];
+      default:
+        return [];
+    }
+  }
+
+  /** 0 (default) and 1 are SWD; a mode that is missing answers 0. */
+  #connect(mode: number, out: PacketWriter): void {
+    const SWD = 1;
+    this.#connected = mode === 0 || mode === SWD;
+    out.u8(this.#connected ? SWD : 0);
+  }
+
+  #runTransfers(input: PacketReader, out: PacketWriter, block: boolean): void {
+    if (!this.#connected) {
+      // Port disabled: nothing executed, no acknowledge.
+      out.bytes(block ? [0, 0, 0] : [0, 0]);
+      return;
+    }
+    if (block) this.#transfers.block(input, out);
+    else this.#transfers.transfer(input, out);
+  }
+
+  /** `10 output select wait32` -> the pins as they are then. */
+  #pins(input: PacketReader, out: PacketWriter): void {
+    const output = input.u8();
+    const select = input.u8();
+    const wait = Math.min(input.u32(), 3_000_000);
+    if (select & PIN_NRESET) {
+      const released = (output & PIN_NRESET) !== 0;
+      if (!released && this.#resetPin) this.#host.pinReset();
+      this.#resetPin = released;
+    }
+    if (select & PIN_SWDIO) this.#host.swdio = output & PIN_SWDIO ? 1 : 0;
+    this.#host.now += usToNs(wait);
+    out.u8(PIN_SWCLK | (this.#host.swdio ? PIN_SWDIO : 0) | (this.#resetPin ? PIN_NRESET : 0));
+  }
+
+  /** `1D count {info [bits]}...`: info bits 0-5 cycles (0 is 64), bit 7 listens. */
+  #sequences(input: PacketReader, out: PacketWriter): void {
+    const count = input.u8();
+    const heard: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const info = input.u8();
+      const cycles = info & 0x3f || 64;
+      if (info & 0x80) heard.push(...this.#host.listen(cycles));
+      else this.#host.drive(input.bytes(Math.ceil(cycles / 8)), cycles);
+    }
+    out.u8(DAP_OK);
+    out.bytes(heard);
+  }
+
+  /** `7F count {command}...` -> `7F count {response}...` */
+  #several(input: PacketReader, out: PacketWriter): void {
+    const count = input.u8();
+    out.u8(count);
+    for (let i = 0; i < count; i++) this.#command(input, out);
+  }
+}
+
+function text(value: string): number[] {
+  return [...new TextEncoder().encode(value), 0];
+}
+
+function u32(value: number): number[] {
+  return [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
+}

@@ -1,0 +1,87 @@
+import { faultsOf, type FaultOf, type Faults } from './faults.ts';
+import type { ChipEvents, Nrf52840 } from './nrf52840.ts';
+import { toNs } from './virtual-clock.ts';
+
+export type WireFault = 'none' | 'no-answer' | 'wait' | 'fault' | 'parity';
+
+/** Carries a connection's faults out: counts what `after` counts, and says when each is due. */
+export class FaultPlan implements ChipEvents {
+  readonly #faults: Faults;
+  readonly #startNs: number;
+  #transfers = 0;
+  #packets = 0;
+  #waits = 0;
+  #operations = 0;
+  readonly #rotPending: FaultOf<'bit-rot'>[];
+  readonly #spoiled = new Set<Faults[number]>();
+
+  constructor(faults: Faults, startNs: number) {
+    this.#faults = faults;
+    this.#startNs = startNs;
+    this.#rotPending = faultsOf(faults, 'bit-rot');
+  }
+
+  /** Called once a packet, before it is sent. */
+  nextPacket(): { readonly unplugged: boolean; readonly silent: boolean; readonly powerCut: boolean } {
+    const index = this.#packets++;
+    return {
+      unplugged: faultsOf(this.#faults, 'unplug').some((fault) => index >= fault.after),
+      silent: faultsOf(this.#faults, 'silent').some((fault) => index >= fault.after),
+      powerCut: faultsOf(this.#faults, 'power-cut').some((fault) => fault.after !== undefined && index >= fault.after),
+    };
+  }
+
+  /** When the supply fails by the clock; Infinity if it does not. */
+  get powerCutNs(): number {
+    const times = faultsOf(this.#faults, 'power-cut').flatMap((fault) => (fault.ms === undefined ? [] : [fault.ms]));
+    return times.length === 0 ? Infinity : this.#startNs + toNs(Math.min(...times));
+  }
+
+  /** Called once an SWD transfer, before it. */
+  nextTransfer(read: boolean): WireFault {
+    if (this.#faults.length === 0) return 'none';
+    const index = this.#transfers++;
+    for (const fault of this.#faults) {
+      const due = this.#wireFault(fault, index, read);
+      if (due !== 'none') return due;
+    }
+    return 'none';
+  }
+
+  nvmcFinished(chip: Nrf52840): void {
+    this.#operations++;
+    this.#rot(chip, (fault) => fault.after !== undefined && this.#operations >= fault.after);
+  }
+
+  beforeFlashRead(chip: Nrf52840, address: number, programmed: boolean): void {
+    if (this.#rotPending.length === 0 || this.#operations === 0 || !programmed) return;
+    this.#rot(chip, (fault) => fault.after === undefined && fault.address - (fault.address % 4) === address);
+  }
+
+  #wireFault(fault: Faults[number], index: number, read: boolean): WireFault {
+    switch (fault.kind) {
+      case 'no-target':
+        return 'no-answer';
+      case 'ack-wait':
+        if (index < fault.after || this.#waits >= (fault.times ?? Infinity)) return 'none';
+        this.#waits++;
+        return 'wait';
+      case 'ack-fault':
+        return index === fault.after ? 'fault' : 'none';
+      case 'parity':
+        // Only what the target sends can reach the probe spoiled: the first read from `after` on.
+        if (index < fault.after || !read || this.#spoiled.has(fault)) return 'none';
+        this.#spoiled.add(fault);
+        return 'parity';
+      default:
+        return 'none';
+    }
+  }
+
+  #rot(chip: Nrf52840, due: (fault: FaultOf<'bit-rot'>) => boolean): void {
+    for (const fault of this.#rotPending.filter(due)) {
+      this.#rotPending.splice(this.#rotPending.indexOf(fault), 1);
+      chip.flipBit(fault.address, fault.bit);
+    }
+  }
+}

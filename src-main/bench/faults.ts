@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+const count = z.number().int().min(0);
+const cell = { address: z.number().int().min(0).max(0xffffffff), bit: z.number().int().min(0).max(31) };
+
+/**
+ * What goes wrong on a bench connection, as plain data. `after` counts from the connection's start:
+ * packets for the probe, SWD transfers for the wire, flash controller operations for the cells.
+ */
+export const Fault = z.discriminatedUnion('kind', [
+  /** Nothing answers on the wire. */
+  z.object({ kind: z.literal('no-target') }),
+  /** The debug port answers WAIT to `times` transfers (for ever when left out). */
+  z.object({ kind: z.literal('ack-wait'), after: count.default(0), times: count.optional() }),
+  /** One transfer is answered FAULT, with the sticky error to clear. */
+  z.object({ kind: z.literal('ack-fault'), after: count.default(0) }),
+  /** One read arrives with its parity wrong. */
+  z.object({ kind: z.literal('parity'), after: count.default(0) }),
+  /** A programmed cell changes: after that many flash operations, or (left out) just before its word is read next. */
+  z.object({ kind: z.literal('bit-rot'), ...cell, after: count.optional() }),
+  /** A cell that holds `value` whatever is done. */
+  z.object({ kind: z.literal('stuck-bit'), ...cell, value: z.union([z.literal(0), z.literal(1)]).default(0) }),
+  /** The probe is pulled out before packet `after` (counted from 0). */
+  z.object({ kind: z.literal('unplug'), after: count }),
+  /** The probe stays plugged in and says nothing from packet `after` on. */
+  z.object({ kind: z.literal('silent'), after: count.default(0) }),
+  /** The board's supply fails before packet `after`, or `ms` virtual milliseconds after connecting. */
+  z.object({ kind: z.literal('power-cut'), after: count.optional(), ms: z.number().min(0).optional() }),
+  /** FICR says that it is another part. */
+  z.object({ kind: z.literal('wrong-chip') }),
+  /** UICR.APPROTECT is set when the board arrives. */
+  z.object({ kind: z.literal('protected') }),
+]);
+export type Fault = z.infer<typeof Fault>;
+export type Faults = readonly Fault[];
+
+export type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
+
+export function faultsOf<K extends Fault['kind']>(faults: Faults, kind: K): FaultOf<K>[] {
+  return faults.filter((fault): fault is FaultOf<K> => fault.kind === kind);
+}

@@ -1,0 +1,120 @@
+import type { Prng } from './prng.ts';
+
+/** nRF52840 PS v1.1, 4.3.1 and 4.4: pages of 4 KiB. */
+export const PAGE = 0x1000;
+/** PS v1.1, 4.3.8, nWRITE: writes of one word between two erases. */
+export const WRITES_ALLOWED = 2;
+
+interface StuckBit {
+  readonly address: number;
+  readonly mask: number;
+  readonly value: 0 | 1;
+}
+
+interface Page {
+  readonly bytes: Uint8Array;
+  /** Writes a word since the last erase. */
+  readonly writes: Uint8Array;
+}
+
+/**
+ * Flash cells, made page by page as they are first written: a blank megabyte costs nothing.
+ * Knows AND semantics, wear rules and defects; knows nothing of time or of who may write.
+ */
+export class FlashArray {
+  readonly start: number;
+  readonly size: number;
+  readonly #pages = new Map<number, Page>();
+  readonly #stuck: StuckBit[] = [];
+  /** Words written more often than nWRITE allows: the data sheet then promises nothing. */
+  readonly overwritten = new Set<number>();
+
+  constructor(start: number, size: number) {
+    this.start = start;
+    this.size = size;
+  }
+
+  holds(address: number): boolean {
+    return address >= this.start && address < this.start + this.size;
+  }
+
+  readWord(address: number): number {
+    const page = this.#pages.get(pageOf(address));
+    let word = 0xffffffff;
+    if (page) {
+      const at = address % PAGE;
+      const bytes = page.bytes;
+      word =
+        ((bytes[at] ?? 0) |
+          ((bytes[at + 1] ?? 0) << 8) |
+          ((bytes[at + 2] ?? 0) << 16) |
+          ((bytes[at + 3] ?? 0) << 24)) >>>
+        0;
+    }
+    for (const bit of this.#stuck) {
+      if (bit.address === address) word = (bit.value ? word | bit.mask : word & ~bit.mask) >>> 0;
+    }
+    return word;
+  }
+
+  /** Written since its last erase. */
+  isProgrammed(address: number): boolean {
+    return (this.#pages.get(pageOf(address))?.writes[(address % PAGE) >> 2] ?? 0) > 0;
+  }
+
+  /** Bits only go from 1 to 0. */
+  program(address: number, value: number): void {
+    const page = this.#page(address);
+    const at = address % PAGE;
+    for (let i = 0; i < 4; i++) page.bytes[at + i] = (page.bytes[at + i] ?? 0) & (value >>> (8 * i));
+    const count = Math.min(255, (page.writes[at >> 2] ?? 0) + 1);
+    page.writes[at >> 2] = count;
+    if (count > WRITES_ALLOWED) this.overwritten.add(address);
+  }
+
+  erasePage(address: number): void {
+    this.#pages.delete(pageOf(address));
+    for (const word of this.overwritten) if (pageOf(word) === pageOf(address)) this.overwritten.delete(word);
+  }
+
+  eraseAll(): void {
+    this.#pages.clear();
+    this.overwritten.clear();
+  }
+
+  /** Each bit that is still programmed has an even chance of having been erased. */
+  erasePageHalfway(address: number, prng: Prng): void {
+    const page = this.#page(address);
+    for (let i = 0; i < PAGE; i++) page.bytes[i] = (page.bytes[i] ?? 0) | (prng.next() >>> 24);
+  }
+
+  /** Each bit to be cleared has an even chance of having been cleared. */
+  programHalfway(address: number, value: number, prng: Prng): void {
+    this.program(address, (value | prng.next()) >>> 0);
+  }
+
+  /** Rot: the cell itself changes. */
+  flip(address: number, bit: number): void {
+    const page = this.#page(address);
+    const at = (address % PAGE) + (bit >> 3);
+    page.bytes[at] = (page.bytes[at] ?? 0) ^ (1 << (bit & 7));
+  }
+
+  /** A cell that holds `value` whatever is done to it. */
+  stick(address: number, bit: number, value: 0 | 1): void {
+    this.#stuck.push({ address, mask: (1 << bit) >>> 0, value });
+  }
+
+  #page(address: number): Page {
+    const start = pageOf(address);
+    const known = this.#pages.get(start);
+    if (known) return known;
+    const page = { bytes: new Uint8Array(PAGE).fill(0xff), writes: new Uint8Array(PAGE / 4) };
+    this.#pages.set(start, page);
+    return page;
+  }
+}
+
+function pageOf(address: number): number {
+  return address - (address % PAGE);
+}

@@ -1,0 +1,283 @@
+import { busFault, done, type AccessResult, type AccessSize } from './bus.ts';
+import { PAGE, type FlashArray } from './flash-array.ts';
+import type { Prng } from './prng.ts';
+import { toNs, usToNs } from './virtual-clock.ts';
+
+/** nRF52840 PS v1.1, 4.3.8 electrical specification (tWRITE, tERASEPAGE, tERASEALL). */
+export const NVMC_TIMES = {
+  writeNs: usToNs(41),
+  erasePageNs: toNs(85),
+  eraseAllNs: toNs(169),
+} as const;
+
+/** Register offsets (PS v1.1, 4.3.7). */
+const READY = 0x400;
+const READYNEXT = 0x408;
+const CONFIG = 0x504;
+/** ERASEPCR1 and ERASEPCR0 are deprecated names of the same task. */
+const ERASEPAGE = 0x508;
+const ERASEPCR0 = 0x510;
+const ERASEALL = 0x50c;
+const ERASEUICR = 0x514;
+const ERASEPAGEPARTIAL = 0x518;
+const ERASEPAGEPARTIALCFG = 0x51c;
+const ICACHECNF = 0x540;
+
+const WEN = 1;
+const EEN = 2;
+const PARTIAL_DURATION_RESET = 10;
+
+type Operation =
+  | { readonly kind: 'write'; readonly array: FlashArray; readonly address: number; readonly value: number }
+  | { readonly kind: 'erase-page'; readonly array: FlashArray; readonly address: number }
+  | { readonly kind: 'erase-partial'; readonly address: number; readonly ms: number }
+  | { readonly kind: 'erase-all' };
+
+interface Busy {
+  readonly operation: Operation;
+  readonly until: number;
+}
+
+export interface NvmcHooks {
+  /** ERASEUICR is blocked while access port protection is on (PS v1.1, 4.3.6). */
+  protectionOn(): boolean;
+  /** After an operation has changed the cells; `operations` counts since power-up. */
+  finished(operations: number): void;
+}
+
+/**
+ * The non-volatile memory controller (PS v1.1, 4.3). An operation starts when it is accepted and changes the cells
+ * when it ends. One further write is buffered (READYNEXT); flash accesses beyond that stall the bus until the
+ * running operation has ended. Where the PS leaves open what happens, the choice is written at the spot.
+ */
+export class Nvmc {
+  readonly #flash: FlashArray;
+  readonly #uicr: FlashArray;
+  readonly #prng: Prng;
+  readonly #hooks: NvmcHooks;
+  readonly #partialMs = new Map<number, number>();
+  #config = 0;
+  #partialDuration = PARTIAL_DURATION_RESET;
+  #icache = 0;
+  #busy: Busy | undefined;
+  #buffered: Operation | undefined;
+  operations = 0;
+
+  constructor(flash: FlashArray, uicr: FlashArray, prng: Prng, hooks: NvmcHooks) {
+    this.#flash = flash;
+    this.#uicr = uicr;
+    this.#prng = prng;
+    this.#hooks = hooks;
+  }
+
+  /** Ends what has ended by `at`. Every access settles first. */
+  settle(at: number): void {
+    while (this.#busy && this.#busy.until <= at) {
+      const { operation, until } = this.#busy;
+      this.#busy = undefined;
+      this.#apply(operation);
+      this.operations++;
+      this.#hooks.finished(this.operations);
+      const next = this.#buffered;
+      this.#buffered = undefined;
+      if (next) this.#start(next, until);
+    }
+  }
+
+  /** When the running operation and the buffered one will have ended, undefined when idle at `at`. */
+  idleAt(at: number): number | undefined {
+    this.settle(at);
+    if (!this.#busy) return undefined;
+    return this.#busy.until + (this.#buffered ? NVMC_TIMES.writeNs : 0);
+  }
+
+  /** A system reset: registers return to their reset values, a running operation is carried through. */
+  reset(): void {
+    this.#config = 0;
+    this.#partialDuration = PARTIAL_DURATION_RESET;
+    this.#icache = 0;
+  }
+
+  /** Power fails: what was under way stays half done, what was buffered never happens. */
+  powerCut(at: number): void {
+    this.settle(at);
+    const operation = this.#busy?.operation;
+    this.#busy = undefined;
+    this.#buffered = undefined;
+    if (operation) this.#leaveHalfDone(operation);
+    this.powerOn();
+  }
+
+  powerOn(): void {
+    this.reset();
+    this.operations = 0;
+  }
+
+  /** CTRL-AP's ERASEALL: needs no CONFIG, and waits for nobody. */
+  startEraseAll(at: number): void {
+    this.settle(at);
+    this.#buffered = undefined;
+    this.#start({ kind: 'erase-all' }, at);
+  }
+
+  /** A read in flash or UICR. The CPU and the debugger are held while the array is busy (4.3.2, 4.3.3). */
+  readArray(array: FlashArray, address: number, at: number): AccessResult {
+    const when = this.#waitIdle(at);
+    return done(when, array.readWord(address));
+  }
+
+  /**
+   * A write in flash or UICR. Whole words only: others are a fault (4.3.2). Without CONFIG.WEN = Wen nothing
+   * happens; the PS names no fault for that, so none is raised here.
+   */
+  writeArray(array: FlashArray, address: number, size: AccessSize, value: number, at: number): AccessResult {
+    this.settle(at);
+    if (size !== 4) return busFault(at);
+    if (this.#config !== WEN) return done(at);
+    const operation = { kind: 'write', array, address, value } as const;
+    if (!this.#busy) {
+      this.#start(operation, at);
+      return done(at);
+    }
+    if (this.#canBuffer()) {
+      this.#buffered = operation;
+      return done(at);
+    }
+    const until = this.#busy.until;
+    this.settle(until);
+    // The buffered write, if there was one, is running now and this one takes its place in the buffer.
+    if (this.#busy) this.#buffered = operation;
+    else this.#start(operation, until);
+    return done(until);
+  }
+
+  readRegister(offset: number, at: number): number {
+    this.settle(at);
+    switch (offset) {
+      case READY:
+        return this.#busy ? 0 : 1;
+      case READYNEXT:
+        return !this.#busy || this.#canBuffer() ? 1 : 0;
+      case CONFIG:
+        return this.#config;
+      case ERASEPAGEPARTIALCFG:
+        return this.#partialDuration;
+      case ICACHECNF:
+        return this.#icache;
+      default:
+        return 0;
+    }
+  }
+
+  /** Erase tasks need CONFIG.WEN = Een, and are lost while an operation is running (software polls READY, 4.3.4). */
+  writeRegister(offset: number, value: number, at: number): void {
+    this.settle(at);
+    switch (offset) {
+      case CONFIG:
+        // Wen and Een together are not defined: nothing is enabled then.
+        this.#config = value & 3;
+        return;
+      case ERASEPAGEPARTIALCFG:
+        this.#partialDuration = value & 0x7f;
+        return;
+      case ICACHECNF:
+        this.#icache = value & 0x101;
+        return;
+      default:
+        if (this.#config === EEN && !this.#busy) this.#eraseTask(offset, value, at);
+    }
+  }
+
+  #eraseTask(offset: number, value: number, at: number): void {
+    if (offset === ERASEALL && value & 1) this.#start({ kind: 'erase-all' }, at);
+    if (offset === ERASEUICR && value & 1 && !this.#hooks.protectionOn()) {
+      this.#start({ kind: 'erase-page', array: this.#uicr, address: this.#uicr.start }, at);
+    }
+    // Outside the code area the PS promises nothing (4.3.4): here nothing happens.
+    if (!this.#flash.holds(value)) return;
+    const page = value - (value % PAGE);
+    if (offset === ERASEPAGE || offset === ERASEPCR0) {
+      this.#start({ kind: 'erase-page', array: this.#flash, address: page }, at);
+    }
+    if (offset === ERASEPAGEPARTIAL) {
+      this.#start({ kind: 'erase-partial', address: page, ms: this.#partialDuration }, at);
+    }
+  }
+
+  /** Only a write can follow a write without waiting (4.3.2, READYNEXT). */
+  #canBuffer(): boolean {
+    return this.#busy?.operation.kind === 'write' && !this.#buffered;
+  }
+
+  #waitIdle(at: number): number {
+    const idle = this.idleAt(at) ?? at;
+    this.settle(idle);
+    return idle;
+  }
+
+  #start(operation: Operation, at: number): void {
+    this.#busy = { operation, until: at + duration(operation) };
+  }
+
+  #apply(operation: Operation): void {
+    switch (operation.kind) {
+      case 'write':
+        operation.array.program(operation.address, operation.value);
+        return;
+      case 'erase-page':
+        operation.array.erasePage(operation.address);
+        this.#partialMs.delete(operation.address);
+        return;
+      case 'erase-partial':
+        this.#partialErase(operation.address, operation.ms);
+        return;
+      case 'erase-all':
+        this.#flash.eraseAll();
+        this.#uicr.eraseAll();
+        this.#partialMs.clear();
+    }
+  }
+
+  /** A page is erased once its parts add up to tERASEPAGE (4.3.7); until then its content is undefined. */
+  #partialErase(address: number, ms: number): void {
+    const sum = (this.#partialMs.get(address) ?? 0) + ms;
+    if (toNs(sum) >= NVMC_TIMES.erasePageNs) {
+      this.#flash.erasePage(address);
+      this.#partialMs.delete(address);
+      return;
+    }
+    this.#partialMs.set(address, sum);
+    this.#flash.erasePageHalfway(address, this.#prng);
+  }
+
+  #leaveHalfDone(operation: Operation): void {
+    switch (operation.kind) {
+      case 'write':
+        operation.array.programHalfway(operation.address, operation.value, this.#prng);
+        return;
+      case 'erase-page':
+        operation.array.erasePageHalfway(operation.address, this.#prng);
+        return;
+      case 'erase-partial':
+        this.#flash.erasePageHalfway(operation.address, this.#prng);
+        return;
+      case 'erase-all':
+        // The order within a mass erase is not documented: every page may be anywhere in between.
+        for (let page = 0; page < this.#flash.size; page += PAGE) this.#flash.erasePageHalfway(page, this.#prng);
+        this.#uicr.erasePageHalfway(this.#uicr.start, this.#prng);
+    }
+  }
+}
+
+function duration(operation: Operation): number {
+  switch (operation.kind) {
+    case 'write':
+      return NVMC_TIMES.writeNs;
+    case 'erase-page':
+      return NVMC_TIMES.erasePageNs;
+    case 'erase-partial':
+      return toNs(operation.ms);
+    case 'erase-all':
+      return NVMC_TIMES.eraseAllNs;
+  }
+}

@@ -1,0 +1,104 @@
+import type { FaultPlan } from './fault-plan.ts';
+import type { Nrf52840 } from './nrf52840.ts';
+import { Ack } from './sw-dp.ts';
+import type { SwdLine } from './swd-line.ts';
+import { bitTime, swdBits, type SwdTiming } from './swd-time.ts';
+
+/** CMSIS-DAP's transfer response: the wire's acknowledge, or 8 for a parity or protocol error. */
+export const PROTOCOL_ERROR = 8;
+
+export interface HostAnswer {
+  readonly ack: number;
+  readonly data: number;
+}
+
+const DEFAULT_HZ = 1_000_000;
+
+/** The probe's end of the two wires: what it clocks, and what that costs. Its cursor is the probe's own time. */
+export class SwdHost {
+  readonly #line: SwdLine;
+  readonly #chip: Nrf52840;
+  readonly #faults: FaultPlan;
+  #timing: SwdTiming = { bitNs: bitTime(DEFAULT_HZ), turnaround: 1, idle: 0, dataPhase: false };
+  /** Virtual nanoseconds; the device sets it to the time at which it takes a packet up. */
+  now = 0;
+  /** SWDIO as last driven, for SWJ_Pins. */
+  swdio: 0 | 1 = 1;
+
+  constructor(line: SwdLine, chip: Nrf52840, faults: FaultPlan) {
+    this.#line = line;
+    this.#chip = chip;
+    this.#faults = faults;
+  }
+
+  configure(change: Partial<SwdTiming>): void {
+    this.#timing = { ...this.#timing, ...change };
+  }
+
+  get timing(): SwdTiming {
+    return this.#timing;
+  }
+
+  /** One attempt; WAIT is the caller's to retry. */
+  transfer(ap: boolean, read: boolean, address: number, value: number): HostAnswer {
+    this.checkSupply();
+    const fault = this.#faults.nextTransfer(read);
+    const answer = this.#answer(fault, ap, read, address, value);
+    const onWire = answer.ack === PROTOCOL_ERROR ? Ack.ok : answer.ack;
+    this.now += swdBits(onWire as Ack, this.#timing) * this.#timing.bitNs;
+    return answer;
+  }
+
+  /** Drives bits, lowest bit of each byte first. */
+  drive(bytes: Uint8Array, count: number): void {
+    this.checkSupply();
+    for (let i = 0; i < count; i++) {
+      this.swdio = ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1 ? 1 : 0;
+      this.#line.clock(this.swdio, this.now);
+      this.now += this.#timing.bitNs;
+    }
+  }
+
+  /** Listens for `count` clock cycles. */
+  listen(count: number): Uint8Array {
+    this.checkSupply();
+    const bytes = new Uint8Array(Math.ceil(count / 8));
+    for (let i = 0; i < count; i++) {
+      const level = this.#line.clock(null, this.now);
+      bytes[i >> 3] = (bytes[i >> 3] ?? 0) | (level << (i & 7));
+      this.now += this.#timing.bitNs;
+    }
+    return bytes;
+  }
+
+  pinReset(): void {
+    if (this.#chip.powered) this.#chip.pinReset(this.now);
+  }
+
+  /** A supply that fails at a set time fails between two transfers. */
+  checkSupply(): void {
+    const cut = this.#faults.powerCutNs;
+    if (this.now >= cut) this.cutPower(Math.min(cut, this.now));
+  }
+
+  cutPower(at: number): void {
+    this.#chip.powerCut(at);
+  }
+
+  #answer(fault: string, ap: boolean, read: boolean, address: number, value: number): HostAnswer {
+    switch (fault) {
+      case 'no-answer':
+        return { ack: Ack.none, data: 0 };
+      case 'wait':
+        return { ack: Ack.wait, data: 0 };
+      case 'fault':
+        this.#chip.dp.raiseStickyError();
+        return { ack: Ack.fault, data: 0 };
+      default: {
+        const answer = this.#line.transfer(ap, read, address, value, this.now);
+        if (fault === 'parity' && answer.ack === Ack.ok) return { ack: PROTOCOL_ERROR, data: 0 };
+        return answer;
+      }
+    }
+  }
+}
