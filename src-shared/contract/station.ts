@@ -4,6 +4,9 @@ import { RunEvent, Step } from '../model/run-event.ts';
 import { UnitRecord } from '../model/unit-record.ts';
 import { command, event, query } from './define.ts';
 
+/** The barcode that asks for rework of the unit that was just refused because it had already passed. */
+export const REWORK_CODE = '*REWORK*';
+
 /** One board position as the screens show it; always sent whole. */
 export const SlotState = z.object({
   id: z.string(),
