@@ -1,0 +1,33 @@
+import { hexAddress } from '#shared/base/bytes.ts';
+import type { Plan } from '#shared/model/plan.ts';
+import type { Engine } from '../../station/engine.ts';
+import type { CliContext } from './command.ts';
+import { withTarget } from './with-target.ts';
+
+/** The plan for the unit that is on the probe now; reads, and changes nothing. */
+export async function planFor(engine: Engine, probe: string, context: CliContext): Promise<Plan> {
+  return withTarget(probe, engine.release.chip, context, async (target, io) => {
+    await target.identify(io);
+    const device = await engine.openFlash(target, io);
+    return engine.plan(await engine.survey(device, io, () => undefined));
+  });
+}
+
+export function planLines(plan: Plan): string[] {
+  const images = plan.images.map(
+    ({ role, version, address, size, sha256 }) =>
+      `  ${role} ${version}: ${size} bytes from ${hexAddress(address)}, sha256 ${sha256}`,
+  );
+  const operations = plan.operations.map((operation, index) => {
+    const role = 'role' in operation ? operation.role : '';
+    const range = `${operation.memory.padEnd(6)} ${hexAddress(operation.address)} ${String(operation.size).padStart(8)} bytes`;
+    return `  ${String(index + 1).padStart(3)}  ${operation.op.padEnd(12)} ${range}  ${role}`;
+  });
+  const { bytesToWrite, bytesSkipped, pagesToErase, flashMs } = plan;
+  return [
+    `Plan for ${plan.chip}:`,
+    ...images,
+    ...operations,
+    `  ${bytesToWrite} bytes to write, ${bytesSkipped} kept, ${pagesToErase} pages to erase; the flash alone needs ${(flashMs / 1000).toFixed(3)} s`,
+  ];
+}

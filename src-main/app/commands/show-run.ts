@@ -1,0 +1,79 @@
+import { assertNever } from '#shared/base/assert-never.ts';
+import type { RunEvent } from '#shared/model/run-event.ts';
+import type { UnitRecord } from '#shared/model/unit-record.ts';
+import type { CliContext } from './command.ts';
+import { failureLines } from './outcome.ts';
+
+type Finished = Extract<RunEvent, { type: 'run.finished' }>;
+
+/** A run's events as JSON lines, one object each. */
+export function jsonRun(context: CliContext): (event: RunEvent) => void {
+  return (event) => context.print(JSON.stringify(event));
+}
+
+/** A run's events for people: a line a step, and a last block that says it all. */
+export function humanRun(context: CliContext): (event: RunEvent) => void {
+  const { print, terminal } = context;
+  const settle = (line: string) => {
+    terminal?.rewrite('');
+    print(line);
+  };
+  return (event) => {
+    switch (event.type) {
+      case 'run.started':
+        print(`Run ${event.run}: unit ${event.serial} on slot ${event.slot}, release ${event.release.slice(0, 12)}`);
+        break;
+      case 'unit.identified':
+        settle(`  the unit is a ${event.chip} with hardware id ${event.uid}`);
+        break;
+      case 'plan.ready':
+        settle(
+          `  ${event.operations.length} operations, ${event.bytesToWrite} bytes to write, ${event.bytesSkipped} kept`,
+        );
+        break;
+      case 'step.started':
+        terminal?.rewrite(`  ${event.step} ...`);
+        break;
+      case 'step.progress':
+        terminal?.rewrite(`  ${event.step.padEnd(11)}${percent(event.done, event.total)}`);
+        break;
+      case 'step.finished':
+        settle(`  ${event.step.padEnd(11)}${(event.ms / 1000).toFixed(3).padStart(9)} s`);
+        break;
+      case 'run.finished':
+        terminal?.rewrite('');
+        for (const line of lastBlock(event)) print(line);
+        break;
+      default:
+        assertNever(event, 'run event');
+    }
+  };
+}
+
+function percent(done: number, total: number): string {
+  return `${String(total > 0 ? Math.floor((100 * done) / total) : 100).padStart(4)} %`;
+}
+
+function lastBlock(event: Finished): string[] {
+  const { verdict, record, code, message, remedy } = event;
+  const rule = '-'.repeat(60);
+  const head = `${verdict}  ${record?.serial ?? ''}${record ? `  ${secondsOf(record)} s` : ''}`;
+  const failure = record?.failure ?? null;
+  const text = { ...(message === undefined ? {} : { message }), ...(remedy === undefined ? {} : { remedy }) };
+  const why = failure ? failureLines(failure, text) : [];
+  // Without a record the log itself is at fault, and the event alone says so.
+  if (!failure && code !== undefined) why.push(`  What:   ${message ?? code}`, `  To do:  ${remedy ?? ''}`);
+  const kept = record ? [`  Record: ${record.sequence} ${record.hash.slice(0, 16)}`] : [];
+  return [rule, head, ...why, ...kept, rule];
+}
+
+function secondsOf(record: UnitRecord): string {
+  return (record.steps.reduce((sum, step) => sum + step.ms, 0) / 1000).toFixed(3);
+}
+
+/** One line of `log show`. */
+export function recordLine(record: UnitRecord): string {
+  const { sequence, finishedAt, serial, verdict, uid, failure, chip } = record;
+  const why = failure ? `  ${failure.code}` : '';
+  return `${String(sequence).padStart(6)}  ${finishedAt}  ${verdict.padEnd(11)}  ${serial}  ${chip}  ${uid ?? '-'}${why}`;
+}

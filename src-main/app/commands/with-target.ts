@@ -1,0 +1,39 @@
+import type { IoContext } from '#shared/base/clock.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { bounded } from '../../station/bounded.ts';
+import type { Target } from '../../target/target.ts';
+import { chipsOf } from '../compose.ts';
+import { connectorOf } from '../compose-connector.ts';
+import { realClock } from '../compose-home.ts';
+import type { CliContext } from './command.ts';
+
+const TEAR_DOWN_MS = 5000;
+
+/** Service work on one chip: opens, works, and closes whatever happened. */
+export async function withTarget<T>(
+  probe: string,
+  chip: ChipDescription,
+  context: CliContext,
+  work: (target: Target, io: IoContext) => Promise<T>,
+): Promise<T> {
+  const { clock, open } = connectorOf({ pace: null })(probe, chip, '');
+  const io: IoContext = { clock, signal: context.signal };
+  const target = await open(io);
+  try {
+    return await work(target, io);
+  } finally {
+    await bounded((closing) => target.close(closing), clock, realClock, TEAR_DOWN_MS);
+  }
+}
+
+/** The chip by `--chip`, else by a bench probe's own name. */
+export async function chipFor(
+  options: { readonly chip?: string; readonly probe: string },
+  context: CliContext,
+): Promise<ChipDescription> {
+  const [, onBench] = /^bench:([a-z0-9-]+)/u.exec(options.probe) ?? [];
+  const id = options.chip ?? onBench;
+  if (id !== undefined) return (await chipsOf(context.resources)).get(id);
+  throw new FlashlineError('usage', { params: { detail: '--chip is missing, for example --chip nrf51822' } });
+}

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import type { Sample, StationState } from '#shared/contract/station.ts';
+import type { Failure } from '#shared/model/failure.ts';
+import type { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
+import { type ChipLibrary, loadChips } from '../release/chip-library.ts';
+import { nodeFiles } from '../release/files.ts';
+import { openRelease } from '../release/open-release.ts';
+import type { Engine } from '../station/engine.ts';
+import type { SlotOptions } from '../station/options.ts';
+import { releaseEngine } from '../station/release-engine.ts';
+import { Station } from '../station/station.ts';
+import type { Connector } from '../target/target.ts';
+import { openFlashOf } from './compose-connector.ts';
+import { failureTexts, openLogOf, realClock, realRandom, workplace } from './compose-home.ts';
+
+export interface StationComposition {
+  /** The folder of chip descriptions, locales and demo releases. */
+  readonly resources: string;
+  /** Where the log is (compose-home.ts: homeFolder). */
+  readonly home: string;
+  readonly appVersion: string;
+  readonly mode: StationState['mode'];
+  /** Path of the release to run; null for none yet. */
+  readonly release: string | null;
+  readonly slots: readonly SlotOptions[];
+  readonly samples: readonly Sample[];
+  readonly autoStart: boolean;
+  readonly connect: Connector;
+  /** Failures that change no verdict. */
+  readonly warn: (failure: Failure) => void;
+}
+
+export interface ComposedStation {
+  readonly station: Station;
+  readonly log: SqliteUnitLog;
+  readonly engine: Engine | null;
+  /** Aborts what runs, waits for its end, and closes the log. */
+  close(): Promise<void>;
+}
+
+/** Puts a station together; rejects with a release's or the log's failure, having closed what it opened. */
+export async function composeStation(options: StationComposition): Promise<ComposedStation> {
+  const { resources, home, release } = options;
+  const engine = release === null ? null : await openEngine(release, resources);
+  const log = openLogOf(home);
+  try {
+    const station = new Station({
+      ...workplace(),
+      engine,
+      log,
+      mode: options.mode,
+      slots: options.slots,
+      samples: options.samples,
+      autoStart: options.autoStart,
+      connect: options.connect,
+      warn: options.warn,
+      appVersion: options.appVersion,
+      wallClock: realClock,
+      random: realRandom,
+      describeFailure: failureTexts(resources),
+    });
+    const close = async () => {
+      await station.close();
+      await log.close();
+    };
+    return { station, log, engine, close };
+  } catch (thrown) {
+    await log.close();
+    throw thrown;
+  }
+}
+
+export async function openEngine(release: string, resources: string): Promise<Engine> {
+  const opened = await openRelease(release, { chips: await chipsOf(resources), files: nodeFiles });
+  return releaseEngine(opened, openFlashOf(resources));
+}
+
+export function chipsOf(resources: string): Promise<ChipLibrary> {
+  return loadChips(join(resources, 'chips'), nodeFiles);
+}
