@@ -22,6 +22,13 @@ export type CoreRegister =
 
 export type CoreRegisters = Partial<Record<CoreRegister, number>>;
 
+/** Code on the core, called with data: `bytes` go to `address`, then the core runs from `entry` (without Thumb bit). */
+export interface CoreCall {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+  readonly entry: number;
+}
+
 /** Halting, running and the registers of one core. */
 export interface RunControl {
   halt(io: IoContext): Promise<void>;
@@ -33,6 +40,11 @@ export interface RunControl {
   clearBreakpoint(address: number, io: IoContext): Promise<void>;
   /** Resolves when the core has halted; rejects with `target-stuck` after `timeoutMs`. */
   waitForHalt(timeoutMs: number, io: IoContext): Promise<void>;
+  /**
+   * Writes, resumes at the entry and resolves when the core has halted at a breakpoint, all in as few round trips as
+   * the dialect allows; absent where the single calls do as well. Rejects as they do.
+   */
+  call?(call: CoreCall, timeoutMs: number, io: IoContext): Promise<void>;
   /** Resets the whole chip; `halt` stops it before its first instruction. */
   reset(after: 'run' | 'halt', io: IoContext): Promise<void>;
 }

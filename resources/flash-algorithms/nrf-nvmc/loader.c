@@ -47,6 +47,12 @@ enum config { READ_ENABLED = 0, WRITE_ENABLED = 1, ERASE_ENABLED = 2 };
  */
 #define PATIENCE 8000000u
 
+/*
+ * Flash begins at address 0, which C takes for no object: addresses are integers here, and pointers only at the access
+ * (gcc computes the end of a pointer loop from 0 wrongly).
+ */
+#define WORD(address) (*(volatile uint32_t *)(address))
+
 #define INLINE static inline __attribute__((always_inline))
 #define OWN_REGISTERS static __attribute__((noinline))
 
@@ -62,7 +68,7 @@ OWN_REGISTERS uint32_t erase(mailbox *box, volatile struct nvmc *nvmc) {
     uint32_t address = box->address;
     uint32_t end = address + box->length;
     uint32_t page = box->page;
-    for (; address < end; address += page) {
+    for (; address != end; address += page) {
         box->fault = address;
         nvmc->config = ERASE_ENABLED;
         if (address >= INFORMATION_BLOCK) {
@@ -77,21 +83,21 @@ OWN_REGISTERS uint32_t erase(mailbox *box, volatile struct nvmc *nvmc) {
 
 /* Words that are erased already are left alone; what does not hold after its write was refused by the flash. */
 OWN_REGISTERS uint32_t program(mailbox *box, volatile struct nvmc *nvmc) {
-    volatile uint32_t *to = (volatile uint32_t *)box->address;
+    uint32_t to = box->address;
+    uint32_t end = to + box->length;
     volatile uint32_t *from = box->data;
-    volatile uint32_t *end = from + box->length / 4u;
     /* Everything in this loop stays in registers: a stack access per word would cost as much as the word. */
     nvmc->config = WRITE_ENABLED;
-    for (; from < end; from++, to++) {
+    for (; to != end; from++, to += 4u) {
         uint32_t word = *from;
         if (word == ERASED_WORD) continue;
-        *to = word;
+        WORD(to) = word;
         if (wait_ready(nvmc) != OK) {
-            box->fault = (uint32_t)to;
+            box->fault = to;
             return TIMEOUT;
         }
-        if (*to != word) {
-            box->fault = (uint32_t)to;
+        if (WORD(to) != word) {
+            box->fault = to;
             return REFUSED;
         }
     }
@@ -110,15 +116,15 @@ OWN_REGISTERS void make_table(volatile uint32_t *table) {
 OWN_REGISTERS void survey(mailbox *box) {
     volatile uint32_t *table = box->data;
     volatile uint32_t *out = box->data + SURVEY_SCRATCH_WORDS;
-    volatile uint32_t *at = (volatile uint32_t *)box->address;
-    volatile uint32_t *end = at + box->length / 4u;
-    uint32_t page_words = box->page / 4u;
+    uint32_t at = box->address;
+    uint32_t end = at + box->length;
+    uint32_t page = box->page;
     make_table(table);
-    while (at < end) {
+    while (at != end) {
         uint32_t crc = 0xFFFFFFFFu;
         uint32_t all = ERASED_WORD;
-        for (volatile uint32_t *page_end = at + page_words; at < page_end; at++) {
-            uint32_t word = *at;
+        for (uint32_t left = page; left != 0u; left -= 4u, at += 4u) {
+            uint32_t word = WORD(at);
             all &= word;
             for (uint32_t byte = 0; byte < 4u; byte++, word >>= 8) crc = (crc >> 8) ^ table[(crc ^ word) & 0xFFu];
         }
@@ -134,7 +140,8 @@ void loader_run(mailbox *box) {
     case ERASE: status = erase(box, nvmc); break;
     case PROGRAM: status = program(box, nvmc); break;
     case SURVEY: survey(box); break;
-    case READ_ONLY: break;
+    /* Also after a call that the host broke off: CONFIG must not change under a busy controller. */
+    case READ_ONLY: status = wait_ready(nvmc); break;
     default: status = BAD_COMMAND; break;
     }
     nvmc->config = READ_ENABLED;

@@ -1,0 +1,104 @@
+import { SerialPort } from 'serialport';
+import type { IoContext } from '#shared/base/clock.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { ByteQueue, inSeconds, withDeadline } from './byte-queue.ts';
+import type { Link } from './link.ts';
+
+/** Bits per second where nobody asks for others; a USB CDC port carries bytes at its own pace whatever is set. */
+const BAUD_RATE = 115_200;
+const OPEN_MS = 3000;
+const WRITE_MS = 3000;
+
+/** Opens a serial port (8N1). Rejects with `probe-not-found`, `probe-permission`, `probe-silent`. */
+export async function openSerial(
+  address: { readonly path: string; readonly baudRate?: number },
+  url: string,
+  io: IoContext,
+): Promise<Link> {
+  io.signal.throwIfAborted();
+  const port = new SerialPort({ path: address.path, baudRate: address.baudRate ?? BAUD_RATE, autoOpen: false });
+  let failure: Error | null = null;
+  try {
+    const answered = await withDeadline(
+      (done) => {
+        port.open((error) => {
+          failure = error;
+          done();
+        });
+        return () => undefined;
+      },
+      OPEN_MS,
+      io,
+    );
+    if (failure !== null) throw openFailure(failure, url);
+    if (!answered) throw new FlashlineError('probe-silent', { params: { url, seconds: inSeconds(OPEN_MS) } });
+  } catch (error) {
+    closeWhenOpen(port);
+    throw error;
+  }
+  return new SerialLink(port, url);
+}
+
+/** The binding tells errno only in words (strerror); those words are all there is to go by. */
+function openFailure(cause: Error, url: string): FlashlineError {
+  const text = cause.message;
+  if (/permission denied|operation not permitted|access (?:is )?denied/iu.test(text))
+    return new FlashlineError('probe-permission', { params: { url }, cause });
+  if (/cannot lock port|resource (?:temporarily unavailable|busy)|device or resource busy/iu.test(text))
+    return new FlashlineError('probe-unsuited', { params: { url, detail: 'another program holds the port' }, cause });
+  return new FlashlineError('probe-not-found', { params: { url }, cause });
+}
+
+/** An abandoned open may still succeed later; the port must not stay locked then. */
+function closeWhenOpen(port: SerialPort): void {
+  port.on('error', () => undefined);
+  if (port.isOpen) port.close(() => undefined);
+  else port.once('open', () => port.close(() => undefined));
+}
+
+class SerialLink implements Link {
+  readonly kind = 'stream';
+  readonly url: string;
+  readonly #port: SerialPort;
+  readonly #arrived: ByteQueue;
+
+  constructor(port: SerialPort, url: string) {
+    this.url = url;
+    this.#port = port;
+    this.#arrived = new ByteQueue(url, { pause: () => port.pause(), resume: () => port.resume() });
+    port.on('data', (bytes: Uint8Array) => this.#arrived.push(bytes));
+    port.on('error', (error) => this.#arrived.end(error));
+    port.on('close', (reason?: unknown) => this.#arrived.end(reason ?? undefined));
+  }
+
+  async write(data: Uint8Array, io: IoContext): Promise<void> {
+    io.signal.throwIfAborted();
+    this.#arrived.assertOpen();
+    if (this.#port.write(Buffer.from(data.buffer, data.byteOffset, data.byteLength))) return;
+    const drained = await withDeadline(
+      (done) => {
+        this.#port.once('drain', done);
+        this.#port.once('close', done);
+        return () => {
+          this.#port.off('drain', done);
+          this.#port.off('close', done);
+        };
+      },
+      WRITE_MS,
+      io,
+    );
+    this.#arrived.assertOpen();
+    if (!drained) throw new FlashlineError('probe-silent', { params: { url: this.url, seconds: inSeconds(WRITE_MS) } });
+  }
+
+  read(timeoutMs: number, io: IoContext): Promise<Uint8Array> {
+    return this.#arrived.take(timeoutMs, io);
+  }
+
+  async close(): Promise<void> {
+    this.#arrived.end();
+    if (!this.#port.isOpen) return;
+    // close() waits for no output; the callback's error says that the port is gone already, which is what was wanted.
+    await new Promise<void>((resolve) => this.#port.close(() => resolve()));
+  }
+}

@@ -1,0 +1,156 @@
+import { readU32, wordsToBytes, writeU32 } from '#shared/base/bytes.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { CoreCall, CoreRegister, CoreRegisters, RunControl } from '../run-control.ts';
+import type { GdbConnection } from './connection.ts';
+import type { GdbMemory } from './memory.ts';
+import { layoutOfLength, type RegisterPlace } from './target-description.ts';
+import { ascii, takeHex, text } from './text.ts';
+
+/** The T bit: every Cortex-M executes Thumb only. */
+const XPSR_THUMB = 0x0100_0000;
+/** Length of the instruction under a breakpoint (`Z1,address,kind`): Thumb, 16 bits. */
+const THUMB_KIND = 2;
+
+/** One core by `g`/`G`, `p`/`P`, `Z`/`z`, `c` and the interrupt (GDB manual, E.2). */
+export class GdbCore implements RunControl {
+  readonly #connection: GdbConnection;
+  readonly #memory: GdbMemory;
+  readonly #vectors: number;
+  /** Hardware (1) or software (0) breakpoints, once one was accepted. */
+  #breakpointType = 1;
+
+  /** `vectors`: address of the table that holds the initial SP and PC. */
+  constructor(connection: GdbConnection, memory: GdbMemory, vectors: number) {
+    this.#connection = connection;
+    this.#memory = memory;
+    this.#vectors = vectors;
+  }
+
+  async halt(io: IoContext): Promise<void> {
+    await this.#connection.halt(io);
+  }
+
+  async resume(io: IoContext): Promise<void> {
+    await this.#connection.resume([], () => undefined, 'c', io);
+  }
+
+  async readRegisters(names: readonly CoreRegister[], io: IoContext): Promise<CoreRegisters> {
+    const all = await this.#readAll(io);
+    const values: CoreRegisters = {};
+    for (const name of names) values[name] = readU32(all, this.#place(name, all.length).offset);
+    return values;
+  }
+
+  async writeRegisters(values: CoreRegisters, io: IoContext): Promise<void> {
+    const requests = this.#registerRequests(values);
+    if (requests) {
+      let supported = true;
+      await this.#connection.askAll(
+        requests,
+        (payload) => {
+          if (payload.length === 0) supported = false;
+          else this.#expectOk('P', payload);
+        },
+        io,
+      );
+      if (supported) return;
+    }
+    const all = await this.#readAll(io);
+    for (const [name, value] of entries(values)) writeU32(all, this.#place(name, all.length).offset, value);
+    const reply = await this.#connection.ask(`G${Buffer.from(all).toString('hex')}`, io);
+    if (reply !== 'OK') throw this.#connection.unexpected('G', reply);
+  }
+
+  async setBreakpoint(address: number, io: IoContext): Promise<void> {
+    for (const type of [this.#breakpointType, 0]) {
+      const reply = await this.#connection.ask(`Z${type},${address.toString(16)},${THUMB_KIND}`, io);
+      if (reply === 'OK') {
+        this.#breakpointType = type;
+        return;
+      }
+      if (reply !== '' && !reply.startsWith('E')) throw this.#connection.unexpected('Z', reply);
+    }
+    throw this.#unsuited('it sets no breakpoints');
+  }
+
+  async clearBreakpoint(address: number, io: IoContext): Promise<void> {
+    const reply = await this.#connection.ask(`z${this.#breakpointType},${address.toString(16)},${THUMB_KIND}`, io);
+    if (reply !== 'OK') throw this.#connection.unexpected('z', reply);
+  }
+
+  async waitForHalt(timeoutMs: number, io: IoContext): Promise<void> {
+    await this.#connection.waitForStop(timeoutMs, io);
+  }
+
+  async call(call: CoreCall, timeoutMs: number, io: IoContext): Promise<void> {
+    const { requests, onReply } = this.#memory.writeRequests(call.address, call.bytes);
+    if (this.#connection.stub.continueAt) {
+      // Bit 0 of an address to resume at selects Thumb, as in any branch.
+      await this.#connection.resume(requests, onReply, `c${(call.entry | 1).toString(16)}`, io);
+    } else {
+      await this.#connection.askAll(requests, onReply, io);
+      await this.writeRegisters({ pc: call.entry, xpsr: XPSR_THUMB }, io);
+      await this.resume(io);
+    }
+    await this.#connection.waitForStop(timeoutMs, io);
+  }
+
+  async reset(after: 'run' | 'halt', io: IoContext): Promise<void> {
+    await this.halt(io);
+    const how = this.#connection.stub.reset;
+    if (how.by === 'none') throw this.#unsuited('it offers no reset that we know');
+    if (how.by === 'monitor') {
+      if ((await this.#connection.monitor(how[after], io)) === undefined)
+        throw this.#unsuited(`it refuses "${how[after]}"`);
+      return;
+    }
+    const table = await this.#memory.read(this.#vectors, 8, io);
+    // ARMv6-M B1.5.5: SP and PC from the vector table, LR all ones, thread mode with the T bit.
+    const pc = readU32(table, 4) & ~1;
+    await this.writeRegisters({ sp: readU32(table, 0), pc, lr: 0xffff_ffff, xpsr: XPSR_THUMB }, io);
+    if (after === 'run') await this.resume(io);
+  }
+
+  async #readAll(io: IoContext): Promise<Uint8Array> {
+    const reply = await this.#connection.ask('g', io);
+    const all = new Uint8Array(reply.length >> 1);
+    // A register that cannot be read is sent as `x` digits; none of a halted Cortex-M's core registers is.
+    if (reply.length < 8 || takeHex(ascii(reply.replaceAll('x', '0')), all, 0) === undefined)
+      throw this.#connection.unexpected('g', reply);
+    return all;
+  }
+
+  /** `P` packets, where the registers' numbers are known. */
+  #registerRequests(values: CoreRegisters): Uint8Array[] | undefined {
+    const layout = this.#connection.layout;
+    if (!layout) return undefined;
+    const requests: Uint8Array[] = [];
+    for (const [name, value] of entries(values)) {
+      const place = layout.get(name);
+      if (!place) return undefined;
+      const digits = Buffer.from(wordsToBytes([value])).toString('hex');
+      requests.push(ascii(`P${place.number.toString(16)}=${digits}`));
+    }
+    return requests;
+  }
+
+  #place(name: CoreRegister, size: number): RegisterPlace {
+    const place = (this.#connection.layout ?? layoutOfLength(size))?.get(name);
+    if (!place || place.offset + 4 > size) throw this.#unsuited(`it does not show the register ${name}`);
+    return place;
+  }
+
+  #expectOk(request: string, payload: Uint8Array): void {
+    const reply = text(payload);
+    if (reply !== 'OK') throw this.#connection.unexpected(request, reply);
+  }
+
+  #unsuited(detail: string): FlashlineError {
+    return new FlashlineError('probe-unsuited', { params: { url: this.#connection.url, detail } });
+  }
+}
+
+function entries(values: CoreRegisters): [CoreRegister, number][] {
+  return Object.entries(values) as [CoreRegister, number][];
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { fromHex } from '#shared/base/bytes.ts';
+import { sha256Hex } from '#shared/base/digest.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+
+const Address = z.number().int().min(0).max(0xffff_ffff);
+
+/** A build of resources/flash-algorithms (scripts/build-firmware.js): code for a fixed place in the chip's RAM. */
+const AlgorithmFile = z.object({
+  schema: z.literal(1),
+  name: z.string(),
+  /** The chip description's `controller.kind` that it drives. */
+  controller: z.string(),
+  load: Address,
+  /** Where a call begins and where it has ended, without the Thumb bit. */
+  entry: Address,
+  done: Address,
+  /** The mailbox (ram-loader-mailbox.ts); from here to the end of RAM is its data. */
+  mailbox: Address,
+  code: z.string().regex(/^(?:[0-9a-f]{2})+$/),
+  sha256: z.string(),
+  compiler: z.string(),
+});
+
+export type FlashAlgorithm = Omit<z.infer<typeof AlgorithmFile>, 'code'> & { readonly code: Uint8Array };
+
+/** Checks a parsed `.json` build; throws `file-unreadable` when it is none, or its code is not what was built. */
+export function readFlashAlgorithm(json: unknown, file: string): FlashAlgorithm {
+  const parsed = AlgorithmFile.safeParse(json);
+  if (!parsed.success) throw new FlashlineError('file-unreadable', { params: { file }, cause: parsed.error });
+  const code = fromHex(parsed.data.code);
+  if (sha256Hex(code) === parsed.data.sha256) return { ...parsed.data, code };
+  throw new FlashlineError('file-unreadable', { params: { file }, cause: 'the code is not what its SHA-256 says' });
+}

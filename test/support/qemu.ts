@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A running `qemu-system-arm -M microbit`: an nRF51822 that nobody here wrote. Started halted, flash all 0x00. */
+export interface Qemu {
+  /** `gdb:unix:...`, or `gdb:serial:...` when started on a pseudo terminal. */
+  readonly url: string;
+  /** The gdb server's unix socket (not with `pty`). */
+  readonly gdbPath: string;
+  readonly pid: number;
+  /** Everything that the firmware has sent on its UART so far. */
+  uart(): string;
+  /** Resolves to all UART text once it matches; rejects after `ms`. */
+  waitForUart(pattern: RegExp, ms?: number): Promise<string>;
+  /** What QEMU itself printed: why it ended, when it ended by itself. */
+  output(): string;
+  /** SIGSTOP and SIGCONT: a server that is there and says nothing. */
+  freeze(): void;
+  thaw(): void;
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** Ends it and removes its folder; may follow `kill`. */
+  stop(): Promise<void>;
+}
+
+export async function startQemu(options: { readonly pty?: boolean } = {}): Promise<Qemu> {
+  const folder = await mkdtemp(join(tmpdir(), 'flashline-qemu-'));
+  const gdbPath = join(folder, 'gdb');
+  const uartPath = join(folder, 'uart');
+  const gdb = options.pty ? 'pty,id=g0' : `socket,id=g0,path=${gdbPath},server=on,wait=off`;
+  const child = spawn(
+    'qemu-system-arm',
+    [
+      ...['-M', 'microbit', '-display', 'none', '-monitor', 'none', '-S'],
+      ...['-chardev', gdb, '-gdb', 'chardev:g0'],
+      ...['-chardev', `socket,id=s0,path=${uartPath},server=on,wait=off`, '-serial', 'chardev:s0'],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += String(bytes)));
+  try {
+    // The character devices are made in the order given: where the UART listens, the gdb server does.
+    const uart = await connected(uartPath, child, () => output);
+    const pty = options.pty ? await ptyName(() => output) : undefined;
+    return running({
+      output: () => output,
+      child,
+      folder,
+      gdbPath,
+      uart,
+      url: pty ? `gdb:serial:${pty}` : `gdb:unix:${gdbPath}`,
+    });
+  } catch (error) {
+    child.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function running(parts: {
+  output: () => string;
+  child: ChildProcess;
+  folder: string;
+  gdbPath: string;
+  uart: Socket;
+  url: string;
+}): Qemu {
+  const { child, folder, gdbPath, uart, url } = parts;
+  let said = '';
+  uart.on('data', (bytes) => (said += bytes.toString('latin1')));
+  uart.on('error', () => undefined);
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  };
+  return {
+    url,
+    gdbPath,
+    pid: child.pid ?? 0,
+    uart: () => said,
+    output: parts.output,
+    waitForUart: async (pattern, ms = 5000) => {
+      const until = Date.now() + ms;
+      while (!pattern.test(said)) {
+        if (Date.now() > until)
+          throw new Error(`no ${pattern} on the UART within ${ms} ms, but: ${JSON.stringify(said)}`);
+        await sleep(5);
+      }
+      return said;
+    },
+    freeze: () => child.kill('SIGSTOP'),
+    thaw: () => child.kill('SIGCONT'),
+    kill,
+    stop: async () => {
+      uart.destroy();
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function connected(path: string, child: ChildProcess, output: () => string): Promise<Socket> {
+  const until = Date.now() + 10_000;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`QEMU ended: ${output()}`);
+    if (Date.now() > until) throw new Error(`QEMU does not listen: ${output()}`);
+    const socket = connect({ path });
+    const ok = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    if (ok) return socket;
+    socket.destroy();
+    await sleep(10);
+  }
+}
+
+/** QEMU tells where it put the terminal: `char device redirected to /dev/pts/3 (label g0)`. */
+async function ptyName(output: () => string): Promise<string> {
+  for (let i = 0; i < 200; i++) {
+    const name = /redirected to (\S+) \(label g0\)/u.exec(output())?.[1];
+    if (name !== undefined) return name;
+    await sleep(10);
+  }
+  throw new Error(`QEMU names no terminal: ${output()}`);
+}
