@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
@@ -7,6 +8,7 @@ import { GDB_ADDRESS_FORMS, openStream, parseGdbAddress } from '../link/address.
 import { openCmsisDap } from '../probe/cmsis-dap/cmsis-dap.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { openFlashDevice } from '../programmer/open-flash-device.ts';
+import { loadFlashAlgorithm } from '../programmer/ram-loader-algorithm.ts';
 import { openGdbTarget } from '../target/open-gdb.ts';
 import { openSwdTarget } from '../target/open-swd.ts';
 import type { Connection, Connector, Target } from '../target/target.ts';
@@ -54,7 +56,9 @@ function overGdb(url: string, chip: ChipDescription): Connection {
   return { clock: realClock, open: async (io) => openGdbTarget(await openStream(address, url, io), chip, io) };
 }
 
-/** The way to write a target's flash; loaders come from `resources`. */
-export function openFlashOf(_resources: string): (target: Target, io: IoContext) => Promise<FlashDevice> {
-  return openFlashDevice;
+/** The way to write a target's flash; RAM loaders come from `resources`. */
+export function openFlashOf(resources: string): (target: Target, io: IoContext) => Promise<FlashDevice> {
+  const folder = join(resources, 'flash-algorithms');
+  return async (target, io) =>
+    openFlashDevice(target, io, await loadFlashAlgorithm(folder, target.chip.controller.kind));
 }

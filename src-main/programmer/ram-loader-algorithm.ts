@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { fromHex } from '#shared/base/bytes.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
@@ -31,4 +33,21 @@ export function readFlashAlgorithm(json: unknown, file: string): FlashAlgorithm 
   const code = fromHex(parsed.data.code);
   if (sha256Hex(code) === parsed.data.sha256) return { ...parsed.data, code };
   throw new FlashlineError('file-unreadable', { params: { file }, cause: 'the code is not what its SHA-256 says' });
+}
+
+/** The build for a flash controller from `folder` (resources/flash-algorithms); rejects with `file-missing` too. */
+export async function loadFlashAlgorithm(folder: string, controller: string): Promise<FlashAlgorithm> {
+  const file = join(folder, controller, `${controller}.json`);
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new FlashlineError('file-missing', { params: { file }, cause });
+  });
+  return readFlashAlgorithm(parseJson(text, file), file);
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FlashlineError('file-unreadable', { params: { file }, cause });
+  }
 }

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { realClock } from '#main/app/compose-home.ts';
 import { openStream, parseGdbAddress } from '#main/link/address.ts';
-import { type FlashAlgorithm, readFlashAlgorithm } from '#main/programmer/ram-loader-algorithm.ts';
+import { type FlashAlgorithm, loadFlashAlgorithm } from '#main/programmer/ram-loader-algorithm.ts';
 import { openGdbTarget } from '#main/target/open-gdb.ts';
 import type { Target } from '#main/target/target.ts';
-import type { Clock, IoContext } from '#shared/base/clock.ts';
+import type { IoContext } from '#shared/base/clock.ts';
 import { ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 
 /** What every test and figure on an emulated nRF51822 begins with. */
@@ -21,8 +21,7 @@ export async function chipDescription(id: string): Promise<ChipDescription> {
 }
 
 export async function nvmcAlgorithm(): Promise<FlashAlgorithm> {
-  const path = 'resources/flash-algorithms/nrf-nvmc/nrf-nvmc.json';
-  return readFlashAlgorithm(JSON.parse(await readFile(repositoryFile(path), 'utf8')), path);
+  return loadFlashAlgorithm(repositoryFile('resources/flash-algorithms'), 'nrf-nvmc');
 }
 
 export function memoryOf(chip: ChipDescription, name: string): FlashMemory {
@@ -31,16 +30,8 @@ export function memoryOf(chip: ChipDescription, name: string): FlashMemory {
   return memory;
 }
 
-export const wallClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  sleep: async (ms, signal) => {
-    await sleep(ms, undefined, signal ? { signal } : {});
-  },
-};
-
 export function realIo(signal: AbortSignal = new AbortController().signal): IoContext {
-  return { clock: wallClock, signal };
+  return { clock: realClock, signal };
 }
 
 export async function openTarget(url: string, chip: ChipDescription, io: IoContext): Promise<Target> {

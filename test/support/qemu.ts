@@ -33,15 +33,7 @@ export async function startQemu(options: { readonly pty?: boolean } = {}): Promi
   const gdbPath = join(folder, 'gdb');
   const uartPath = join(folder, 'uart');
   const gdb = options.pty ? 'pty,id=g0' : `socket,id=g0,path=${gdbPath},server=on,wait=off`;
-  const child = spawn(
-    'qemu-system-arm',
-    [
-      ...['-M', 'microbit', '-display', 'none', '-monitor', 'none', '-S'],
-      ...['-chardev', gdb, '-gdb', 'chardev:g0'],
-      ...['-chardev', `socket,id=s0,path=${uartPath},server=on,wait=off`, '-serial', 'chardev:s0'],
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const child = spawn('qemu-system-arm', argumentsFor(gdb, uartPath), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += String(bytes)));
   try {
@@ -61,6 +53,12 @@ export async function startQemu(options: { readonly pty?: boolean } = {}): Promi
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+function argumentsFor(gdb: string, uartPath: string): string[] {
+  const machine = '-M microbit -display none -monitor none -S';
+  const uart = `socket,id=s0,path=${uartPath},server=on,wait=off`;
+  return [...machine.split(' '), '-chardev', gdb, '-gdb', 'chardev:g0', '-chardev', uart, '-serial', 'chardev:s0'];
 }
 
 function running(parts: {
