@@ -29,7 +29,7 @@ const DEMO = 'hello-nrf52840';
 const BOARDS: readonly (Sample & { readonly fault?: string })[] = [
   { serial: 'HB000001', shows: 'pass' },
   { serial: 'HB000002', shows: 'pass' },
-  { serial: 'HB000003', shows: 'fail', fault: 'stuck-bit@0x2000.0' },
+  { serial: 'HB000003', shows: 'fail', fault: 'stuck-bit@0x2000.2' },
   { serial: 'HB000004', shows: 'no-target', fault: 'no-target' },
   { serial: 'XX000001', shows: 'wrong-serial' },
 ];

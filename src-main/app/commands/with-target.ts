@@ -17,9 +17,10 @@ export async function withTarget<T>(
   context: CliContext,
   work: (target: Target, io: IoContext) => Promise<T>,
 ): Promise<T> {
-  const { clock, open } = connectorOf({ pace: null })(probe, chip, '');
+  const connection = connectorOf({ pace: null })(probe, chip, '');
+  const { clock } = connection;
   const io: IoContext = { clock, signal: context.signal };
-  const target = await open(io);
+  const target = await connection.open(io);
   try {
     return await work(target, io);
   } finally {

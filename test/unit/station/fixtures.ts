@@ -197,21 +197,27 @@ export function makeRig(): Rig {
   const wall = new ManualClock();
   const log = openUnitLog({ file: join(folder, 'log.db'), clock: wall, processes: processesOfThisMachine() });
   const warnings: Failure[] = [];
+  const boardOf = new WeakMap<Target, FakeBoard>();
+  const open = async (board: FakeBoard, io: IoContext) => {
+    const target = await board.connection(wall).open(io);
+    boardOf.set(target, board);
+    return target;
+  };
   let count = 0;
   let boards: (url: string) => FakeBoard = () => new FakeBoard();
   return {
     log,
     wall,
     warnings,
-    engine: releaseEngine(testRelease(), (target) => {
-      const board = boards('');
-      void target;
-      return board.calls.includes('open') ? Promise.resolve(board.device()) : Promise.reject(new Error('not open'));
+    engine: releaseEngine(testRelease(), async (target) => {
+      const board = boardOf.get(target);
+      if (!board) throw new Error('not a target of this rig');
+      return board.device();
     }),
     services: (board, used = log) => {
       boards = typeof board === 'function' ? board : () => board;
       return {
-        connect: (url) => boards(url).connection(wall),
+        connect: (url) => ({ clock: wall, open: (io) => open(boards(url), io) }),
         log: used,
         wallClock: wall,
         random: (length) => {
