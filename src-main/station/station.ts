@@ -1,4 +1,4 @@
-import type { SlotState, ScanOutcome, StationState } from '#shared/contract/station.ts';
+import { REWORK_CODE, type ScanOutcome, type SlotState, type StationState } from '#shared/contract/station.ts';
 import { FlashlineError, toFailure, type Verdict } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
@@ -6,9 +6,6 @@ import type { Engine } from './engine.ts';
 import type { SlotOptions, StationListener, StationOptions } from './options.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
-
-/** The code that asks for rework of the unit that was refused because it had already passed. */
-export const REWORK_CODE = '*REWORK*';
 
 /** The same code again within this time is one scan: a scanner's double read, or a nervous trigger finger. */
 const REPEAT_MS = 2000;

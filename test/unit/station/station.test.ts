@@ -1,8 +1,8 @@
 import { array, assert, asyncProperty, boolean, constant, constantFrom, oneof, record } from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SlotState, StationState } from '#shared/contract/station.ts';
+import { REWORK_CODE, SlotState, StationState } from '#shared/contract/station.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { REWORK_CODE, Station } from '#main/station/station.ts';
+import { Station } from '#main/station/station.ts';
 import { FakeBoard, makeRig, type Rig } from './fixtures.ts';
 
 let rig: Rig;
