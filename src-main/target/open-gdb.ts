@@ -47,21 +47,30 @@ class GdbTarget implements Target {
     await this.#connection.detach(io);
   }
 
-  async close(): Promise<void> {
-    await this.#connection.close();
+  /** A core that was only looked at runs on, as it did before we came; one in the middle of things stays halted. */
+  async close(io: IoContext): Promise<void> {
+    try {
+      if (!this.#connection.touched && (await this.#hasFirmware(io))) await this.#connection.detach(io);
+    } catch {
+      // The conversation had ended already, which is why we are closing; its failure has been told.
+    } finally {
+      await this.#connection.close();
+    }
+  }
+
+  /** A reset vector that is Thumb code inside a flash memory. */
+  async #hasFirmware(io: IoContext): Promise<boolean> {
+    const reset = readU32(await this.memory.read(this.chip.boot.vectors, 8, io), 4);
+    return reset % 2 === 1 && flashHolding(this.chip, reset - 1, 2) !== undefined;
   }
 
   /** Where resetting the chip would lose what was verified (QEMU wipes the UICR), the core alone begins anew. */
   async #enterFirmware(io: IoContext): Promise<void> {
     const vectors = this.chip.boot.vectors;
-    const reset = readU32(await this.memory.read(vectors, 8, io), 4);
-    if (reset % 2 === 0 || !flashHolding(this.chip, reset - 1, 2)) {
-      const cause = new Error(`the reset vector is ${reset.toString(16)}`);
-      throw new FlashlineError('target-fault', {
-        where: { address: vectors + 4 },
-        params: { address: hexAddress(vectors + 4) },
-        cause,
-      });
+    if (!(await this.#hasFirmware(io))) {
+      const address = vectors + 4;
+      const cause = 'the reset vector is no address in flash';
+      throw new FlashlineError('target-fault', { where: { address }, params: { address: hexAddress(address) }, cause });
     }
     const ram = this.chip.memories.find((memory) => memory.kind === 'ram');
     if (!ram) throw new FlashlineError('chip-invalid', { params: { file: this.chip.id, detail: 'it has no RAM' } });

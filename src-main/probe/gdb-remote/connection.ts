@@ -10,6 +10,12 @@ import { ascii, hexOfText, takeHex, text } from './text.ts';
 /** What a server that tells no PacketSize takes: gdb's own smallest buffer. */
 const DEFAULT_PACKET_SIZE = 400;
 
+/** Stops told before the first answer: one is QEMU's, more are a server that tells nothing else. */
+const MAX_STOPS = 3;
+
+/** Requests after which a core is not as it was found: `M`, `X`, `G`, `P`. */
+const CHANGING = new Set(ascii('MXGP'));
+
 /**
  * A conversation with a gdb server (GDB manual, appendix E "Remote Serial Protocol"), after negotiation. Methods take
  * turns: each waits until the one before it has ended.
@@ -21,6 +27,7 @@ export class GdbConnection {
   #stub: Stub = recogniseStub({ sstepbits: '', version: '' });
   #packetSize = DEFAULT_PACKET_SIZE;
   #layout: RegisterLayout | undefined;
+  #touched = false;
 
   private constructor(link: Link) {
     this.#exchange = new Exchange(link);
@@ -58,6 +65,11 @@ export class GdbConnection {
     return this.#running;
   }
 
+  /** Memory or registers were written, or the core was let run: it is not as it was found. */
+  get touched(): boolean {
+    return this.#touched;
+  }
+
   /** One request, one reply, both ASCII. */
   async ask(request: string, io: IoContext): Promise<string> {
     let answer = '';
@@ -73,6 +85,7 @@ export class GdbConnection {
   ): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertHalted();
+      this.#touched ||= requests.some(([verb]) => verb !== undefined && CHANGING.has(verb));
       if (this.#stub.pipeline) await this.#exchange.ahead(requests, onReply, io);
       else await this.#exchange.inTurn(requests, onReply, io);
     });
@@ -90,6 +103,7 @@ export class GdbConnection {
   ): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertHalted();
+      this.#touched = true;
       const exchange = this.#exchange;
       if (!this.#stub.pipeline) {
         await exchange.inTurn(requests, onReply, io);
@@ -150,6 +164,7 @@ export class GdbConnection {
   detach(io: IoContext): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertHalted();
+      this.#touched = true;
       await this.#exchange.send(ascii('D'), io);
       const reply = text(await this.#exchange.reply(io));
       if (reply !== 'OK') throw this.unexpected('D', reply);
@@ -186,7 +201,7 @@ export class GdbConnection {
   }
 
   async #negotiate(io: IoContext): Promise<void> {
-    const features = (await this.ask('qSupported:swbreak+;hwbreak+', io)).split(';');
+    const features = (await this.#greet(io)).split(';');
     const size = Number.parseInt(features.find((one) => one.startsWith('PacketSize='))?.slice(11) ?? '', 16);
     if (size >= 64) this.#packetSize = Math.min(size, 1 << 16);
     if (features.includes('QStartNoAckMode+') && (await this.ask('QStartNoAckMode', io)) === 'OK')
@@ -197,6 +212,17 @@ export class GdbConnection {
     await this.#assertStopped(io);
     if (features.includes('qXfer:features:read+'))
       this.#layout = await readRegisterLayout((request) => this.ask(request, io), this.#packetSize);
+  }
+
+  /** The first request. A core that ran is stopped by our coming, and a server may tell so before it answers. */
+  async #greet(io: IoContext): Promise<string> {
+    await this.#exchange.send(ascii('qSupported:swbreak+;hwbreak+'), io);
+    for (let stops = 0; ; stops++) {
+      const reply = text(await this.#exchange.reply(io));
+      if (!/^[TS][0-9a-f]{2}/iu.test(reply)) return reply;
+      if (stops === MAX_STOPS) throw this.unexpected('qSupported', reply);
+      this.#exchange.oweNothingFor(-1);
+    }
   }
 
   async #assertStopped(io: IoContext): Promise<void> {
