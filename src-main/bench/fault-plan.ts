@@ -59,23 +59,17 @@ export class FaultPlan implements ChipEvents {
   }
 
   #wireFault(fault: Faults[number], index: number, read: boolean): WireFault {
-    switch (fault.kind) {
-      case 'no-target':
-        return 'no-answer';
-      case 'ack-wait':
-        if (index < fault.after || this.#waits >= (fault.times ?? Infinity)) return 'none';
-        this.#waits++;
-        return 'wait';
-      case 'ack-fault':
-        return index === fault.after ? 'fault' : 'none';
-      case 'parity':
-        // Only what the target sends can reach the probe spoiled: the first read from `after` on.
-        if (index < fault.after || !read || this.#spoiled.has(fault)) return 'none';
-        this.#spoiled.add(fault);
-        return 'parity';
-      default:
-        return 'none';
+    if (fault.kind === 'no-target') return 'no-answer';
+    if (fault.kind === 'ack-fault') return index === fault.after ? 'fault' : 'none';
+    if (fault.kind === 'ack-wait') {
+      if (index < fault.after || this.#waits >= (fault.times ?? Infinity)) return 'none';
+      this.#waits++;
+      return 'wait';
     }
+    // Only what the target sends can reach the probe spoiled: the first read from `after` on.
+    if (fault.kind !== 'parity' || index < fault.after || !read || this.#spoiled.has(fault)) return 'none';
+    this.#spoiled.add(fault);
+    return 'parity';
   }
 
   #rot(chip: Nrf52840, due: (fault: FaultOf<'bit-rot'>) => boolean): void {

@@ -224,7 +224,7 @@ export class Nrf52840 implements Bus {
   #ramBytes(): Uint8Array<ArrayBuffer> {
     if (this.#ram) return this.#ram;
     const bytes = new Uint8Array(RAM.size);
-    this.#prng.fill(bytes);
+    this.#prng.scramble(bytes);
     this.#ram = bytes;
     return bytes;
   }

@@ -1,3 +1,4 @@
+import { assertNever } from '#shared/base/assert-never.ts';
 import { busFault, done, type AccessResult, type AccessSize } from './bus.ts';
 import { PAGE, type FlashArray } from './flash-array.ts';
 import type { Prng } from './prng.ts';
@@ -279,5 +280,7 @@ function duration(operation: Operation): number {
       return toNs(operation.ms);
     case 'erase-all':
       return NVMC_TIMES.eraseAllNs;
+    default:
+      return assertNever(operation, 'flash operation');
   }
 }

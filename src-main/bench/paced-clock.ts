@@ -1,5 +1,5 @@
 import type { Clock } from '#shared/base/clock.ts';
-import { VirtualClock } from './virtual-clock.ts';
+import type { VirtualClock } from './virtual-clock.ts';
 
 /** Called by whatever moved the virtual clock, after it moved. */
 export type Pace = (signal?: AbortSignal) => Promise<void>;

@@ -15,7 +15,7 @@ export class Prng {
     return this.#state;
   }
 
-  fill(bytes: Uint8Array): void {
+  scramble(bytes: Uint8Array): void {
     for (let i = 0; i < bytes.length; i++) bytes[i] = this.next() >>> 24;
   }
 }

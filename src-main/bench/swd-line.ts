@@ -1,3 +1,4 @@
+import { assertNever } from '#shared/base/assert-never.ts';
 import { Ack, type SwDp } from './sw-dp.ts';
 
 /** What the debug port hangs on: whether it has power decides whether it answers. */
@@ -121,6 +122,8 @@ export class SwdLine {
       case 'write':
         this.#collectData(phase, host, at);
         return null;
+      default:
+        return assertNever(phase, 'phase');
     }
   }
 

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { sha256Hex } from '#shared/base/digest.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import { flashMemories, type ChipDescription } from '#shared/model/chip.ts';
+import { createBench } from '#main/bench/bench.ts';
+import type { Faults } from '#main/bench/faults.ts';
+import { Prng } from '#main/bench/prng.ts';
+import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
+import { createNvmcDirect } from '#main/programmer/nvmc-direct.ts';
+import { nodeFiles } from '#main/release/files.ts';
+import { loadChips } from '#main/release/chip-library.ts';
+import { openSwdTarget } from '#main/target/open-swd.ts';
+
+const START = Date.UTC(2026, 0, 1);
+
+async function chip(): Promise<ChipDescription> {
+  return (await loadChips('resources/chips', nodeFiles)).get('nrf52840');
+}
+
+/** Opens the bench's chip with the real driver, erases and programs `bytes` at 0, reads all back. */
+async function flashOnce(bytes: Uint8Array, faults: Faults = []) {
+  const description = await chip();
+  const bench = createBench({ startAt: START, seed: 1 });
+  const { link, clock } = bench.connect('nrf52840', 'T1', faults);
+  const io: IoContext = { clock, signal: new AbortController().signal };
+  const target = await openSwdTarget(await openCmsisDap(link, io), description, io, { executesCode: false });
+  const [memory] = flashMemories(description);
+  if (!memory) throw new Error('no flash');
+  const flash = createNvmcDirect(target.memory, description.controller.base);
+  const identity = await target.identify(io);
+  await target.core.halt(io);
+  const marks = [clock.monotonic()];
+  const mark = () => marks.push(clock.monotonic());
+  await flash.erase(memory, 0, Math.ceil(bytes.length / 4096) * 4096, io);
+  mark();
+  await flash.program(memory, 0, bytes, io);
+  mark();
+  const back = await flash.read(0, bytes.length, io);
+  mark();
+  await flash.finish(io);
+  await target.close(io);
+  const [eraseMs, programMs, readMs] = marks.slice(1).map((at, index) => at - (marks[index] ?? 0));
+  return {
+    identity,
+    back,
+    eraseMs,
+    programMs,
+    readMs,
+    end: clock.monotonic(),
+    report: bench.boardFor('nrf52840', 'T1').report(),
+  };
+}
+
+describe('the bench under the real CMSIS-DAP driver', () => {
+  it("takes 64 KiB and gives them back, at the flash's own speed", async () => {
+    const bytes = new Uint8Array(0x10000);
+    new Prng(7).scramble(bytes);
+    const run = await flashOnce(bytes);
+    expect(sha256Hex(run.back)).toBe(sha256Hex(bytes));
+  });
+});
