@@ -19,9 +19,16 @@ export interface BenchLinkParts {
   readonly pace: Pace | undefined;
 }
 
+interface Answer {
+  readonly response: Uint8Array;
+  readonly doneAt: number;
+}
+
 interface Received {
   readonly packet: Uint8Array;
   readonly arrivedAt: number;
+  /** Set once it has been worked off, which is before it is asked for only when the board's supply fails. */
+  answer?: Answer;
 }
 
 /** Packets between two turns of the event loop, so that an unpaced run can still be aborted from outside. */
@@ -62,6 +69,7 @@ export class BenchLink implements Link {
     this.#outFreeAt = arrivedAt;
     if (due.powerCut) {
       this.#workOff();
+      // The probe lives on: it still answers what it did before.
       host.cutPower(arrivedAt);
     }
     if (data[0] === Command.transferAbort) device.abort(arrivedAt);
@@ -80,7 +88,7 @@ export class BenchLink implements Link {
     if (this.#inbox.length === 0) await nextTurn();
     const received = this.#silent ? undefined : this.#inbox.shift();
     if (!received) return this.#nothingCame(from, timeoutMs, io);
-    const { response, doneAt } = this.#handle(received);
+    const { response, doneAt } = received.answer ?? this.#handle(received);
     const end = transferEnd(profile.usb, response.length, Math.max(doneAt, clock.elapsedNs));
     clock.advanceTo(completion(profile.usb, end));
     await this.#breathe(io.signal);
@@ -101,14 +109,14 @@ export class BenchLink implements Link {
     throw new FlashlineError('probe-silent', { params: { url: this.url, seconds: timeoutMs / 1000 } });
   }
 
-  #handle(received: Received): { readonly response: Uint8Array; readonly doneAt: number } {
+  #handle(received: Received): Answer {
     const result = this.#parts.device.handle(received.packet, Math.max(received.arrivedAt, this.#deviceFreeAt));
     this.#deviceFreeAt = result.doneAt;
     return result;
   }
 
   #workOff(): void {
-    for (const received of this.#inbox.splice(0)) this.#handle(received);
+    for (const received of this.#inbox) received.answer ??= this.#handle(received);
   }
 
   #mustBeThere(): void {

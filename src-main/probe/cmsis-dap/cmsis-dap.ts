@@ -66,7 +66,8 @@ export async function openCmsisDap(link: Link, io: IoContext): Promise<DebugPort
       vendor: await askString(queue, INFO.vendor, link, io),
       product: await askString(queue, INFO.product, link, io),
       serial: await askString(queue, INFO.serial, link, io),
-      firmware: await askString(queue, INFO.firmware, link, io),
+      // The product's own version came with 2.1; older probes tell the protocol's.
+      firmware: (await askString(queue, INFO.firmware, link, io)) || (await askString(queue, INFO.protocol, link, io)),
     });
   } catch (error) {
     await link.close();
@@ -138,7 +139,7 @@ class CmsisDap implements DebugPort {
       await this.#order(swjSequencePacket(JTAG_TO_SWD), io);
       try {
         const [dpidr = 0] = await this.#carry([DPIDR], io);
-        await this.#order(writeAbortPacket(ABORT_CLEAR), io);
+        await this.#abort(ABORT_CLEAR, io);
         return dpidr;
       } catch (error) {
         if (!isLineTrouble(error) || attempt === CONNECT_ATTEMPTS) throw error;
@@ -255,17 +256,23 @@ class CmsisDap implements DebugPort {
     const quiet = this.#tearDown(io);
     const { code } = error.failure;
     try {
-      if (code === 'target-fault') await this.#order(writeAbortPacket(ABORT_CLEAR), quiet);
-      if (code === 'target-stuck') await this.#order(writeAbortPacket(ABORT_STUCK), quiet);
+      if (code === 'target-fault') await this.#abort(ABORT_CLEAR, quiet);
+      if (code === 'target-stuck') await this.#abort(ABORT_STUCK, quiet);
       if (code === 'wire-noise' || code === 'no-target') {
         await this.#order(swjSequencePacket(LINE_RESET), quiet);
         await this.#carry([DPIDR], quiet);
-        await this.#order(writeAbortPacket(ABORT_CLEAR), quiet);
+        await this.#abort(ABORT_CLEAR, quiet);
       }
     } catch (secondary) {
       // What cannot be recovered fails again at the next batch; the first failure is the one that explains.
       if (!(secondary instanceof FlashlineError)) throw secondary;
     }
+  }
+
+  /** The wire never refuses a write to ABORT; an error status means that nobody was there to take it. */
+  async #abort(value: number, io: IoContext): Promise<void> {
+    const reply = await this.#queue.call(writeAbortPacket(value), io);
+    if (reply[1] !== STATUS_OK) throw new FlashlineError('no-target');
   }
 
   async #order(packet: Packet, io: IoContext): Promise<void> {

@@ -22,6 +22,7 @@ export const INFO = {
   vendor: 0x01,
   product: 0x02,
   serial: 0x03,
+  protocol: 0x04,
   firmware: 0x09,
   capabilities: 0xf0,
   packetCount: 0xfe,

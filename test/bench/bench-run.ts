@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import type { Clock, IoContext } from '#shared/base/clock.ts';
+import { ChipDescription } from '#shared/model/chip.ts';
+import type { Operation, Plan } from '#shared/model/plan.ts';
+import type { Step } from '#shared/model/run-event.ts';
+import { type Bench, createBench } from '#main/bench/bench.ts';
+import type { Faults } from '#main/bench/faults.ts';
+import type { ProbeName } from '#main/bench/probe-profile.ts';
+import type { Link } from '#main/link/link.ts';
+import { type Layout, layOut, type ReleaseImage, surveyRanges } from '#main/plan/layout.ts';
+import { makePlan } from '#main/plan/make-plan.ts';
+import type { PageState } from '#main/plan/page-state.ts';
+import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
+import { carryOut, type CarryOutHooks, type Outcome } from '#main/programmer/carry-out.ts';
+import { openFlashDevice } from '#main/programmer/open-flash-device.ts';
+import { openSwdTarget } from '#main/target/open-swd.ts';
+import type { Identity, Target } from '#main/target/target.ts';
+
+export const NRF52840 = ChipDescription.parse(
+  parse(readFileSync(new URL('../../resources/chips/nrf52840.yaml', import.meta.url), 'utf8')),
+);
+
+export function newBench(seed = 1): Bench {
+  return createBench({ startAt: 0, seed });
+}
+
+/** Counts what passes; everything else is the link's own. */
+export class CountingLink implements Link {
+  readonly kind: Link['kind'];
+  readonly url: string;
+  packets = 0;
+  bytes = 0;
+  mostInFlight = 0;
+  onWrite: (packet: number, data: Uint8Array) => void = () => undefined;
+  readonly #link: Link;
+  #inFlight = 0;
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.kind = link.kind;
+    this.url = link.url;
+  }
+
+  async write(data: Uint8Array, io: IoContext): Promise<void> {
+    this.onWrite(this.packets, data);
+    this.packets++;
+    this.bytes += data.length;
+    this.mostInFlight = Math.max(this.mostInFlight, ++this.#inFlight);
+    await this.#link.write(data, io);
+  }
+
+  async read(timeoutMs: number, io: IoContext): Promise<Uint8Array> {
+    const data = await this.#link.read(timeoutMs, io);
+    this.#inFlight--;
+    this.packets++;
+    this.bytes += data.length;
+    return data;
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+}
+
+export interface RunOptions {
+  readonly faults?: Faults;
+  readonly probe?: ProbeName;
+  readonly signal?: AbortSignal;
+  readonly hooks?: Partial<CarryOutHooks>;
+  /** Told before anything is sent. */
+  readonly onConnected?: (link: CountingLink, clock: Clock) => void;
+}
+
+export interface RunResult {
+  readonly identity: Identity;
+  readonly plan: Plan;
+  readonly outcome: Outcome;
+  readonly link: CountingLink;
+  /** Virtual milliseconds a phase. */
+  readonly ms: Readonly<Record<'connect' | 'identify' | 'survey' | 'carryOut' | 'start' | Step, number>>;
+}
+
+/** One unit from connecting to starting its firmware: what the station does, without station and log. */
+export async function runUnit(
+  bench: Bench,
+  serial: string,
+  images: readonly ReleaseImage[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const connection = bench.connect('nrf52840', serial, options.faults, { probe: options.probe ?? 'high-speed' });
+  const link = new CountingLink(connection.link);
+  const { clock } = connection;
+  options.onConnected?.(link, clock);
+  const io: IoContext = { clock, signal: options.signal ?? new AbortController().signal };
+  const layout = layOut(NRF52840, images);
+  const times = new Stopwatch(clock);
+  const target = await times.of('connect', async () => openSwdTarget(await openCmsisDap(link, io), NRF52840, io));
+  try {
+    const identity = await times.of('identify', () => target.identify(io));
+    const device = await openFlashDevice(target, io);
+    const survey = await times.of('survey', () => surveyAll(device, layout, io));
+    const plan = makePlan({ layout, survey });
+    const hooks = times.hooks(options.hooks ?? {});
+    const outcome = await times.of('carryOut', () =>
+      carryOut({ plan, contents: layout.contents, device, chip: NRF52840, hooks, io }),
+    );
+    await times.of('start', () => target.start(io));
+    return { identity, plan, outcome, link, ms: times.ms() };
+  } finally {
+    await closeQuietly(target, clock);
+  }
+}
+
+async function surveyAll(
+  device: Awaited<ReturnType<typeof openFlashDevice>>,
+  layout: Layout,
+  io: IoContext,
+): Promise<PageState[]> {
+  const states: PageState[] = [];
+  for (const { memory, address, size } of surveyRanges(layout)) {
+    states.push(...(await device.survey(memory, address, size, io)));
+  }
+  return states;
+}
+
+async function closeQuietly(target: Target, clock: Clock): Promise<void> {
+  await target.close({ clock, signal: new AbortController().signal });
+}
+
+class Stopwatch {
+  readonly #clock: Clock;
+  readonly #ms = new Map<string, number>();
+  #stepSince = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async of<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const since = this.#clock.monotonic();
+    try {
+      return await work();
+    } finally {
+      this.#add(name, since);
+    }
+  }
+
+  hooks(given: Partial<CarryOutHooks>): CarryOutHooks {
+    return {
+      beforeChange: (operation: Operation) => given.beforeChange?.(operation) ?? Promise.resolve(),
+      progress: (step, done, total) => given.progress?.(step, done, total),
+      stepStarted: (step) => {
+        this.#stepSince = this.#clock.monotonic();
+        given.stepStarted?.(step);
+      },
+      stepFinished: (step) => {
+        this.#add(step, this.#stepSince);
+        given.stepFinished?.(step);
+      },
+    };
+  }
+
+  ms(): RunResult['ms'] {
+    const get = (name: string) => this.#ms.get(name) ?? 0;
+    return {
+      connect: get('connect'),
+      identify: get('identify'),
+      survey: get('survey'),
+      carryOut: get('carryOut'),
+      invalidate: get('invalidate'),
+      erase: get('erase'),
+      program: get('program'),
+      verify: get('verify'),
+      validate: get('validate'),
+      record: 0,
+      start: get('start'),
+    };
+  }
+
+  #add(name: string, since: number): void {
+    this.#ms.set(name, (this.#ms.get(name) ?? 0) + this.#clock.monotonic() - since);
+  }
+}
