@@ -1,0 +1,70 @@
+/**
+ * `npm run build`: the screens (dist/renderer, by vite.config.ts), and Electron's main and preload scripts (dist/electron).
+ * `--only renderer` or `--only electron` builds one half; `--out FOLDER` builds elsewhere than in dist.
+ */
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'vite';
+
+const root = join(import.meta.dirname, '..');
+const { values } = parseArgs({ options: { only: { type: 'string' }, out: { type: 'string', default: 'dist' } } });
+const out = resolve(root, values.out);
+
+/** What stays a package beside the bundle: Electron itself, and what brings binaries of its own. */
+const EXTERNAL = ['electron', 'better-sqlite3', 'serialport', 'usb'];
+
+/** ESM for Electron's Node: the first Electron with ESM main scripts is long past. */
+function buildMain() {
+  return build({
+    configFile: false,
+    root,
+    logLevel: 'warn',
+    publicDir: false,
+    ssr: { noExternal: true, external: EXTERNAL },
+    build: {
+      ssr: join(root, 'src-main/app/electron.ts'),
+      outDir: join(out, 'electron'),
+      emptyOutDir: true,
+      target: 'node24',
+      minify: false,
+      sourcemap: true,
+      rolldownOptions: {
+        output: { format: 'es', entryFileNames: 'main.js', chunkFileNames: '[name]-[hash].js' },
+        // An accessory of ws that only servers for very many clients want.
+        external: [...EXTERNAL, 'bufferutil', 'utf-8-validate'],
+      },
+    },
+  });
+}
+
+/** One CommonJS file: a sandboxed preload can require nothing but a few modules of Electron's own. */
+function buildPreload() {
+  return build({
+    configFile: false,
+    root,
+    logLevel: 'warn',
+    publicDir: false,
+    build: {
+      lib: { entry: join(root, 'src-main/app/preload.ts'), formats: ['cjs'], fileName: () => 'preload.cjs' },
+      outDir: join(out, 'electron'),
+      emptyOutDir: false,
+      target: 'es2022',
+      minify: false,
+      rolldownOptions: { external: ['electron'], output: { codeSplitting: false } },
+    },
+  });
+}
+
+function buildRenderer() {
+  return build({
+    configFile: join(root, 'vite.config.ts'),
+    logLevel: 'warn',
+    build: { outDir: join(out, 'renderer'), emptyOutDir: true },
+  });
+}
+
+if (values.only !== 'renderer') {
+  await buildMain();
+  await buildPreload();
+}
+if (values.only !== 'electron') await buildRenderer();
