@@ -58,7 +58,11 @@ function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, Page
     kept: pages.filter((page) => !mustChange(page)),
     changed,
     pendingFlag: flag,
-    invalidate: coalescePages(changed.filter((page) => holdsFlag(page) && !isBlank(page))),
+    // Page by page, the last first: should the flag lie in two, the reset vector goes before the stack pointer.
+    invalidate: changed
+      .filter((page) => holdsFlag(page) && !isBlank(page))
+      .toReversed()
+      .map(({ memory, address }) => ({ memory, address, size: memory.page })),
     erase: coalescePages(changed.filter((page) => !holdsFlag(page) && !isBlank(page))),
   };
 }

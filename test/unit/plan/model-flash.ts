@@ -1,0 +1,153 @@
+import { crc32, sha256Hex } from '#shared/base/digest.ts';
+import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
+import type { Operation, Plan } from '#shared/model/plan.ts';
+import type { PageState } from '#main/plan/page-state.ts';
+
+/** A chip small enough that fast-check meets every border: 12 pages of 32 bytes, and one page with a lock word. */
+export function smallChip(word = 4): ChipDescription {
+  const cost = { word, erased: 0xff, eraseMs: 20, wordUs: 40 };
+  return {
+    schema: 1,
+    id: 'small',
+    name: 'Small chip',
+    core: 'cortex-m0',
+    source: 'made for tests',
+    swd: { maxHz: 1_000_000 },
+    memories: [
+      { kind: 'flash', name: 'flash', start: 0, size: 12 * 32, page: 32, ...cost },
+      { kind: 'flash', name: 'uicr', start: 0x1000, size: 64, page: 64, ...cost },
+      { kind: 'ram', name: 'ram', start: 0x2000_0000, size: 1024 },
+    ],
+    identity: {
+      checks: [{ register: 'PART', address: 0x2000, value: 1, mask: 0xffffffff }],
+      uid: { address: 0x2004, size: 8 },
+    },
+    locks: [{ name: 'LOCK', memory: 'uicr', address: 0x1008, size: 4, unlocked: 0xffffffff }],
+    controller: { kind: 'nrf-nvmc', base: 0x4001e000 },
+    boot: { vectors: 0 },
+  };
+}
+
+/** One indivisible thing that happens to the flash, and its torn half: what a power cut in its middle leaves. */
+interface MicroStep {
+  readonly torn: () => void;
+  readonly whole: () => void;
+}
+
+/**
+ * NOR flash as planning sees it: pages erase to ones, words only lose bits. `noise` is what a torn operation leaves
+ * between old and new. It knows no plan; it does what each operation's documentation says and counts.
+ */
+export class ModelFlash {
+  readonly #memories: readonly { readonly memory: FlashMemory; readonly bytes: Uint8Array }[];
+  readonly #noise: () => number;
+  wordsProgrammed = 0;
+  pagesErased = 0;
+
+  constructor(chip: ChipDescription, noise: () => number) {
+    this.#memories = flashMemories(chip).map((memory) => ({
+      memory,
+      bytes: new Uint8Array(memory.size).fill(memory.erased),
+    }));
+    this.#noise = noise;
+  }
+
+  read(address: number, size: number): Uint8Array {
+    const { memory, bytes } = this.#at(address);
+    return bytes.slice(address - memory.start, address - memory.start + size);
+  }
+
+  /** Puts bytes there, whatever was there before. */
+  preset(address: number, data: Uint8Array): void {
+    const { memory, bytes } = this.#at(address);
+    bytes.set(data, address - memory.start);
+  }
+
+  state(address: number): PageState {
+    const { memory } = this.#at(address);
+    const page = this.read(address, memory.page);
+    return { address, blank: page.every((byte) => byte === memory.erased), crc32: crc32(page) };
+  }
+
+  erasing(address: number, size: number): MicroStep[] {
+    const { memory } = this.#at(address);
+    return Array.from({ length: size / memory.page }, (_, index) => {
+      const at = address + index * memory.page;
+      return {
+        torn: () =>
+          this.preset(
+            at,
+            this.read(at, memory.page).map((byte) => byte | this.#noise()),
+          ),
+        whole: () => {
+          this.preset(at, new Uint8Array(memory.page).fill(memory.erased));
+          this.pagesErased++;
+        },
+      };
+    });
+  }
+
+  /** Words that equal the erased value are left out. Throws when a word was not erased before. */
+  programming(address: number, data: Uint8Array): MicroStep[] {
+    const { memory } = this.#at(address);
+    const isErased = (word: Uint8Array) => word.every((byte) => byte === memory.erased);
+    if (address % memory.word !== 0 || data.length % memory.word !== 0) throw new Error('not whole words');
+    return Array.from({ length: data.length / memory.word }, (_, index) => {
+      const at = address + index * memory.word;
+      const word = data.subarray(index * memory.word, (index + 1) * memory.word);
+      return {
+        torn: () =>
+          this.preset(
+            at,
+            this.read(at, memory.word).map((byte, i) => byte & ((word[i] ?? 0) | this.#noise())),
+          ),
+        whole: () => {
+          if (isErased(word)) return;
+          if (!isErased(this.read(at, memory.word))) throw new Error(`word at ${at} programmed without being erased`);
+          this.preset(at, word);
+          this.wordsProgrammed++;
+        },
+      };
+    });
+  }
+
+  #at(address: number): { readonly memory: FlashMemory; readonly bytes: Uint8Array } {
+    const found = this.#memories.find(({ memory }) => address >= memory.start && address < memory.start + memory.size);
+    if (!found) throw new Error(`no flash at ${address}`);
+    return found;
+  }
+}
+
+export interface Trace {
+  /** After every micro step, and in the middle of it. `touched` is the range that the step may change. */
+  onState(operation: Operation, touched: { readonly address: number; readonly size: number }, torn: boolean): void;
+}
+
+/** Carries a plan out on the model. Throws on a failed verification. */
+export function simulate(
+  plan: Plan,
+  flash: ModelFlash,
+  wanted: (address: number, size: number) => Uint8Array,
+  trace: Trace,
+): void {
+  for (const operation of plan.operations) {
+    const { address, size } = operation;
+    if (operation.op === 'verify' || operation.op === 'verify-flag') {
+      if (sha256Hex(flash.read(address, size)) !== operation.sha256)
+        throw new Error(`${operation.op} at ${address} failed`);
+      continue;
+    }
+    const steps =
+      operation.op === 'invalidate' || operation.op === 'erase'
+        ? flash.erasing(address, size)
+        : flash.programming(address, wanted(address, size));
+    for (const step of steps) {
+      const before = flash.read(address, size);
+      step.torn();
+      trace.onState(operation, { address, size }, true);
+      flash.preset(address, before);
+      step.whole();
+      trace.onState(operation, { address, size }, false);
+    }
+  }
+}
