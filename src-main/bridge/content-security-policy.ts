@@ -2,7 +2,7 @@
 const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='";
 
 /**
- * What a page of ours may load: its own files and nothing else. MUI's style engine (emotion, in its fast mode) adds
+ * What a page of ours may load: its own files and nothing else. MUI's style engine (emotion, as built for production) adds
  * style elements that are empty and fills them through the CSS object model, which the policy does not govern; so
  * allowing the hash of an empty style element suffices, and no inline style text can ever get in.
  * `connect` lists what the page may talk to.

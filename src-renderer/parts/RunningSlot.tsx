@@ -1,0 +1,44 @@
+import Box from '@mui/material/Box';
+import { useTranslation } from 'react-i18next';
+import { AbortButton } from './AbortButton.tsx';
+import { kibibytes } from './format.ts';
+import type { SlotProps } from './SlotTile.tsx';
+import { StepList } from './StepList.tsx';
+import { COLORS } from './theme.ts';
+
+export function RunningSlot({ slot }: SlotProps) {
+  return (
+    <Box sx={{ flex: 1, display: 'flex', flexDirection: 'column', justifyContent: 'space-between', pt: '0.5rem' }}>
+      <StepList slot={slot} dense />
+      <ProgressBar slot={slot} />
+      <AbortButton slot={slot} />
+    </Box>
+  );
+}
+
+function ProgressBar({ slot }: SlotProps) {
+  const { t, i18n } = useTranslation();
+  const { done, total } = slot.progress ?? { done: 0, total: 0 };
+  const share = total === 0 ? 0 : Math.min(1, done / total);
+  return (
+    <Box sx={{ display: 'flex', alignItems: 'center', gap: '1rem', height: '1.5rem' }}>
+      <Box
+        role="progressbar"
+        aria-valuemin={0}
+        aria-valuemax={total}
+        aria-valuenow={done}
+        sx={{ flex: 1, height: '0.875rem', borderRadius: '0.4375rem', bgcolor: COLORS.line, overflow: 'hidden' }}
+      >
+        <Box
+          style={{ transform: `scaleX(${share})` }}
+          sx={{ height: '100%', bgcolor: COLORS.work, transformOrigin: 'left' }}
+        />
+      </Box>
+      <Box sx={{ width: '8.5rem', textAlign: 'right', whiteSpace: 'nowrap' }}>
+        {total === 0
+          ? ''
+          : t('slot.bytes', { done: kibibytes(done, i18n.language), total: kibibytes(total, i18n.language) })}
+      </Box>
+    </Box>
+  );
+}

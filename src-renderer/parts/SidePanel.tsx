@@ -1,0 +1,69 @@
+import Box from '@mui/material/Box';
+import { useTranslation } from 'react-i18next';
+import type { StationState } from '#shared/contract/station.ts';
+import { SampleBarcodes } from './SampleBarcodes.tsx';
+import { SettingsRow } from './SettingsRow.tsx';
+import { COLORS } from './theme.ts';
+
+/** What is being made, the bench's barcodes, and the few settings. */
+export function SidePanel({ station }: { readonly station: StationState }) {
+  return (
+    <Box
+      component="aside"
+      sx={{
+        gridArea: 'side',
+        display: 'flex',
+        flexDirection: 'column',
+        gap: '0.625rem',
+        minHeight: 0,
+        bgcolor: COLORS.panel,
+        borderRadius: '0.75rem',
+        p: '0.75rem',
+      }}
+    >
+      {station.mode === 'bench' && <BenchBanner />}
+      <Product station={station} />
+      {station.samples.length > 0 && <SampleBarcodes samples={station.samples} />}
+      <Box sx={{ flex: 1 }} />
+      <SettingsRow autoStart={station.autoStart} />
+    </Box>
+  );
+}
+
+function BenchBanner() {
+  const { t } = useTranslation();
+  return (
+    <Box
+      role="note"
+      data-part="bench"
+      sx={{
+        borderRadius: '0.5rem',
+        p: '0.375rem 0.625rem',
+        color: COLORS.text,
+        background: `repeating-linear-gradient(135deg, #fff 0 10px, #E3E6E9 10px 20px)`,
+        border: `2px dashed ${COLORS.quiet}`,
+      }}
+    >
+      <Box sx={{ fontWeight: 800, fontSize: '1.0625rem' }}>{t('bench.title')}</Box>
+      <Box sx={{ fontSize: '0.875rem', lineHeight: 1.25 }}>{t('bench.text')}</Box>
+    </Box>
+  );
+}
+
+function Product({ station: { release, station } }: { readonly station: StationState }) {
+  const { t } = useTranslation();
+  if (release === null) return <Box sx={{ fontWeight: 700 }}>{t('product.none')}</Box>;
+  return (
+    <Box sx={{ px: '0.125rem', lineHeight: 1.3 }}>
+      <Box sx={{ fontSize: '1.375rem', fontWeight: 800, lineHeight: 1.15 }}>{release.product.name}</Box>
+      <Box sx={{ fontSize: '0.9375rem', color: COLORS.quiet }}>
+        {t('product.revision', { revision: release.product.revision })} · {release.chip} · {station}
+      </Box>
+      {release.images.map((image) => (
+        <Box key={image.role} sx={{ fontSize: '0.9375rem' }}>
+          {t(`product.role_${image.role}`)} <b>{image.version}</b>
+        </Box>
+      ))}
+    </Box>
+  );
+}

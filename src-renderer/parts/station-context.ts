@@ -1,0 +1,31 @@
+import { createContext, use } from 'react';
+import { useStore } from 'zustand';
+import type { StoreApi } from 'zustand/vanilla';
+import type { Settings } from '../stores/settings-store.ts';
+import type { StationActions, StationModel, StationStore } from '../stores/station-store.ts';
+
+export interface StationScope {
+  readonly model: StationModel;
+  readonly settings: StoreApi<Settings>;
+}
+
+export const StationContext = createContext<StationScope | null>(null);
+
+function useScope(): StationScope {
+  const scope = use(StationContext);
+  if (scope === null) throw new TypeError('a part of the operator screen stands outside its StationContext');
+  return scope;
+}
+
+export function useStation<T>(select: (state: StationStore) => T): T {
+  return useStore(useScope().model.store, select);
+}
+
+export function useActions(): StationActions {
+  return useScope().model.actions;
+}
+
+export function useSettings(): [Settings, (change: Partial<Settings>) => void] {
+  const { settings } = useScope();
+  return [useStore(settings), (change) => settings.setState(change)];
+}

@@ -1,0 +1,119 @@
+import type { SlotState, StationState } from '#shared/contract/station.ts';
+import { toFailure, type Failure } from '#shared/model/failure.ts';
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import { CallFailed, ConnectionLost } from '../client/client.ts';
+import type { ConnectionListener, StationClient } from '../client/connection.ts';
+
+/** What the last scan or press led to, when the slots do not show it themselves. */
+export type Notice =
+  | { readonly kind: 'refused'; readonly failure: Failure; readonly serial: string | null }
+  | { readonly kind: 'repeated'; readonly serial: string };
+
+export type ConnectionState = 'connecting' | 'open' | 'lost' | 'locked-out';
+
+export interface StationStore {
+  readonly connection: ConnectionState;
+  readonly station: StationState | null;
+  readonly notice: Notice | null;
+  /** Counts accepted scans, so that what listens can tell one from the next. */
+  readonly accepted: number;
+}
+
+export interface StationActions {
+  scan(code: string): Promise<void>;
+  start(slot: string): Promise<void>;
+  /** Every slot that waits for Start. */
+  startReady(): Promise<void>;
+  abort(slot: string): Promise<void>;
+  clear(slot: string): Promise<void>;
+  setAutoStart(on: boolean): Promise<void>;
+  acknowledgeInterrupted(): Promise<void>;
+}
+
+export interface StationModel {
+  readonly store: StoreApi<StationStore>;
+  readonly actions: StationActions;
+  readonly listener: ConnectionListener;
+}
+
+/** The operator screen's state: a mirror of what the host broadcasts, and the calls that ask it for something. */
+export function createStationModel(): StationModel {
+  const store = createStore<StationStore>(() => ({
+    connection: 'connecting',
+    station: null,
+    notice: null,
+    accepted: 0,
+  }));
+  let client: StationClient | null = null;
+
+  /** Carries a call out; what the host refuses becomes a notice. A lost connection is shown by itself. */
+  async function ask(work: (client: StationClient) => Promise<void>, serial: string | null = null): Promise<void> {
+    if (client === null) return;
+    try {
+      await work(client);
+    } catch (thrown) {
+      if (thrown instanceof ConnectionLost) return;
+      const failure = thrown instanceof CallFailed ? thrown.failure : toFailure(thrown);
+      store.setState({ notice: { kind: 'refused', failure, serial } });
+    }
+  }
+
+  const start = (slot: string): Promise<void> =>
+    ask(async (host) => {
+      store.setState({ notice: null });
+      await host.call('slot.run', { slot });
+    });
+
+  const actions: StationActions = {
+    start,
+    scan: (code) => ask((host) => scan(host, store, code), code),
+    async startReady() {
+      const ready = (store.getState().station?.slots ?? []).filter((slot) => slot.phase === 'ready');
+      await Promise.all(ready.map((slot) => start(slot.id)));
+    },
+    abort: (slot) => ask((host) => host.call('slot.abort', { slot }).then(ignore)),
+    clear: (slot) => ask((host) => host.call('slot.clear', { slot }).then(ignore)),
+    setAutoStart: (on) => ask((host) => host.call('station.set-auto-start', { on }).then(ignore)),
+    acknowledgeInterrupted: () => ask((host) => host.call('station.acknowledge-interrupted', {}).then(ignore)),
+  };
+
+  return {
+    store,
+    actions,
+    listener: {
+      connected(opened) {
+        client = opened;
+        opened.on('station.changed', (station) => store.setState({ station }));
+        opened.on('slot.changed', (slot) => store.setState(({ station }) => withSlot(station, slot)));
+        void ask(async (host) => {
+          const station = await host.call('station.state', {});
+          store.setState({ station, connection: 'open' });
+        });
+      },
+      lost(why) {
+        client = null;
+        store.setState({ connection: why === 'locked-out' ? 'locked-out' : 'lost', notice: null });
+      },
+    },
+  };
+}
+
+async function scan(host: StationClient, store: StoreApi<StationStore>, code: string): Promise<void> {
+  const outcome = await host.call('station.scan', { code });
+  switch (outcome.outcome) {
+    case 'accepted':
+      return store.setState(({ accepted }) => ({ notice: null, accepted: accepted + 1 }));
+    case 'repeated':
+      // What was said of the first scan stands: a second reading of a refused code must not hide why.
+      return store.setState(({ notice }) => ({ notice: notice ?? { kind: 'repeated', serial: outcome.serial } }));
+    case 'refused':
+      return store.setState({ notice: { kind: 'refused', failure: outcome.failure, serial: outcome.code } });
+  }
+}
+
+function withSlot(station: StationState | null, slot: SlotState): Partial<StationStore> {
+  if (station === null) return {};
+  return { station: { ...station, slots: station.slots.map((each) => (each.id === slot.id ? slot : each)) } };
+}
+
+const ignore = (): void => undefined;
