@@ -168,7 +168,9 @@ describe.each([
 
   test('any bytes at all under its name', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => expect(faultOf(opened(name, bytes))).toBeUndefined()),
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(faultOf(opened(name, bytes))).toBeUndefined();
+      }),
     );
   });
 });
