@@ -18,17 +18,22 @@ const CSW_RESET = 0x23000002;
 const CSW_WRITABLE = 0x7f000037;
 const CSW_DEVICE_ENABLED = 0x40;
 const INCREMENT_PACKED = 2;
-/** Auto-increment is only guaranteed within 1 KiB, and this AP does no more (ADIv5.2 C2.2.2). */
-const INCREMENT_WINDOW = 0x3ff;
+/**
+ * Where auto-increment wraps. ADIv5.2 (C2.2.2) guarantees 1 KiB; the AHB-AP of the Cortex-M3 and M4 does 4 KiB (TRM, 7.2,
+ * CSW.AddrInc), and OpenOCD relies on that. A bench may be set to the guarantee, to catch who goes beyond it.
+ */
+export type IncrementWindow = 0x400 | 0x1000;
 
 export class AhbAp implements AccessPort {
   readonly #bus: Bus;
   /** False under access port protection: the AP answers, its bus accesses fail. */
   readonly #enabled: () => boolean;
+  readonly #wrapMask: number;
   #csw = CSW_RESET;
   #tar = 0;
 
-  constructor(bus: Bus, enabled: () => boolean) {
+  constructor(bus: Bus, enabled: () => boolean, window: IncrementWindow) {
+    this.#wrapMask = window - 1;
     this.#bus = bus;
     this.#enabled = enabled;
   }
@@ -105,7 +110,7 @@ export class AhbAp implements AccessPort {
 
   #increment(size: AccessSize): void {
     if (((this.#csw >>> 4) & 3) === 0) return;
-    this.#tar = ((this.#tar & ~INCREMENT_WINDOW) | ((this.#tar + size) & INCREMENT_WINDOW)) >>> 0;
+    this.#tar = ((this.#tar & ~this.#wrapMask) | ((this.#tar + size) & this.#wrapMask)) >>> 0;
   }
 
   #size(): AccessSize {

@@ -1,6 +1,7 @@
 import type { Clock } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Link } from '../link/link.ts';
+import type { IncrementWindow } from './ahb-ap.ts';
 import { BenchLink } from './bench-link.ts';
 import { Board } from './board.ts';
 import { CmsisDapDevice } from './cmsis-dap-device.ts';
@@ -14,6 +15,8 @@ export interface BenchOptions {
   readonly startAt: number | (() => number);
   /** Decides the units' hardware ids and whatever silicon leaves to chance. */
   readonly seed: number;
+  /** 4 KiB, as the part does it, when left out. */
+  readonly incrementWindow?: IncrementWindow;
   /** Left out, virtual time costs no real time. */
   readonly pacing?: Pacing;
 }
@@ -73,7 +76,7 @@ export class Bench {
     const key = `${chip}/${serial}`;
     const known = this.#boards.get(key);
     if (known) return known;
-    const board = new Board(serial, this.#options.seed, this.#startAt());
+    const board = new Board(serial, this.#options.seed, this.#startAt(), this.#options.incrementWindow);
     this.#boards.set(key, board);
     return board;
   }

@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { readU32 } from '#shared/base/bytes.ts';
+import type { IncrementWindow } from './ahb-ap.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { faultsOf, type Faults } from './faults.ts';
 import { Nrf52840, type ChipReport } from './nrf52840.ts';
@@ -18,7 +19,7 @@ export class Board {
   readonly line: SwdLine;
   #part = NRF52840_PART;
 
-  constructor(serial: string, seed: number, startAt: number) {
+  constructor(serial: string, seed: number, startAt: number, window?: IncrementWindow) {
     this.serial = serial;
     this.clock = new VirtualClock(startAt);
     const digest = sha256(new TextEncoder().encode(`${seed}/${serial}`));
@@ -26,7 +27,7 @@ export class Board {
       part: () => this.#part,
       deviceId: [readU32(digest, 0), readU32(digest, 4)] as const,
     };
-    this.chip = new Nrf52840(factory, readU32(digest, 8));
+    this.chip = new Nrf52840(factory, readU32(digest, 8), window);
     this.line = new SwdLine(this.chip.dp, this.chip);
   }
 

@@ -1,5 +1,5 @@
 import { busFault, done, type AccessPort, type AccessResult, type AccessSize, type Bus } from './bus.ts';
-import { AhbAp } from './ahb-ap.ts';
+import { AhbAp, type IncrementWindow } from './ahb-ap.ts';
 import { CtrlAp } from './ctrl-ap.ts';
 import { readFicr, type Factory } from './ficr.ts';
 import { FlashArray } from './flash-array.ts';
@@ -62,7 +62,7 @@ export class Nrf52840 implements Bus {
   #protected = false;
   events: ChipEvents | undefined;
 
-  constructor(factory: Factory, seed: number) {
+  constructor(factory: Factory, seed: number, window: IncrementWindow = 0x1000) {
     this.#factory = factory;
     this.#prng = new Prng(seed);
     this.#nvmc = new Nvmc(this.flash, this.uicr, this.#prng, {
@@ -70,7 +70,7 @@ export class Nrf52840 implements Bus {
       finished: (operations) => this.events?.nvmcFinished(this, operations),
     });
     this.#scs = new Scs(() => this.#systemReset());
-    this.#ahbAp = new AhbAp(this, () => !this.#protected);
+    this.#ahbAp = new AhbAp(this, () => !this.#protected, window);
     this.#ctrlAp = new CtrlAp({
       reset: () => this.#systemReset(),
       eraseAll: (at) => this.#startEraseAll(at),

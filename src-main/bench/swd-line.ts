@@ -57,6 +57,12 @@ export class SwdLine {
     return this.#step(host, at) ?? host ?? 1;
   }
 
+  /** What the target drives between clock edges: the bit that the next cycle's `clock` returns; null if nothing. */
+  get driven(): 0 | 1 | null {
+    const phase = this.#phase;
+    return this.#power.powered && phase.name === 'answer' ? (phase.levels[phase.clock] ?? null) : null;
+  }
+
   /**
    * A whole transfer at once, for a probe that clocks it right: same effects, same answer as bit by bit.
    * `badParity` spoils the data that the probe sends.
