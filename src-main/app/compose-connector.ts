@@ -3,8 +3,8 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { type Bench, createBench } from '../bench/bench.ts';
-import { parseBenchUrl } from '../bench/parse-bench-url.ts';
-import { GDB_ADDRESS_FORMS, openStream, parseGdbAddress } from '../link/address.ts';
+import { type BenchAddress, parseBenchUrl } from '../bench/parse-bench-url.ts';
+import { GDB_ADDRESS_FORMS, openStream, parseGdbAddress, type StreamAddress } from '../link/address.ts';
 import { openCmsisDap } from '../probe/cmsis-dap/cmsis-dap.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { openFlashDevice } from '../programmer/open-flash-device.ts';
@@ -23,7 +23,22 @@ const FORMS = `bench:<chip>, ${GDB_ADDRESS_FORMS}`;
 /** The same boards get the same hardware ids, run after run. */
 const BENCH_SEED = 1;
 
-/** Ways to units by probe URL. Throws `probe-address` or `probe-unsuited` at once for what can never work. */
+type ProbeAddress =
+  | { readonly kind: 'bench'; readonly bench: BenchAddress }
+  | { readonly kind: 'gdb'; readonly stream: StreamAddress };
+
+/** Throws `probe-address` for what is no probe's URL, `probe-unsuited` for what this version cannot reach. */
+export function parseProbeUrl(url: string): ProbeAddress {
+  if (url.startsWith('bench:')) return { kind: 'bench', bench: parseBenchUrl(url) };
+  if (url.startsWith('gdb:')) return { kind: 'gdb', stream: parseGdbAddress(url) };
+  if (url.startsWith('cmsis-dap:')) {
+    const detail = 'this version reaches CMSIS-DAP probes on the bench only; use their gdb server (gdb:tcp:...)';
+    throw new FlashlineError('probe-unsuited', { params: { url, detail } });
+  }
+  throw new FlashlineError('probe-address', { params: { url, expected: FORMS } });
+}
+
+/** Ways to units by probe URL. Throws as `parseProbeUrl` does. */
 export function connectorOf({ pace }: ConnectorOptions): Connector {
   const bench = createBench({
     startAt: () => realClock.now(),
@@ -31,19 +46,15 @@ export function connectorOf({ pace }: ConnectorOptions): Connector {
     ...(pace === null ? {} : { pacing: { real: realClock, factor: pace } }),
   });
   return (url, chip, serial) => {
-    if (url.startsWith('bench:')) return onBench(bench, url, chip, serial);
-    if (url.startsWith('gdb:')) return overGdb(url, chip);
-    if (url.startsWith('cmsis-dap:')) {
-      const detail = 'this version reaches CMSIS-DAP probes on the bench only; use their gdb server (gdb:tcp:...)';
-      throw new FlashlineError('probe-unsuited', { params: { url, detail } });
-    }
-    throw new FlashlineError('probe-address', { params: { url, expected: FORMS } });
+    const address = parseProbeUrl(url);
+    return address.kind === 'bench'
+      ? onBench(bench, url, address.bench, chip, serial)
+      : overGdb(url, address.stream, chip);
   };
 }
 
-function onBench(bench: Bench, url: string, chip: ChipDescription, serial: string): Connection {
-  const { chip: simulated, faults, probe } = parseBenchUrl(url);
-  const { link, clock } = bench.connect(simulated, serial, faults, { probe, url });
+function onBench(bench: Bench, url: string, address: BenchAddress, chip: ChipDescription, serial: string): Connection {
+  const { link, clock } = bench.connect(address.chip, serial, address.faults, { probe: address.probe, url });
   return {
     clock,
     // The bench's chip has flash and debug registers, but no core that executes.
@@ -51,8 +62,7 @@ function onBench(bench: Bench, url: string, chip: ChipDescription, serial: strin
   };
 }
 
-function overGdb(url: string, chip: ChipDescription): Connection {
-  const address = parseGdbAddress(url);
+function overGdb(url: string, address: StreamAddress, chip: ChipDescription): Connection {
   return { clock: realClock, open: async (io) => openGdbTarget(await openStream(address, url, io), chip, io) };
 }
 

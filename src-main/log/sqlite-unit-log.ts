@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { z } from 'zod';
@@ -49,7 +49,7 @@ const Row = Tail.extend({
  */
 export function openUnitLog(options: UnitLogOptions): SqliteUnitLog {
   try {
-    mkdirSync(dirname(options.file), { recursive: true });
+    makeFolder(dirname(options.file));
     const database = new Sqlite(options.file, { timeout: BUSY_MS });
     try {
       database.pragma('journal_mode = WAL');
@@ -64,6 +64,18 @@ export function openUnitLog(options: UnitLogOptions): SqliteUnitLog {
     }
   } catch (thrown) {
     throw asLogFailure(thrown, options.file);
+  }
+}
+
+/** Not mkdir's own `recursive`: it never returns where a folder says that it is missing itself (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (thrown) {
+    // Another process may have been faster.
+    if (!existsSync(path)) throw thrown;
   }
 }
 

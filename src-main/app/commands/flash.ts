@@ -3,10 +3,9 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import { composeStation, openEngine } from '../compose.ts';
-import { connectorOf } from '../compose-connector.ts';
+import { connectorOf, parseProbeUrl } from '../compose-connector.ts';
 import { homeFolder } from '../compose-home.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, releaseOption } from './command.ts';
-import { numberOf } from './numbers.ts';
 import { exitCodeOf, failureLines, reportFailure } from './outcome.ts';
 import { planFor, planLines } from './plan-lines.ts';
 import { humanRun, jsonRun } from './show-run.ts';
@@ -44,6 +43,7 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
   const { serial, probe, slot } = options;
   if (serial === undefined) throw missing('--serial', 'HB000001');
   if (probe === undefined) throw missing('--probe', 'bench:nrf52840');
+  parseProbeUrl(probe);
   const host = await composeStation({
     resources: context.resources,
     home: homeFolder(context.env),
@@ -54,7 +54,7 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
     samples: [],
     autoStart: false,
     connect: connectorOf({
-      pace: options.benchPace === undefined ? null : numberOf('--bench-pace', options.benchPace) || null,
+      pace: paceOf(options.benchPace),
     }),
     warn: (failure) => context.say(`Note: ${context.describeFailure(failure).message} ${failure.cause ?? ''}`),
   });
@@ -86,6 +86,13 @@ async function dryRun(options: FlashOptions, context: CliContext): Promise<ExitC
   if (options.json) context.print(JSON.stringify({ type: 'plan', ...plan }));
   else for (const line of planLines(plan)) context.print(line);
   return 0;
+}
+
+function paceOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const factor = Number(text);
+  if (factor > 0 && factor < Infinity) return factor;
+  throw new FlashlineError('usage', { params: { detail: `--bench-pace is a number above 0, not ${text}` } });
 }
 
 function missing(option: string, example: string): FlashlineError {

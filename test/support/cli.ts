@@ -1,0 +1,65 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+
+export interface CliEnd {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly lines: readonly string[];
+}
+
+export interface CliProcess {
+  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly ended: Promise<CliEnd>;
+  /** Resolves once stdout holds the text; rejects when the process ends without it. */
+  waitFor(text: string): Promise<void>;
+}
+
+export interface CliOptions {
+  readonly home: string;
+  /** Through scripts/flashline.js as `npx flashline` does it, or the TypeScript at once (a signal then hits the station itself). */
+  readonly through?: 'wrapper' | 'direct';
+}
+
+/** Starts the command line as a process of its own, on the pinned Node. */
+export function startCli(args: readonly string[], { home, through = 'direct' }: CliOptions): CliProcess {
+  const script = through === 'wrapper' ? ['scripts', 'flashline.js'] : ['src-main', 'app', 'cli.ts'];
+  const child = spawn(process.execPath, [join(ROOT, ...script), ...args], {
+    cwd: ROOT,
+    env: { ...process.env, FLASHLINE_HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  const waiting = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+    for (const look of waiting) look();
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+  const ended = new Promise<CliEnd>((resolve) => {
+    child.on('close', (code) => resolve({ code, stdout, stderr, lines: stdout.split('\n').filter(Boolean) }));
+  });
+  const waitFor = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (!stdout.includes(text)) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+      void ended.then((end) =>
+        reject(new Error(`ended with ${end.code} before "${text}": ${end.stdout}${end.stderr}`)),
+      );
+    });
+  return { child, ended, waitFor };
+}
+
+export function runCli(args: readonly string[], options: CliOptions): Promise<CliEnd> {
+  return startCli(args, options).ended;
+}
