@@ -29,13 +29,20 @@ export function* textLines(bytes: Uint8Array): Generator<TextLine> {
   let from = 0;
   while (from < bytes.length) {
     let end = from;
-    while (end < bytes.length && bytes[end] !== LF && bytes[end] !== CR) end++;
+    for (; end < bytes.length; end++) {
+      const character = bytes[end];
+      if (character === LF || character === CR) break;
+    }
     let to = end;
-    while (to > from && (bytes[to - 1] === SPACE || bytes[to - 1] === TAB)) to--;
+    while (to > from && isBlank(bytes[to - 1])) to--;
     if (to > from) yield { number, from, to };
     from = bytes[end] === CR && bytes[end + 1] === LF ? end + 2 : end + 1;
     number++;
   }
+}
+
+function isBlank(character: number | undefined): boolean {
+  return character === SPACE || character === TAB;
 }
 
 export function syntaxError(file: string, line: number, expected: string): FlashlineError<'image-syntax'> {
@@ -58,19 +65,22 @@ export class HexDecoder {
 
   /** Decodes what stands behind the line's first `skip` characters into `record`; returns how many bytes. */
   decode(line: TextLine, skip: number): number {
+    const bytes = this.#bytes;
+    const { record } = this;
     const start = line.from + skip;
     const digits = line.to - start;
     const count = digits >> 1;
-    const fits = count <= this.record.length;
+    const fits = count <= record.length;
+    // All characters first, so that a stray one is named before a length that it made wrong.
+    let high = 0;
     for (let i = 0; i < digits; i++) {
-      const digit = DIGITS[this.#bytes[start + i] ?? 0] ?? NOT_A_DIGIT;
+      const digit = DIGITS[bytes[start + i] ?? 0] ?? NOT_A_DIGIT;
       if (digit === NOT_A_DIGIT) this.#fail(line, `a hexadecimal digit in column ${skip + i + 1}`);
-      if (!fits) continue;
-      const index = i >> 1;
-      this.record[index] = i % 2 === 0 ? digit << 4 : (this.record[index] ?? 0) | digit;
+      if ((i & 1) === 0) high = digit << 4;
+      else if (fits) record[i >> 1] = high | digit;
     }
     if (digits % 2 !== 0) this.#fail(line, `an even number of hexadecimal digits (there are ${digits})`);
-    if (!fits) this.#fail(line, `at most ${this.record.length} bytes in a record (there are ${count})`);
+    if (!fits) this.#fail(line, `at most ${record.length} bytes in a record (there are ${count})`);
     return count;
   }
 

@@ -43,7 +43,7 @@ export function readSRecords(file: string, bytes: Uint8Array): Image {
   const collector = new SegmentCollector(file, 'line', bytes.length >> 1);
   let entry: number | undefined;
   let dataRecords = 0;
-  let last = 1;
+  let last: { readonly kind: Kind; readonly line: number } = { kind: 'header', line: 1 };
   for (const line of textLines(bytes)) {
     if (entry !== undefined) throw syntaxError(file, line.number, 'nothing after the start record (S7, S8 or S9)');
     const { kind, address, from, to } = parseRecord(file, bytes, decoder, line);
@@ -55,14 +55,19 @@ export function readSRecords(file: string, bytes: Uint8Array): Image {
     } else if (kind === 'start') {
       entry = address;
     }
-    last = line.number;
+    last = { kind, line: line.number };
   }
-  if (entry === undefined) {
-    throw syntaxError(file, last, 'a start record (S7, S8 or S9) after this line; the file may be cut short');
+  // Without a start address some tools (srec_cat) end with the count, which proves the file whole just as well.
+  if (last.kind !== 'start' && last.kind !== 'count') {
+    throw syntaxError(
+      file,
+      last.line,
+      'a count or a start record (S5 to S9) after this line; the file may be cut short',
+    );
   }
   const segments = collector.segments();
   if (segments.length === 0) throw new FlashlineError('image-empty', { where: { file }, params: { file } });
-  return { format: 'srec', segments, entry };
+  return { format: 'srec', segments, ...(entry === undefined ? {} : { entry }) };
 }
 
 function parseRecord(file: string, bytes: Uint8Array, decoder: HexDecoder, line: TextLine): SRecord {

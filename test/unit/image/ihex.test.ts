@@ -114,10 +114,11 @@ describe('Intel HEX', () => {
   test('1 MiB is read well under 100 ms', () => {
     const data = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 2654435761) >>> 13);
     const hex = writeIntelHex([{ address: 0x8000, data }]);
+    // Processor time, best of five: what else runs on the machine is not our reader's.
     const times = Array.from({ length: 5 }, () => {
-      const start = performance.now();
+      const start = process.cpuUsage();
       readIntelHex('a.hex', hex);
-      return performance.now() - start;
+      return process.cpuUsage(start).user / 1000;
     });
     expect(Math.min(...times)).toBeLessThan(100);
   });

@@ -60,7 +60,7 @@ describe('Motorola S-records', () => {
       '2 data records before this count (there are 1)',
     ],
     ['a 24-bit count that is not true', [record(1, 0, 1), record(6, 0x10001), END], 2, '65537 data records'],
-    ['no end', [record(1, 0, 1), record(1, 1, 1)], 2, 'a start record (S7, S8 or S9) after this line'],
+    ['no end', [record(1, 0, 1), record(1, 1, 1)], 2, 'a count or a start record (S5 to S9) after this line'],
     ['data after the end', [record(1, 0, 1), END, record(1, 1, 1)], 3, 'nothing after the start record'],
     ['data past 4 GiB', [record(3, 0xffffffff, 1, 2), END], 1, 'data that ends below 4 GiB'],
     ['data in an end record', [record(1, 0, 1), record(9, 0, 1)], 2, 'no data in this type of record'],
@@ -68,6 +68,11 @@ describe('Motorola S-records', () => {
     const failure = failureOf(() => read(...lines));
     expect(failure).toMatchObject({ code: 'image-syntax', where: { file: 'a.s19', line } });
     expect(failure.params['expected']).toContain(expected);
+  });
+
+  test('a file may end with its count, where it names no start', () => {
+    expect(read(record(1, 0x10, 1), record(5, 1))).toEqual({ entry: undefined, segments: [[0x10, 1]] });
+    expect(failureOf(() => read(record(5, 0), record(1, 0x10, 1))).code).toBe('image-syntax');
   });
 
   test('refuses an address given twice', () => {
