@@ -33,6 +33,8 @@ export class CountingLink implements Link {
   bytes = 0;
   mostInFlight = 0;
   onWrite: (packet: number, data: Uint8Array) => void = () => undefined;
+  /** What the driver is to see instead. */
+  onReply: (data: Uint8Array) => Uint8Array = (data) => data;
   readonly #link: Link;
   #inFlight = 0;
 
@@ -55,7 +57,7 @@ export class CountingLink implements Link {
     this.#inFlight--;
     this.packets++;
     this.bytes += data.length;
-    return data;
+    return this.onReply(data);
   }
 
   close(): Promise<void> {

@@ -16,6 +16,12 @@ const REPLY_DEADLINE_MS = 3000;
 const QUIET_MS = 20;
 const STALE_PACKETS = 64;
 
+interface InFlight<P extends Packet> {
+  readonly packet: P;
+  /** Resolves when the link has taken the packet; to what went wrong, if something did. */
+  readonly failure: Promise<{ readonly error: unknown } | undefined>;
+}
+
 /**
  * The only thing here that does I/O. Sends packets in order, keeps as many unanswered as the probe allows, and hands
  * each reply to the caller. Whatever happens, a call that ends has no reply of its own outstanding: it drains them,
@@ -44,20 +50,19 @@ export class PacketQueue {
   ): Promise<void> {
     await this.#dropStale(io.clock);
     const source = packets[Symbol.iterator]();
-    const inFlight: P[] = [];
+    const inFlight: InFlight<P>[] = [];
     try {
       for (let sending = true, listening = true; ;) {
         while (sending && inFlight.length < this.#limits.packetCount) {
           io.signal.throwIfAborted();
           const next = source.next();
           if (next.done) sending = false;
-          else await this.#send(next.value, inFlight, io.clock);
+          else inFlight.push(this.#send(next.value, io.clock));
         }
-        const [oldest] = inFlight;
+        const oldest = inFlight.shift();
         if (oldest === undefined) return;
         const reply = await this.#receive(oldest, io.clock);
-        inFlight.shift();
-        if (listening && !onReply(oldest, reply)) sending = listening = false;
+        if (listening && !onReply(oldest.packet, reply)) sending = listening = false;
       }
     } catch (error) {
       if (isSilence(error)) this.#maybeStale = true;
@@ -76,16 +81,36 @@ export class PacketQueue {
     return answer;
   }
 
-  async #send<P extends Packet>(packet: P, inFlight: P[], clock: Clock): Promise<void> {
-    inFlight.push(packet);
-    await this.#link.write(packet.request, { clock, signal: this.#unaborted });
+  /**
+   * Hands a packet to the link and does not wait for it to arrive: meanwhile the next is handed over, and replies are
+   * read. Links keep the order of their calls. A write that failed is told when its reply does not come.
+   */
+  #send<P extends Packet>(packet: P, clock: Clock): InFlight<P> {
+    const written = this.#link.write(packet.request, { clock, signal: this.#unaborted });
+    return {
+      packet,
+      failure: written.then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      ),
+    };
   }
 
-  async #receive(packet: Packet, clock: Clock): Promise<Uint8Array> {
-    const reply = await this.#link.read(REPLY_DEADLINE_MS, { clock, signal: this.#unaborted });
+  async #receive({ packet, failure }: InFlight<Packet>, clock: Clock): Promise<Uint8Array> {
+    const reply = await this.#reply(failure, clock);
     if (reply[0] === packet.request[0] && reply.length >= packet.minReply) return reply;
     const detail = `command ${toHex(packet.request.subarray(0, 1))} was answered with ${toHex(reply.subarray(0, 8)) || 'nothing'}`;
     throw new FlashlineError('probe-protocol', { params: { url: this.#link.url, detail } });
+  }
+
+  async #reply(failure: InFlight<Packet>['failure'], clock: Clock): Promise<Uint8Array> {
+    try {
+      return await this.#link.read(REPLY_DEADLINE_MS, { clock, signal: this.#unaborted });
+    } catch (error) {
+      // A packet that did not get through explains why nothing came; one that still hangs must not hold us up.
+      const failed = await Promise.race([failure, Promise.resolve(undefined)]);
+      throw failed ? failed.error : error;
+    }
   }
 
   async #drain(replies: number, clock: Clock): Promise<void> {

@@ -123,6 +123,25 @@ describe('failures', () => {
     await expect(debugPort.readBlock(0xc, 5, probe.io)).rejects.toMatchObject({ failure: { code: 'probe-protocol' } });
   });
 
+  it('a damaged reply costs no deadline: the others are drained as they come', async () => {
+    let damaged = -1;
+    const { probe, debugPort } = await open({ reply: (n, reply) => (n === damaged ? Uint8Array.of(0xff) : reply) });
+    damaged = probe.requests.length;
+    const since = probe.clock.monotonic();
+    await expect(debugPort.readBlock(0xc, 60, probe.io)).rejects.toMatchObject({ failure: { code: 'probe-protocol' } });
+    expect(probe.clock.monotonic() - since).toBeLessThan(10);
+    expect(await debugPort.readBlock(0xc, 60, probe.io)).toHaveLength(60);
+  });
+
+  it('a write that fails is told as such, also when it was one of many', async () => {
+    const { probe, debugPort } = await open({});
+    const broken = new FlashlineError('probe-lost', { params: { url: probe.url } });
+    const write = probe.write.bind(probe);
+    let left = 5;
+    probe.write = (data) => (left-- > 0 ? write(data) : Promise.reject(broken));
+    await expect(debugPort.readBlock(0xc, 500, probe.io)).rejects.toBe(broken);
+  });
+
   it('survive any reply at all', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), fc.integer({ min: 0, max: 20 }), async (bytes, at) => {
