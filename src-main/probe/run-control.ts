@@ -45,6 +45,11 @@ export interface RunControl {
    * the dialect allows; absent where the single calls do as well. Rejects as they do.
    */
   call?(call: CoreCall, timeoutMs: number, io: IoContext): Promise<void>;
+  /**
+   * Makes a halted core ready for code of ours, whatever the firmware was doing: awake, with interrupts masked. Uses
+   * 4 bytes of RAM at `scratch`. `reset` when that took a reset of the chip. Absent where halting does all of this.
+   */
+  takeOver?(scratch: number, io: IoContext): Promise<'as-found' | 'reset'>;
   /** Resets the whole chip; `halt` stops it before its first instruction. */
   reset(after: 'run' | 'halt', io: IoContext): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { firstDifference, hexAddress, readU32 } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import type { FlashMemory } from '#shared/model/chip.ts';
+import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { programRuns } from '../plan/contents.ts';
 import type { PageState } from '../plan/page-state.ts';
@@ -148,6 +148,8 @@ class RamLoader implements FlashDevice {
     const { memory, core } = this.#target;
     const { code, load, done } = this.#algorithm;
     await core.halt(io);
+    const kept = await this.#smallMemories(io);
+    const taken = await core.takeOver?.(load, io);
     await memory.write(load, code, io);
     const found = await memory.read(load, code.length, io);
     const wrong = firstDifference(found, code);
@@ -157,6 +159,24 @@ class RamLoader implements FlashDevice {
     }
     await core.setBreakpoint(done, io);
     this.#loaded = true;
+    if (taken === 'reset') await this.#restore(kept, io);
+  }
+
+  /** All flash but the code's: what an emulator's reset takes away with it. */
+  async #smallMemories(io: IoContext): Promise<Map<FlashMemory, Uint8Array>> {
+    const { chip, memory } = this.#target;
+    const small = flashMemories(chip).filter(({ start, size }) => size <= 4096 && start !== chip.boot.vectors);
+    const kept = new Map<FlashMemory, Uint8Array>();
+    for (const one of small) kept.set(one, await memory.read(one.start, one.size, io));
+    return kept;
+  }
+
+  /** Puts back what the reset wiped, so that a run changes nothing that its release does not name. */
+  async #restore(kept: ReadonlyMap<FlashMemory, Uint8Array>, io: IoContext): Promise<void> {
+    for (const [memory, bytes] of kept) {
+      const found = await this.read(memory.start, memory.size, io);
+      if (firstDifference(found, bytes) >= 0) await this.program(memory, memory.start, bytes, io);
+    }
   }
 
   async #run(

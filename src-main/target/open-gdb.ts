@@ -74,6 +74,7 @@ class GdbTarget implements Target {
     }
     const ram = this.chip.memories.find((memory) => memory.kind === 'ram');
     if (!ram) throw new FlashlineError('chip-invalid', { params: { file: this.chip.id, detail: 'it has no RAM' } });
+    await this.core.takeOver(ram.start, io);
     await this.memory.write(ram.start, startCode(vectors), io);
     await this.core.writeRegisters({ pc: ram.start, xpsr: XPSR_THUMB }, io);
   }

@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A running `qemu-system-arm -M microbit`: an nRF51822 that nobody here wrote. Started halted, flash all 0x00. */
 export interface Qemu {
-  /** `gdb:unix:...`, or `gdb:serial:...` when started on a pseudo terminal. */
+  /** `gdb:unix:...`, `gdb:serial:...` or `gdb:tcp:...`, as asked for. */
   readonly url: string;
-  /** The gdb server's unix socket (not with `pty`). */
+  /** The gdb server's unix socket, if it is on one. */
   readonly gdbPath: string;
   readonly pid: number;
   /** Everything that the firmware has sent on its UART so far. */
@@ -28,26 +28,25 @@ export interface Qemu {
   stop(): Promise<void>;
 }
 
-export async function startQemu(options: { readonly pty?: boolean } = {}): Promise<Qemu> {
+export async function startQemu(options: { readonly over?: 'unix' | 'serial' | 'tcp' } = {}): Promise<Qemu> {
   const folder = await mkdtemp(join(tmpdir(), 'flashline-qemu-'));
   const gdbPath = join(folder, 'gdb');
   const uartPath = join(folder, 'uart');
-  const gdb = options.pty ? 'pty,id=g0' : `socket,id=g0,path=${gdbPath},server=on,wait=off`;
+  const { over = 'unix' } = options;
+  const port = over === 'tcp' ? await freePort() : 0;
+  const gdb = {
+    unix: `socket,id=g0,path=${gdbPath},server=on,wait=off`,
+    tcp: `socket,id=g0,host=127.0.0.1,port=${port},server=on,wait=off`,
+    serial: 'pty,id=g0',
+  }[over];
   const child = spawn('qemu-system-arm', argumentsFor(gdb, uartPath), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += String(bytes)));
   try {
     // The character devices are made in the order given: where the UART listens, the gdb server does.
     const uart = await connected(uartPath, child, () => output);
-    const pty = options.pty ? await ptyName(() => output) : undefined;
-    return running({
-      output: () => output,
-      child,
-      folder,
-      gdbPath,
-      uart,
-      url: pty ? `gdb:serial:${pty}` : `gdb:unix:${gdbPath}`,
-    });
+    const place = over === 'serial' ? await ptyName(() => output) : { unix: gdbPath, tcp: `127.0.0.1:${port}` }[over];
+    return running({ output: () => output, child, folder, gdbPath, uart, url: `gdb:${over}:${place}` });
   } catch (error) {
     child.kill('SIGKILL');
     await rm(folder, { recursive: true, force: true });
@@ -73,10 +72,9 @@ function running(parts: {
   let said = '';
   uart.on('data', (bytes) => (said += bytes.toString('latin1')));
   uart.on('error', () => undefined);
+  const gone = once(child, 'exit');
   const kill = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await gone;
   };
   return {
@@ -129,4 +127,14 @@ async function ptyName(output: () => string): Promise<string> {
     await sleep(10);
   }
   throw new Error(`QEMU names no terminal: ${output()}`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
+  return address.port;
 }

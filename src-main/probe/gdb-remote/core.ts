@@ -11,6 +11,13 @@ import { ascii, takeHex, text } from './text.ts';
 const XPSR_THUMB = 0x0100_0000;
 /** Length of the instruction under a breakpoint (`Z1,address,kind`): Thumb, 16 bits. */
 const THUMB_KIND = 2;
+/** `cpsid i; b .` in memory order. */
+const MASK_INTERRUPTS = Uint8Array.of(0x72, 0xb6, 0xfe, 0xe7);
+/** A core that sleeps (WFI) wakes with its next interrupt; one that has not by then may have none. */
+const WAKE_MS = 1500;
+const RESET_MS = 2000;
+/** A value that no reset leaves in a register. */
+const MARK = 0x5a5a_a5a5;
 
 /** One core by `g`/`G`, `p`/`P`, `Z`/`z`, `c` and the interrupt (GDB manual, E.2). */
 export class GdbCore implements RunControl {
@@ -19,6 +26,7 @@ export class GdbCore implements RunControl {
   readonly #vectors: number;
   /** Hardware (1) or software (0) breakpoints, once one was accepted. */
   #breakpointType = 1;
+  #taken = false;
 
   /** `vectors`: address of the table that holds the initial SP and PC. */
   constructor(connection: GdbConnection, memory: GdbMemory, vectors: number) {
@@ -94,6 +102,51 @@ export class GdbCore implements RunControl {
       await this.resume(io);
     }
     await this.#connection.waitForStop(timeoutMs, io);
+  }
+
+  /**
+   * Steps over one `cpsid i`: servers hold interrupts back during a step, so that no handler of the old firmware runs
+   * first and writes into memory that is ours by now. A server that cannot wake a sleeping core has to reset it.
+   */
+  async takeOver(scratch: number, io: IoContext): Promise<'as-found' | 'reset'> {
+    await this.halt(io);
+    if (this.#taken) return 'as-found';
+    const asFound = await this.#maskInterrupts(scratch, io);
+    if (!asFound) {
+      await this.#systemReset(io);
+      if (!(await this.#maskInterrupts(scratch, io)))
+        throw new FlashlineError('target-stuck', { params: { seconds: String(WAKE_MS / 1000) } });
+    }
+    this.#taken = true;
+    return asFound ? 'as-found' : 'reset';
+  }
+
+  async #maskInterrupts(scratch: number, io: IoContext): Promise<boolean> {
+    await this.#memory.write(scratch, MASK_INTERRUPTS, io);
+    await this.writeRegisters({ pc: scratch, xpsr: XPSR_THUMB }, io);
+    await this.#connection.resume([], () => undefined, 's', io);
+    try {
+      await this.#connection.waitForStop(WAKE_MS, io);
+    } catch (error) {
+      if (error instanceof FlashlineError && error.failure.code === 'target-stuck') return false;
+      throw error;
+    }
+    const { pc } = await this.readRegisters(['pc'], io);
+    return pc === scratch + 2;
+  }
+
+  /** By the server's monitor, which answers before it has happened: seen by a register that no longer holds a mark. */
+  async #systemReset(io: IoContext): Promise<void> {
+    const { systemReset } = this.#connection.stub;
+    await this.writeRegisters({ r0: MARK }, io);
+    if (systemReset === undefined || (await this.#connection.monitor(systemReset, io)) === undefined)
+      throw new FlashlineError('target-stuck', { params: { seconds: String(WAKE_MS / 1000) } });
+    const deadline = io.clock.monotonic() + RESET_MS;
+    while ((await this.readRegisters(['r0'], io)).r0 === MARK) {
+      if (io.clock.monotonic() > deadline)
+        throw new FlashlineError('target-stuck', { params: { seconds: String(RESET_MS / 1000) } });
+      await io.clock.sleep(5, io.signal);
+    }
   }
 
   async reset(after: 'run' | 'halt', io: IoContext): Promise<void> {

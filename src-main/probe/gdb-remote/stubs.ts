@@ -13,6 +13,8 @@ export interface Stub {
   /** Most data bytes of one `M` and one `m`, given the PacketSize it announced; multiples of 4. */
   readonly maxWrite: (packetSize: number) => number;
   readonly maxRead: (packetSize: number) => number;
+  /** The monitor command that resets the chip though memories lose their content; only to wake a sleeping core. */
+  readonly systemReset?: string;
   /**
    * How the chip is reset. `registers`: not at all, the core is put to its reset state instead.
    * `monitor`: by the server's own commands. `none`: this server offers no way that we know.
@@ -49,6 +51,7 @@ const qemu: Stub = {
   writePeripherals: false,
   maxWrite: (packetSize) => wordsIn(Math.floor((packetSize - 16) / 2)),
   maxRead: (packetSize) => wordsIn(Math.floor(packetSize / 2)),
+  systemReset: 'system_reset',
   reset: { by: 'registers' },
 };
 
