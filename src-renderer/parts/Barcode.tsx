@@ -17,7 +17,13 @@ export function Barcode({ text, height }: BarcodeProps) {
       viewBox={`0 0 ${width} 10`}
       preserveAspectRatio="none"
       shapeRendering="crispEdges"
-      style={{ display: 'block', width: '100%', height, background: '#fff' }}
+      style={{
+        display: 'block',
+        margin: '0 auto',
+        width: `calc(${width} * var(--module))`,
+        height,
+        background: '#fff',
+      }}
     >
       <path d={path} fill="#000" />
     </svg>

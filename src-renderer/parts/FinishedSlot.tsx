@@ -55,7 +55,8 @@ function Why({ failure, verdict, slot }: SlotProps & { readonly failure: Failure
     <Box sx={{ flex: 1, minHeight: 0, display: 'flex', flexDirection: 'column', justifyContent: 'space-between' }}>
       <Box sx={{ overflow: 'auto', fontSize: '1rem', lineHeight: 1.25 }}>
         <Box>
-          <b>{t(`meaning.${verdict}`)}</b> {t(`${failure.code}.sentence`, { ns: 'failures', ...params })}
+          {!mayRework && <b>{t(`meaning.${verdict}`)} </b>}
+          {t(`${failure.code}.sentence`, { ns: 'failures', ...params })}
         </Box>
         {!mayRework && <Box sx={{ fontWeight: 700 }}>{t(`${failure.code}.remedy`, { ns: 'failures', ...params })}</Box>}
       </Box>

@@ -71,7 +71,8 @@ function Refusal({ notice: { failure, serial } }: { readonly notice: Extract<Not
     <>
       <Box sx={{ fontSize: '1.375rem', fontWeight: 700, lineHeight: 1.15 }}>
         {t('scan.refused')}
-        {serial === null ? '' : ` (${serial.slice(0, 24)})`}: {t(`${failure.code}.sentence`, params)}
+        {serial === null || 'serial' in failure.params ? '' : ` (${serial.slice(0, 24)})`}:{' '}
+        {t(`${failure.code}.sentence`, params)}
       </Box>
       <Box sx={{ fontSize: '1.0625rem', lineHeight: 1.2 }}>{t(`${failure.code}.remedy`, params)}</Box>
     </>

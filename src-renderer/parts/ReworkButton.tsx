@@ -53,9 +53,7 @@ export function ReworkButton() {
         touchAction: 'none',
       }}
     >
-      <Box sx={{ mx: 'auto', width: '17rem' }}>
-        <Barcode text={REWORK_CODE} height="2.5rem" />
-      </Box>
+      <Barcode text={REWORK_CODE} height="2.75rem" />
       <Box sx={{ fontWeight: 700, fontSize: '1rem', textDecoration: held ? 'underline' : 'none' }}>
         {t('rework.hold')}
       </Box>

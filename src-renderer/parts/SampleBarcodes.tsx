@@ -12,7 +12,7 @@ export function SampleBarcodes({ samples }: { readonly samples: readonly Sample[
   const actions = useActions();
   return (
     <Box sx={{ minHeight: 0, display: 'flex', flexDirection: 'column', gap: '0.375rem' }}>
-      <Box sx={{ fontSize: '0.875rem', color: COLORS.quiet }}>{t('bench.samples')}</Box>
+      <Box sx={{ fontSize: '0.875rem', lineHeight: 1.1, color: COLORS.quiet }}>{t('bench.samples')}</Box>
       {/* Lets the list scroll with a ring of its own around a focused barcode. */}
       <Box sx={{ minHeight: 0, overflow: 'auto', display: 'grid', gap: '0.375rem', p: '0.25rem', m: '-0.25rem' }}>
         {samples.map(({ serial, shows }) => (
@@ -26,10 +26,10 @@ export function SampleBarcodes({ samples }: { readonly samples: readonly Sample[
               bgcolor: '#fff',
               color: '#000',
               borderRadius: '0.5rem',
-              p: '0.3125rem 0',
+              p: '0.25rem 0',
             }}
           >
-            <Barcode text={serial} height="2.375rem" />
+            <Barcode text={serial} height="2.5rem" />
             <Box sx={{ px: '1rem', display: 'flex', justifyContent: 'space-between', alignItems: 'baseline' }}>
               <Box sx={{ fontFamily: MONO, fontSize: '1rem', fontWeight: 700 }}>{serial}</Box>
               <Box sx={{ fontSize: '0.875rem' }}>{t(`bench.${shows}`)}</Box>

@@ -14,7 +14,7 @@ export function SidePanel({ station }: { readonly station: StationState }) {
         gridArea: 'side',
         display: 'flex',
         flexDirection: 'column',
-        gap: '0.625rem',
+        gap: '0.5rem',
         minHeight: 0,
         bgcolor: COLORS.panel,
         borderRadius: '0.75rem',
@@ -38,13 +38,13 @@ function BenchBanner() {
       data-part="bench"
       sx={{
         borderRadius: '0.5rem',
-        p: '0.375rem 0.625rem',
+        p: '0.25rem 0.5rem',
         color: COLORS.text,
         background: `repeating-linear-gradient(135deg, #fff 0 10px, #E3E6E9 10px 20px)`,
         border: `2px dashed ${COLORS.quiet}`,
       }}
     >
-      <Box sx={{ fontWeight: 800, fontSize: '1.0625rem' }}>{t('bench.title')}</Box>
+      <Box sx={{ fontWeight: 800, lineHeight: 1.2 }}>{t('bench.title')}</Box>
       <Box sx={{ fontSize: '0.875rem', lineHeight: 1.25 }}>{t('bench.text')}</Box>
     </Box>
   );
@@ -55,12 +55,12 @@ function Product({ station: { release, station } }: { readonly station: StationS
   if (release === null) return <Box sx={{ fontWeight: 700 }}>{t('product.none')}</Box>;
   return (
     <Box sx={{ px: '0.125rem', lineHeight: 1.3 }}>
-      <Box sx={{ fontSize: '1.375rem', fontWeight: 800, lineHeight: 1.15 }}>{release.product.name}</Box>
-      <Box sx={{ fontSize: '0.9375rem', color: COLORS.quiet }}>
+      <Box sx={{ fontSize: '1.125rem', fontWeight: 800, lineHeight: 1.15 }}>{release.product.name}</Box>
+      <Box sx={{ fontSize: '0.875rem', color: COLORS.quiet }}>
         {t('product.revision', { revision: release.product.revision })} · {release.chip} · {station}
       </Box>
       {release.images.map((image) => (
-        <Box key={image.role} sx={{ fontSize: '0.9375rem' }}>
+        <Box key={image.role} sx={{ fontSize: '0.875rem' }}>
           {t(`product.role_${image.role}`)} <b>{image.version}</b>
         </Box>
       ))}

@@ -84,7 +84,7 @@ function Header({ slot, onColor }: SlotProps & { readonly onColor: boolean }) {
         data-part="serial"
         sx={{ fontFamily: MONO, fontSize: '1.75rem', fontWeight: 700, whiteSpace: 'nowrap', overflow: 'hidden' }}
       >
-        {slot.serial ?? ''}
+        {slot.phase === 'ready' ? '' : slot.serial}
       </Box>
       {slot.rework && (
         <Box

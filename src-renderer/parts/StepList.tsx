@@ -47,7 +47,7 @@ export function StepList({ slot, dense = false }: { readonly slot: SlotState; re
               </Box>
               {t(`step.${step}`)}
             </span>
-            <span>{typeof ms === 'number' ? t('slot.seconds', { seconds: seconds(ms, i18n.language) }) : ''}</span>
+            <span>{typeof ms === 'number' ? t('slot.seconds', { seconds: seconds(ms, i18n.language, 2) }) : ''}</span>
           </Box>
         );
       })}

@@ -1,9 +1,11 @@
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { Failure } from '#shared/model/failure.ts';
 
-/** Milliseconds as seconds with one decimal place: times that run keep their width. */
-export function seconds(ms: number, language: string): string {
-  return new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(ms / 1000);
+/** Milliseconds as seconds with a fixed number of decimal places: times that run keep their width. */
+export function seconds(ms: number, language: string, places = 1): string {
+  return new Intl.NumberFormat(language, { minimumFractionDigits: places, maximumFractionDigits: places }).format(
+    ms / 1000,
+  );
 }
 
 export function kibibytes(bytes: number, language: string): string {
@@ -14,7 +16,7 @@ export function kibibytes(bytes: number, language: string): string {
 export function dateTime(iso: string, language: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return iso;
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(date);
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' }).format(date);
 }
 
 /** A failure's values the way an operator reads them. */

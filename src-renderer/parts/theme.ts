@@ -8,6 +8,12 @@ export const TOUCH = 'max(76px, 4.75rem)';
 
 const SANS =
   '"Segoe UI", "Noto Sans", Roboto, "Microsoft YaHei", "PingFang SC", "Noto Sans CJK SC", "Noto Sans SC", sans-serif';
+/** Width of a barcode's narrowest bar: whole pixels, so that edges stay sharp. */
+const BARCODE_MODULE = {
+  '--module': '2px',
+  '@media (min-width: 1900px) and (min-height: 1000px)': { '--module': '3px' },
+};
+
 export const MONO = '"Cascadia Mono", "Noto Sans Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace';
 
 /** Grey at rest (ISA-101): colour is kept for what needs a hand. Every pair here has a contrast of 4.5 or more. */
@@ -30,6 +36,7 @@ export function createStationTheme(): Theme {
   return createTheme({
     palette: {
       primary: { main: COLORS.act },
+      error: { main: COLORS.fail },
       text: { primary: COLORS.text, secondary: COLORS.quiet },
       background: { default: COLORS.page, paper: COLORS.tile },
     },
@@ -39,13 +46,15 @@ export function createStationTheme(): Theme {
     components: {
       MuiCssBaseline: {
         styleOverrides: {
-          html: { fontSize: REM, height: '100%' },
+          html: { fontSize: REM, height: '100%', ...BARCODE_MODULE },
           body: { height: '100%', fontVariantNumeric: 'tabular-nums lining-nums', userSelect: 'none' },
           '#root': { height: '100%' },
+          // Fonts for Chinese draw “these” as wide as a character unless told otherwise.
+          'body:lang(en)': { fontVariantEastAsian: 'proportional-width' },
           '*:focus-visible': { outline: `4px solid ${COLORS.text} !important`, outlineOffset: '2px' },
         },
       },
-      MuiButtonBase: { defaultProps: { disableRipple: true } },
+      MuiButtonBase: { defaultProps: { disableRipple: true }, styleOverrides: { root: { fontFamily: SANS } } },
       MuiButton: {
         defaultProps: { disableElevation: true },
         styleOverrides: {

@@ -1,0 +1,77 @@
+/** Takes the README's pictures: the real station on the bench, in a real browser. Run: node docs/take-screenshots.ts */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { launchBrowser, openStation } from '../test/e2e/support/browser.ts';
+import { Keyboard } from '../test/e2e/support/scanner.ts';
+import { buildScreens, SERIALS, startStation } from '../test/e2e/support/station-under-test.ts';
+
+const images = join(import.meta.dirname, 'images');
+const only = process.argv[2];
+
+const files = await buildScreens();
+const browser = await launchBrowser();
+try {
+  for (const [name, language] of [
+    ['en', 'en-GB'],
+    ['zh-CN', 'zh-CN'],
+  ] as const)
+    await pictures(name, language);
+} finally {
+  await browser.close();
+  await rm(files, { recursive: true });
+}
+
+async function pictures(name: string, language: string): Promise<void> {
+  const under = await startStation({ files, pace: 0.15 });
+  const { page } = await openStation(browser, under.url(), { language });
+  const keyboard = await Keyboard.of(page);
+  const shoot = (what: string): Promise<unknown> =>
+    page.screenshot({ path: join(only ?? images, `operator-${what}-${name}.png`) });
+  try {
+    await shoot('rest');
+    await keyboard.scan(SERIALS.pass);
+    await phase(page, '1', 'ready');
+    await shoot('ready');
+    await keyboard.scan(SERIALS.wrong);
+    await page.locator('[data-part=instruction]', { hasText: SERIALS.wrong }).waitFor();
+    await shoot('refused');
+    await wait(400);
+    await keyboard.press('Enter');
+    await page.locator('[data-slot="1"] [data-step=program][data-state=now]').waitFor();
+    await wait(300);
+    await shoot('running');
+    await page.locator('[data-slot="1"] [data-part=abort]').click();
+    await shoot('abort');
+    await keyboard.press('Escape');
+    await phase(page, '1', 'finished');
+    await shoot('pass');
+    for (const [slot, serial] of [
+      ['2', SERIALS.fail],
+      ['3', SERIALS.error],
+      ['4', SERIALS.pass],
+    ] as const) {
+      await keyboard.scan(serial);
+      await phase(page, slot, 'ready');
+      await wait(400);
+      await keyboard.press('Enter');
+      await phase(page, slot, 'finished');
+      if (slot === '2') await shoot('fail');
+      if (slot === '3') await shoot('error');
+    }
+    await shoot('passed-before');
+  } finally {
+    await page.context().close();
+    await under.close();
+  }
+}
+
+function phase(page: Page, slot: string, wanted: string): Promise<void> {
+  return page.locator(`[data-slot="${slot}"][data-phase="${wanted}"]`).waitFor();
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

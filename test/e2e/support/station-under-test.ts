@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Sample } from '#shared/contract/station.ts';
+import { serveStation } from '#main/app/browser.ts';
+import { connectorOf } from '#main/app/compose-connector.ts';
+import { realRandom } from '#main/app/compose-home.ts';
+import { composeStation } from '#main/app/compose.ts';
+import type { Station } from '#main/station/station.ts';
+import type { Connector } from '#main/target/target.ts';
+import { build } from 'vite';
+
+export const root = join(import.meta.dirname, '..', '..', '..');
+export const resources = join(root, 'resources');
+
+export const SERIALS = { pass: 'HB000001', pass2: 'HB000002', fail: 'HB000003', error: 'HB000004', wrong: 'XX000001' };
+
+const FAULTS: Readonly<Record<string, string>> = { HB000003: 'stuck-bit@0x2000.2', HB000004: 'no-target' };
+
+const SAMPLES: readonly Sample[] = [
+  { serial: SERIALS.pass, shows: 'pass' },
+  { serial: SERIALS.pass2, shows: 'pass' },
+  { serial: SERIALS.fail, shows: 'fail' },
+  { serial: SERIALS.error, shows: 'no-target' },
+  { serial: SERIALS.wrong, shows: 'wrong-serial' },
+];
+
+export interface StationUnderTest {
+  readonly station: Station;
+  /** Carries the token; changes with `restart`. */
+  readonly url: () => string;
+  /** Stops serving, as a host that died; the station itself lives on. */
+  readonly stopServing: () => Promise<void>;
+  /** Serves on the same port again; `newSession`: as another process would. */
+  readonly serveAgain: (newSession: boolean) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** The real station on the bench, behind the real server; only its log is in a folder of its own. */
+export async function startStation(options: {
+  readonly files: string;
+  /** The bench's virtual seconds to a real one; null: as fast as it computes. */
+  readonly pace: number | null;
+  readonly home?: string;
+}): Promise<StationUnderTest> {
+  const home = options.home ?? (await mkdtemp(join(tmpdir(), 'flashline-e2e-')));
+  const composed = await composeStation({
+    resources,
+    home,
+    appVersion: '0.0.0-test',
+    mode: 'bench',
+    release: join(resources, 'demo', 'hello-nrf52840'),
+    slots: ['1', '2', '3', '4'].map((id) => ({ id, name: id, probe: 'bench:nrf52840' })),
+    samples: SAMPLES,
+    autoStart: false,
+    connect: withFaults(connectorOf({ pace: options.pace })),
+    warn: (failure) => process.stderr.write(`${JSON.stringify(failure)}\n`),
+  });
+  const secret = realRandom(64);
+  const { station } = composed;
+  const sameSession = (length: number): Uint8Array => secret.slice(0, length);
+  let server = await serveStation({ station, port: 0, files: options.files, random: sameSession });
+  return {
+    station,
+    url: () => server.url,
+    stopServing: () => server.close(),
+    async serveAgain(newSession) {
+      const random = newSession ? realRandom : sameSession;
+      server = await serveStation({ station, port: server.port, files: options.files, random });
+    },
+    async close() {
+      await server.close();
+      await composed.close();
+      if (options.home === undefined) await rm(home, { recursive: true });
+    },
+  };
+}
+
+/** Builds the screens as they are shipped, into a folder of the test's own. */
+export async function buildScreens(): Promise<string> {
+  const outDir = await mkdtemp(join(tmpdir(), 'flashline-screens-'));
+  // Vitest says "test", which would build React for development.
+  process.env['NODE_ENV'] = 'production';
+  await build({ configFile: join(root, 'vite.config.ts'), logLevel: 'error', mode: 'production', build: { outDir } });
+  return outDir;
+}
+
+function withFaults(connect: Connector): Connector {
+  return (url, chip, serial) =>
+    connect(FAULTS[serial] === undefined ? url : `${url}?fault=${FAULTS[serial]}`, chip, serial);
+}
