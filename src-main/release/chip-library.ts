@@ -9,9 +9,9 @@ import { MAX_YAML_BYTES, parseYaml, problemsText } from './yaml-file.ts';
 export interface ChipLibrary {
   /** Sorted by id. */
   readonly chips: readonly ChipDescription[];
-  find(id: string): ChipDescription | undefined;
+  readonly find: (id: string) => ChipDescription | undefined;
   /** Throws `chip-unknown`, naming those that are known. */
-  get(id: string): ChipDescription;
+  readonly get: (id: string) => ChipDescription;
 }
 
 /** Reads every `*.yaml` of a folder (`resources/chips`). Throws `chip-invalid`, `file-missing` or `file-unreadable`. */

@@ -149,7 +149,6 @@ const YAML_WORDS: Partial<Record<YAMLError['code'], string>> = {
   DUPLICATE_KEY: 'a key stands here twice in one block',
   TAB_AS_INDENT: 'a tab as indentation: use spaces',
   MULTIPLE_DOCS: 'a second document begins here (---): one file holds one',
-  BAD_INDENT: 'the indentation does not fit the lines above',
 };
 
 function yamlWords(error: YAMLError): string {
