@@ -25,6 +25,8 @@ export async function startChromium(userData: string, port: string): Promise<Chr
       '--no-sandbox',
       '--no-first-run',
       '--disable-gpu',
+      // A camera and a microphone to be refused.
+      '--use-fake-device-for-media-stream',
       '--disable-extensions',
       '--disable-background-networking',
       '--disable-component-update',

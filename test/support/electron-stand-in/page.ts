@@ -25,8 +25,9 @@ export async function openPage({ connection }: Browser, onPopup: () => boolean):
     sessions.set(targetId, sessionId);
     if (targetId === ownTarget) own.resolve(sessionId);
     const refused = type === 'page' && openerId !== undefined && openerId === ownTarget && !onPopup();
-    if (refused) void browser.send('Target.closeTarget', { targetId });
-    else void connection.session(sessionId).send('Runtime.runIfWaitingForDebugger').catch(ignoreGone);
+    // A closed page, too, must be let go on: its opener may wait for it.
+    if (refused) void browser.send('Target.closeTarget', { targetId }).catch(ignoreGone);
+    void connection.session(sessionId).send('Runtime.runIfWaitingForDebugger').catch(ignoreGone);
   });
   await browser.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
   const { targetId } = await browser.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });

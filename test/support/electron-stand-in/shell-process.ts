@@ -70,8 +70,7 @@ export class ShellProcess {
 
   /** The nth (from 1) thing of this type that the stand-in tells. */
   async told<T extends Told['type']>(type: T, nth = 1): Promise<Extract<Told, { type: T }>> {
-    const find = () =>
-      this.#told.filter((told): told is Extract<Told, { type: T }> => told.type === type).at(nth - 1);
+    const find = () => this.#told.filter((told): told is Extract<Told, { type: T }> => told.type === type).at(nth - 1);
     return this.#until(find, `the stand-in to tell "${type}" (${nth})`);
   }
 
@@ -115,7 +114,8 @@ export class ShellProcess {
         if (found === undefined && this.#child.exitCode === null) return;
         clearTimeout(timer);
         this.#watchers.delete(look);
-        if (found === undefined) reject(new Error(`the app ended while waiting for ${what}; it said:\n${this.#stderr}`));
+        if (found === undefined)
+          reject(new Error(`the app ended while waiting for ${what}; it said:\n${this.#stderr}`));
         else resolve(found);
       };
       const timer = setTimeout(() => {
