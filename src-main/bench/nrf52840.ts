@@ -90,6 +90,11 @@ export class Nrf52840 implements Bus {
     return this.#powered;
   }
 
+  /** Access port protection as latched at the last reset. */
+  get protectionOn(): boolean {
+    return this.#protected;
+  }
+
   get registers(): Uint32Array {
     return this.#scs.registers;
   }

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { Board } from '#main/bench/board.ts';
 import { Prng } from '#main/bench/prng.ts';
@@ -24,7 +24,7 @@ describe.skipIf(!requirePrograms(['openocd', 'socat']))('OpenOCD drives the benc
     board = createBench({ startAt: 0, seed: 9 }).boardFor('nrf52840', 'OCD1');
     pirate = await listenBusPirate(inFolder('pirate'), board.line, board.clock);
     socat = spawn('socat', [`PTY,link=${inFolder('tty')},raw,echo=0`, `UNIX-CONNECT:${inFolder('pirate')}`]);
-    await expect.poll(() => existsSync(inFolder('tty')), { timeout: 5000 }).toBe(true);
+    await vi.waitUntil(() => existsSync(inFolder('tty')), { timeout: 5000 });
   });
 
   afterEach(async () => {
