@@ -46,7 +46,7 @@ export function withErased(contents: Contents, memory: FlashMemory, address: num
 
 /**
  * The words of [address, address + bytes.length) that differ from the erased value, as runs: erased words need no
- * programming. Runs less than `maxGap` bytes apart are joined, for where a call costs more than a few erased words.
+ * programming. Runs at most `maxGap` bytes apart are joined, for where a call costs more than a few erased words.
  */
 export function programRuns(memory: FlashMemory, address: number, bytes: Uint8Array, maxGap = 0): ProgramRun[] {
   const runs: ProgramRun[] = [];

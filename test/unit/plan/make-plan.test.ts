@@ -382,6 +382,18 @@ describe('a worked example', () => {
     expect(plan.pagesToErase).toBe(0);
   });
 
+  test('a flag that lies in two pages loses its reset vector first', () => {
+    const image = { format: 'ihex' as const, segments: [{ address: 0x3c, data: bytes(20, 0x44) }] };
+    const { operations } = makePlan({
+      layout: layOut(chip, [{ role: 'application', version: '1', file: 'a', image }]),
+    });
+    expect(operations.slice(0, 3).map(({ op, address, size }) => [op, address, size])).toEqual([
+      ['invalidate', 0x40, 32],
+      ['invalidate', 0x20, 32],
+      ['program', 0x44, 12],
+    ]);
+  });
+
   test('the station surveys what the release touches, and no more', () => {
     expect(
       surveyRanges(layout).map(({ memory, address, size }) => `${memory.name} ${address.toString(16)}+${size}`),
