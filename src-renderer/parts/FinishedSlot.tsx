@@ -53,7 +53,7 @@ function Why({ failure, verdict, slot }: SlotProps & { readonly failure: Failure
   const mayRework = failure.code === 'already-passed';
   return (
     <Box sx={{ flex: 1, minHeight: 0, display: 'flex', flexDirection: 'column', justifyContent: 'space-between' }}>
-      <Box sx={{ overflow: 'auto', fontSize: '1rem', lineHeight: 1.25 }}>
+      <Box sx={{ overflow: 'auto', fontSize: '1rem', lineHeight: 1.2 }}>
         <Box>
           {!mayRework && <b>{t(`meaning.${verdict}`)} </b>}
           {t(`${failure.code}.sentence`, { ns: 'failures', ...params })}

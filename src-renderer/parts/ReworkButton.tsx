@@ -49,11 +49,11 @@ export function ReworkButton() {
         bgcolor: '#fff',
         color: '#000',
         borderRadius: '0.5rem',
-        p: '0.25rem 0.5rem',
+        p: '0.125rem 0.5rem',
         touchAction: 'none',
       }}
     >
-      <Barcode text={REWORK_CODE} height="2.75rem" />
+      <Barcode text={REWORK_CODE} height="2.5rem" />
       <Box sx={{ fontWeight: 700, fontSize: '1rem', textDecoration: held ? 'underline' : 'none' }}>
         {t('rework.hold')}
       </Box>

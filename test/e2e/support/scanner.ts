@@ -18,7 +18,7 @@ export class Keyboard {
   }
 
   async scan(code: string, terminator: 'Enter' | 'Tab' = 'Enter'): Promise<void> {
-    await this.#send([...code, terminator], SCANNER_MS);
+    await this.#send([...Array.from(code), terminator], SCANNER_MS);
   }
 
   async type(text: string): Promise<void> {

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SCANNER_GAP_MS, ScanDecoder, type Decoded } from '#renderer/parts/scan-decoder.ts';
+
+const character = fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code));
+const code = fc.array(character, { minLength: 1, maxLength: 40 }).map((characters) => characters.join(''));
+const scannerGap = fc.integer({ min: 1, max: SCANNER_GAP_MS });
+const handGap = fc.integer({ min: SCANNER_GAP_MS + 1, max: 2000 });
+
+function press(decoder: ScanDecoder, keys: readonly string[], gaps: readonly number[], start: number): Decoded[] {
+  let at = start;
+  return keys.map((key, index) => decoder.press(key, (at += gaps[index % gaps.length] ?? 1)));
+}
+
+describe('a scanner told from typing', () => {
+  it('takes any code at any scanner speed, by either terminator, whatever was typed before', () => {
+    const input = fc.record({
+      before: fc.array(character, { maxLength: 5 }),
+      code,
+      gaps: fc.array(scannerGap, { minLength: 1, maxLength: 8 }),
+      terminator: fc.constantFrom('Enter', 'Tab'),
+    });
+    fc.assert(
+      fc.property(input, ({ before, code, gaps, terminator }) => {
+        const decoder = new ScanDecoder();
+        press(decoder, before, [200], 0);
+        const decoded = press(decoder, [...code, terminator], gaps, 100_000);
+        expect(decoded.at(-1)).toEqual({ kind: 'scan', code });
+        expect(decoded.slice(0, -1).every((each) => each.kind === 'character')).toBe(true);
+      }),
+    );
+  });
+
+  it('never takes what a hand typed for a scan', () => {
+    fc.assert(
+      fc.property(code, fc.array(handGap, { minLength: 1, maxLength: 8 }), (text, gaps) => {
+        const decoded = press(new ScanDecoder(), [...text, 'Enter'], gaps, 0);
+        expect(decoded.some((each) => each.kind === 'scan')).toBe(false);
+      }),
+    );
+  });
+
+  it('reads codes that follow each other at once apart, and a second Enter as nothing', () => {
+    const decoded = press(new ScanDecoder(), [...'AB', 'Enter', 'Enter', ...'CD', 'Tab'], [10], 0);
+    expect(decoded.filter((each) => each.kind === 'scan')).toEqual([
+      { kind: 'scan', code: 'AB' },
+      { kind: 'scan', code: 'CD' },
+    ]);
+    expect(decoded[3]).toEqual({ kind: 'none' });
+  });
+
+  it('passes over Shift and other keys that stand for no character', () => {
+    const decoded = press(new ScanDecoder(), ['Shift', 'H', 'Shift', 'B', 'F5', '1', 'Enter'], [6], 0);
+    expect(decoded.at(-1)).toEqual({ kind: 'scan', code: 'HB1' });
+  });
+});
