@@ -16,10 +16,10 @@ export interface ShellHost {
 
 /** `close` is the station's own: it aborts what still runs, waits for its record and closes the log. */
 export function shellHost(station: Station, close: () => Promise<void>): ShellHost {
-  const { bridge, close: unhost } = hostStation(station);
+  const hosted = hostStation(station);
   const runningSlots = () => station.state().slots.filter(({ phase }) => phase === 'running');
   return {
-    attach: (port) => bridge.attach(port),
+    attach: (port) => hosted.bridge.attach(port),
     running: () => runningSlots().map(({ name }) => name),
     abortAll() {
       for (const { id } of runningSlots()) station.abortSlot({ slot: id });
@@ -35,7 +35,7 @@ export function shellHost(station: Station, close: () => Promise<void>): ShellHo
         settle();
       }),
     async close() {
-      unhost();
+      hosted.close();
       await close();
     },
   };

@@ -3,14 +3,14 @@ export type QuitChoice = 'stay' | 'when-done' | 'abort';
 
 export interface QuitParts {
   /** Names of the slots that run now. */
-  running(): readonly string[];
-  ask(running: readonly string[]): Promise<QuitChoice>;
+  readonly running: () => readonly string[];
+  readonly ask: (running: readonly string[]) => Promise<QuitChoice>;
   /** Asks every running slot to abort; each run ends with its record, ABORTED. */
-  abortAll(): void;
+  readonly abortAll: () => void;
   /** Resolves when no slot runs. */
-  idle(): Promise<void>;
+  readonly idle: () => Promise<void>;
   /** Closes what the station holds: probes, log. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

@@ -106,14 +106,18 @@ function watchPage(window: BrowserWindow, { clock, tell, texts }: WindowParts): 
   contents.on('unresponsive', () => {
     tell('page: does not answer');
     patience ??= new AbortController();
-    void clock.sleep(UNRESPONSIVE_MS, patience.signal).then(
-      () => {
-        tell('page: given up, ending its process');
-        contents.forcefullyCrashRenderer();
-      },
-      () => tell('page: answers again'),
-    );
+    void giveUpLater(patience.signal);
   });
+  const giveUpLater = async (signal: AbortSignal): Promise<void> => {
+    try {
+      await clock.sleep(UNRESPONSIVE_MS, signal);
+    } catch {
+      // Only `responsive` aborts it.
+      return tell('page: answers again');
+    }
+    tell('page: given up, ending its process');
+    contents.forcefullyCrashRenderer();
+  };
   contents.on('responsive', () => {
     patience?.abort();
     patience = null;

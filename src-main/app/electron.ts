@@ -47,14 +47,17 @@ function start(): void {
   app.on('window-all-closed', () => app.quit());
 
   const resources = join(app.getAppPath(), 'resources');
-  void app.whenReady().then(async () => {
-    const texts = shellTexts(resources, app.getLocale());
-    try {
-      await open(shellOptions(process.argv.slice(1)), { home, resources, texts });
-    } catch (thrown) {
-      giveUp(texts, resources, thrown);
-    }
-  });
+  void openWhenReady(home, resources);
+}
+
+async function openWhenReady(home: string, resources: string): Promise<void> {
+  await app.whenReady();
+  const texts = shellTexts(resources, app.getLocale());
+  try {
+    await open(shellOptions(process.argv.slice(1)), { home, resources, texts });
+  } catch (thrown) {
+    giveUp(texts, resources, thrown);
+  }
 }
 
 interface Places {

@@ -1,7 +1,7 @@
 import { writeFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BRIDGE_CHANNEL, PRELOAD_GLOBAL } from '#shared/contract/preload.ts';
 import { ToClient } from '#shared/contract/wire.ts';
 import type { ToHost } from '#shared/contract/wire.ts';
@@ -13,8 +13,8 @@ const PAGE = '<!doctype html><title>test</title><script src="first.js"></script>
 const FIRST_SCRIPT = `globalThis.foundFirst = typeof globalThis.${PRELOAD_GLOBAL}; globalThis.foundNames = Object.keys(globalThis);`;
 
 interface Pipe {
-  send(message: unknown): void;
-  onMessage(listener: (message: unknown) => void): () => void;
+  readonly send: (message: unknown) => void;
+  readonly onMessage: (listener: (message: unknown) => void) => () => void;
 }
 type Globals = Window & Record<string, unknown> & { readonly flashline: Pipe };
 
@@ -34,7 +34,6 @@ describe.skipIf(!requirePrograms(['chromium']))('the desktop shell, over a page 
     await Promise.all(started.splice(0).map((shell) => shell.end()));
     for (const home of homes.splice(0)) home.remove();
   });
-  afterAll(() => expect(started).toEqual([]));
 
   function home(): string {
     const made = temporaryHome();
@@ -121,10 +120,10 @@ describe.skipIf(!requirePrograms(['chromium']))('the desktop shell, over a page 
     await shell.says(/refused to go to flashline:\/\/app\/other\.html/);
     const closed = await page.evaluate(async () => {
       const opened = window.open('https://example.invalid/by-window');
+      const closed = () => opened === null || opened.closed;
       const deadline = Date.now() + 5000;
-      while (opened !== null && !opened.closed && Date.now() < deadline)
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      return opened === null || opened.closed;
+      while (!closed() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+      return closed();
     });
     expect(closed).toBe(true);
     await shell.says(/refused to open https:\/\/example\.invalid\/by-window/);

@@ -6,6 +6,7 @@ type Listener = (params: never) => void;
 /** One page's (or the browser's own) part of a DevTools protocol connection. */
 export interface CdpSession {
   send<R = unknown>(method: string, params?: CdpParams): Promise<R>;
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names what the protocol sends
   on<P>(method: string, listener: (params: P) => void): void;
 }
 
@@ -20,8 +21,8 @@ interface Answer {
 
 interface Waiting {
   readonly method: string;
-  resolve(result: unknown): void;
-  reject(reason: Error): void;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (reason: Error) => void;
 }
 
 /** A DevTools protocol connection in flat mode: one WebSocket, many sessions. */
@@ -52,6 +53,7 @@ export class CdpConnection {
   session(sessionId?: string): CdpSession {
     return {
       send: <R>(method: string, params: CdpParams = {}) => this.#send(method, params, sessionId) as Promise<R>,
+      // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
       on: <P>(method: string, listener: (params: P) => void) => {
         const key = `${sessionId ?? ''} ${method}`;
         this.#listeners.set(key, (this.#listeners.get(key) ?? new Set()).add(listener));

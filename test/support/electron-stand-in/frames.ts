@@ -38,7 +38,7 @@ class StandInFrame implements FrameShape {
  * The stand-in's objects have the members that are named in their shapes, of Electron's own types; code that uses others
  * finds them missing when it runs. This is the only place where one passes for Electron's class.
  */
-export function asElectron<T extends StandInFrame>(frame: T): Electron.WebFrameMain {
+function asElectron(frame: StandInFrame): Electron.WebFrameMain {
   return frame as unknown as Electron.WebFrameMain;
 }
 

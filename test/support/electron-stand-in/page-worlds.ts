@@ -58,20 +58,12 @@ function openSide(
     return { kind: 'value', value: structuredClone(value) };
   };
   const decode = (encoded: Encoded): unknown => {
-    switch (encoded.kind) {
-      case 'function':
-        return (...args: unknown[]) => call(encoded.id, args);
-      case 'array':
-        return freeze(encoded.items.map((item) => decode(item)));
-      case 'object': {
-        const object = create(Object.prototype) as object;
-        for (const [key, item] of encoded.entries)
-          defineProperty(object, key, { value: decode(item), enumerable: true });
-        return freeze(object);
-      }
-      default:
-        return encoded.value;
-    }
+    if (encoded.kind === 'value') return encoded.value;
+    if (encoded.kind === 'function') return (...args: unknown[]) => call(encoded.id, args);
+    if (encoded.kind === 'array') return freeze(encoded.items.map((item) => decode(item)));
+    const object = create(Object.prototype) as object;
+    for (const [key, item] of encoded.entries) defineProperty(object, key, { value: decode(item), enumerable: true });
+    return freeze(object);
   };
   const call = (id: number, args: unknown[]): unknown => {
     returned = null;
