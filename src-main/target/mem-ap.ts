@@ -18,6 +18,8 @@ const CSW_PRIVILEGED = 0x0200_0000;
 
 /** The address counter is only promised to count within 1 KiB (ADIv5.2, C2.2.2). */
 const WRAP = 0x400;
+/** Cortex-M's access ports count within 4 KiB; none that we know counts further without our setting it. */
+const MOST_WRAP = 0x1000;
 
 /** One batch, and what is read again when the wire was noisy; its seams cost one round trip each. */
 const BATCH_BYTES = 0x8000;
@@ -81,16 +83,21 @@ export class MemAp implements MemoryAccess {
   }
 
   /**
-   * A packet that gives up on WAIT does not stop those already sent behind it, and their words would then go where
-   * the counter stands. Full 1 KiB windows keep such words inside the range, for the counter wraps there; so a first,
-   * partial window is written and waited for by itself.
+   * A packet that gives up on WAIT does not stop those already sent behind it, and their words then go where the
+   * counter stands. They never get ahead of the range, but where the counter wraps they may fall before its start:
+   * so what comes before the first 1 KiB border is written and waited for by itself, and what comes before the first
+   * 4 KiB border too (wherever in between a chip's counter wraps). Beyond, the window that they fall into is ours.
    */
   async write(address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void> {
-    const head = Math.min(bytes.length, (WRAP - (address % WRAP)) % WRAP);
-    if (head > 0) await this.#writePart(address, bytes.subarray(0, head), io, progress);
-    if (head === bytes.length) return;
-    const rest = progress && ((done: number) => progress(head + done));
-    await this.#writePart(address + head, bytes.subarray(head), io, rest);
+    const borders = [WRAP, MOST_WRAP].map((border) => Math.min(bytes.length, (border - (address % border)) % border));
+    let from = 0;
+    for (const to of [...borders, bytes.length]) {
+      if (to <= from) continue;
+      const before = from;
+      const part = progress && ((done: number) => progress(before + done));
+      await this.#writePart(address + from, bytes.subarray(from, to), io, part);
+      from = to;
+    }
   }
 
   async #writePart(address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void> {

@@ -1,7 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isFilledWith } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Faults } from '#main/bench/faults.ts';
 import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
 import { openSwdTarget } from '#main/target/open-swd.ts';
 import type { Target } from '#main/target/target.ts';
@@ -11,11 +14,25 @@ import { noise } from './releases.ts';
 const RAM = 0x2000_0000;
 const SPAN = 5000;
 
-async function connect(probe: ProbeName): Promise<{ target: Target; link: CountingLink; io: IoContext }> {
-  const { link: bare, clock } = newBench().connect('nrf52840', 'A', [], { probe });
+async function connect(
+  probe: ProbeName,
+  faults: Faults = [],
+): Promise<{ target: Target; link: CountingLink; io: IoContext }> {
+  const { link: bare, clock } = newBench().connect('nrf52840', 'A', faults, { probe });
   const io = { clock, signal: new AbortController().signal };
   const link = new CountingLink(bare);
-  return { target: await openSwdTarget(await openCmsisDap(link, io), NRF52840, io), link, io };
+  const target = await openSwdTarget(await openCmsisDap(link, io), NRF52840, io);
+  return { target, link, io };
+}
+
+async function endOf(work: Promise<void>): Promise<string> {
+  try {
+    await work;
+    return 'done';
+  } catch (error) {
+    if (error instanceof FlashlineError) return error.failure.code;
+    throw error;
+  }
 }
 
 describe.each<ProbeName>(['high-speed', 'full-speed', 'hid'])('RAM behind a %s probe', (probe) => {
@@ -62,6 +79,27 @@ describe('an access to nothing', () => {
 });
 
 describe('packets in flight', () => {
+  it('behind one that gave up write nothing outside the range, though the target came back', async () => {
+    const from = 0xe80;
+    const length = 3000;
+    const strayed: number[] = [];
+    let reached = 0;
+    // The wire counts from connecting: clearing the memory takes somewhat more than its 2048 words.
+    for (let after = 2060; after < 2260; after += 9) {
+      // One more WAIT than the probe's retries: one transfer fails, the next is taken again.
+      const faults = [{ kind: 'ack-wait', after, times: 0x1_0000 }] as const;
+      const { target, io } = await connect('high-speed', faults);
+      if ((await endOf(target.memory.write(RAM, new Uint8Array(0x2000), io))) !== 'done') continue;
+      expect(await endOf(target.memory.write(RAM + from, noise(length, 3), io))).toBe('target-stuck');
+      reached++;
+      const held = await target.memory.read(RAM, 0x2000, io);
+      const outside = [held.subarray(0, from), held.subarray(from + length)];
+      if (!outside.every((part) => isFilledWith(part, 0))) strayed.push(after);
+    }
+    expect(reached).toBeGreaterThan(10);
+    expect(strayed).toEqual([]);
+  });
+
   /** Virtual milliseconds to read 32 KiB when the probe says that it holds `packetCount` packets. */
   async function readMs(packetCount: number): Promise<number> {
     const { link: bare, clock } = newBench().connect('nrf52840', 'A');
