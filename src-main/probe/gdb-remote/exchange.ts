@@ -12,6 +12,9 @@ const NOISE_LIMIT = 4096;
 /** Requests written ahead. Enough to keep the stub busy; each one's reply is at most a packet. */
 const WINDOW = 32;
 
+const REFUSES = 'it refuses our packets';
+const NOISE = 'bytes that are no packets';
+
 type OnReply = (payload: Uint8Array, index: number) => void;
 
 /** One wait for one item: a deadline that nothing that arrives meanwhile can extend. */
@@ -21,7 +24,9 @@ interface Wait {
   readonly timeoutMs: number;
   /** Nothing coming is no fault: the core may still be running. */
   readonly patient: boolean;
+  /** Bytes that were no packets, and what else arrived that was no answer: it tells a mute server from a mad one. */
   noise: number;
+  fault?: string;
 }
 
 /**
@@ -102,7 +107,7 @@ export class Exchange {
     for (let attempt = 1; ; attempt++) {
       await this.#write(frame, io);
       if (!this.#acks || (await this.#acknowledged(waitOf(REPLY_MS, io)))) return;
-      if (attempt === ATTEMPTS) throw this.#garbled('it refuses our packets');
+      if (attempt === ATTEMPTS) throw this.#garbled(REFUSES);
     }
   }
 
@@ -174,8 +179,10 @@ export class Exchange {
     for (let attempt = 1; ;) {
       const item = await this.#item(wait);
       if (item.kind === 'packet') return item.payload;
-      if (item.kind === 'nak' && !repeat) throw this.#garbled('it refuses our packets');
+      if (item.kind === 'nak') wait.fault = REFUSES;
+      if (item.kind === 'nak' && !repeat) throw this.#garbled(REFUSES);
       if (item.kind !== 'damaged') continue;
+      wait.fault = item.reason;
       if (!repeat || !this.#acks || attempt === ATTEMPTS) throw this.#garbled(item.reason);
       attempt += 1;
       await this.#write(NAK, wait.io);
@@ -187,7 +194,8 @@ export class Exchange {
       const item = this.#inbox.shift();
       if (item?.kind === 'noise') {
         wait.noise += item.length;
-        if (wait.noise > NOISE_LIMIT) throw this.#garbled('bytes that are no packets');
+        wait.fault ??= NOISE;
+        if (wait.noise > NOISE_LIMIT) throw this.#garbled(NOISE);
       } else if (item) {
         return item;
       } else {
@@ -205,7 +213,7 @@ export class Exchange {
       if (error.failure.code !== 'probe-silent') throw this.breakWith(error);
     }
     wait.io.signal.throwIfAborted();
-    if (wait.noise > 0) throw this.#garbled('bytes that are no packets');
+    if (wait.fault !== undefined) throw this.#garbled(wait.fault);
     const seconds = String(Math.round(wait.timeoutMs / 100) / 10);
     const silent = new FlashlineError('probe-silent', { params: { url: this.url, seconds } });
     throw wait.patient ? silent : this.breakWith(silent);
