@@ -178,6 +178,32 @@ describe('carryOut', () => {
     expect(device.calls.filter((call) => !call.startsWith('read'))).toEqual(['erase 0 64']);
   });
 
+  it('believes no erase of the flag’s page, not even where the flag itself is clear', async () => {
+    const data = new Uint8Array(200).fill(0x11);
+    const { layout, device, plan } = await prepare([image('application', [{ address: 0, data }])], {
+      blank: false,
+      damage: [150],
+    });
+    device.onCall = (call, address) => {
+      if (call === 'read' && address === 0) device.at(40, 1).fill(0x12);
+    };
+    await expect(run(layout, device, plan)).rejects.toMatchObject({
+      failure: { code: 'verify-mismatch', where: { address: 40 } },
+    });
+    expect(device.calls.filter((call) => !call.startsWith('read'))).toEqual(['erase 0 64']);
+  });
+
+  it('believes no survey: a flag that stands where a blank page was seen stops the run untouched', async () => {
+    const data = new Uint8Array(200).fill(0x11);
+    const { layout, device, plan } = await prepare([image('application', [{ address: 0, data }])], {
+      blank: true,
+      damage: [],
+    });
+    device.at(0, 8).fill(0x12);
+    await expect(run(layout, device, plan)).rejects.toMatchObject({ failure: { code: 'verify-mismatch' } });
+    expect(device.calls.every((call) => call.startsWith('read'))).toBe(true);
+  });
+
   it('is stopped by an abort before the next operation, whichever that is', async () => {
     const data = new Uint8Array(200).fill(0x22);
     const images = [image('application', [{ address: 0, data }])];
