@@ -25,7 +25,9 @@ export const Fault = z.discriminatedUnion('kind', [
   /** The probe stays plugged in and says nothing from packet `after` on. */
   z.object({ kind: z.literal('silent'), after: count.default(0) }),
   /** The board's supply fails before packet `after`, or `ms` virtual milliseconds after connecting. */
-  z.object({ kind: z.literal('power-cut'), after: count.optional(), ms: z.number().min(0).optional() }),
+  z
+    .object({ kind: z.literal('power-cut'), after: count.optional(), ms: z.number().min(0).optional() })
+    .refine((fault) => fault.after !== undefined || fault.ms !== undefined, 'power-cut needs a packet or a time'),
   /** FICR says that it is another part. */
   z.object({ kind: z.literal('wrong-chip') }),
   /** UICR.APPROTECT is set when the board arrives. */

@@ -25,7 +25,7 @@ export class FlashArray {
   readonly start: number;
   readonly size: number;
   readonly #pages = new Map<number, Page>();
-  readonly #stuck: StuckBit[] = [];
+  #stuck: StuckBit[] = [];
   /** Words written more often than nWRITE allows: the data sheet then promises nothing. */
   readonly overwritten = new Set<number>();
 
@@ -102,7 +102,9 @@ export class FlashArray {
 
   /** A cell that holds `value` whatever is done to it. */
   stick(address: number, bit: number, value: 0 | 1): void {
-    this.#stuck.push({ address, mask: (1 << bit) >>> 0, value });
+    const mask = (1 << bit) >>> 0;
+    const others = this.#stuck.filter((known) => known.address !== address || known.mask !== mask);
+    this.#stuck = [...others, { address, mask, value }];
   }
 
   #page(address: number): Page {

@@ -12,6 +12,8 @@ export interface Pacing {
 
 /** A real sleep shorter than this costs more in timer noise than it shows. */
 const LEAST_SLEEP_MS = 4;
+/** Real time that was lost beyond this is let go. */
+const MOST_LAG_MS = 100;
 
 /**
  * Holds the run back until real time has caught up with virtual time divided by the factor.
@@ -22,9 +24,9 @@ export function pace(virtual: VirtualClock, pacing: Pacing): Pace {
   let realMark = pacing.real.monotonic();
   return async (signal) => {
     const owed = (virtual.monotonic() - virtualMark) / pacing.factor - (pacing.real.monotonic() - realMark);
-    if (owed < LEAST_SLEEP_MS) return;
-    await pacing.real.sleep(owed, signal);
-    // Marks move along, so that an idle minute between two runs is not run ahead of afterwards.
+    if (owed > -MOST_LAG_MS && owed < LEAST_SLEEP_MS) return;
+    if (owed > 0) await pacing.real.sleep(owed, signal);
+    // Marks move along, so that an idle minute between two runs is not made up for by running ahead.
     virtualMark = virtual.monotonic();
     realMark = pacing.real.monotonic();
   };

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NVMC_TIMES } from '#main/bench/nvmc.ts';
 import { Nrf52840 } from '#main/bench/nrf52840.ts';

@@ -49,6 +49,24 @@ describe('the virtual clock', () => {
     expect(real.sleep.mock.calls.map(([ms]) => ms)).toEqual([100, 11]);
     expect(clock.monotonic()).toBe(888);
   });
+
+  it('paced, does not run ahead to make up for a pause', async () => {
+    let realNow = 0;
+    const sleeps: number[] = [];
+    const sleep = async (ms: number) => {
+      sleeps.push(ms);
+      realNow += ms;
+    };
+    const virtual = new VirtualClock(0);
+    const clock = new PacedClock(
+      virtual,
+      pace(virtual, { real: { now: () => 0, monotonic: () => realNow, sleep }, factor: 8 }),
+    );
+    realNow = 60_000;
+    await clock.sleep(8);
+    await clock.sleep(800);
+    expect(sleeps).toEqual([100]);
+  });
 });
 
 describe('SWD bit times', () => {
