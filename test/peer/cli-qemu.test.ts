@@ -292,7 +292,7 @@ describe.skipIf(!requirePrograms(['qemu-system-arm', 'arm-none-eabi-gcc', 'arm-n
       const whole = await runCli(flashArgs(DEMO, 'HB999999', '--rework'), { home });
       expect(lastOf(whole.lines)).toMatchObject({ verdict: 'PASS' });
       await speaks(HELLO);
-    });
+    }, 240_000);
   },
 );
 

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -207,6 +208,22 @@ describe('runs of dead processes', () => {
     // Only Linux tells a process's start; elsewhere the field is empty.
     expect(processes.isAlive({ ...self, started: `${self.started}1` })).toBe(process.platform !== 'linux');
     expect(processes.isAlive({ ...self, boot: '0' })).toBe(false);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a process that was killed but not reaped yet', () => {
+  it('is dead', async () => {
+    // The shell becomes a sleep that never asks after the shell's child: that stays a zombie.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 20'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const pid = await new Promise<number>((resolve) => {
+      parent.stdout.once('data', (chunk) => resolve(Number(String(chunk))));
+    });
+    const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ');
+    await expect.poll(() => stat()[2]).toBe('Z');
+    const processes = processesOfThisMachine();
+    const owner = { ...processes.self(), pid, started: stat()[21] ?? '' };
+    expect(processes.isAlive(owner)).toBe(false);
+    parent.kill('SIGKILL');
   });
 });
 

@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { array, assert, asyncProperty, boolean, constant, constantFrom, oneof, record } from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { REWORK_CODE, SlotState, StationState } from '#shared/contract/station.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import type { UnitLog } from '#main/log/log.ts';
+import { openUnitLog } from '#main/log/sqlite-unit-log.ts';
 import { Station } from '#main/station/station.ts';
-import { FakeBoard, makeRig, type Rig } from './fixtures.ts';
+import { FakeBoard, gatedLog, makeRig, type Rig } from './fixtures.ts';
 
 let rig: Rig;
 let boards: Map<string, FakeBoard>;
@@ -219,11 +224,57 @@ describe('rework', () => {
   });
 });
 
-it('lists interrupted runs until they are acknowledged', async () => {
-  const { station } = makeStation();
-  expect(station.state().interrupted).toEqual([]);
+it('lists the runs that a dead process left, until they are acknowledged, once and for all', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'flashline-test-'));
+  const file = join(folder, 'log.db');
+  const owner = { pid: 1, boot: 'b', started: 's' };
+  const openWhen = (alive: boolean) =>
+    openUnitLog({ file, clock: rig.wall, processes: { self: () => owner, isAlive: () => alive } });
+  const died = openWhen(true);
+  const services = rig.services(new FakeBoard());
+  // The process ends in the middle of a run: nothing after the first change reaches the log.
+  const lost: UnitLog = { ...gatedLog(died, async () => undefined), finish: () => new Promise(() => undefined) };
+  const dying = new Station({
+    ...services,
+    log: lost,
+    mode: 'bench',
+    slots: [{ id: '1', name: '1', probe: 'fake:1' }],
+    samples: [],
+    engine: rig.engine,
+    autoStart: false,
+  });
+  scan(dying, 'HB000001');
+  const last = Promise.withResolvers<void>();
+  void dying.runSlot({ slot: '1', rework: false }, undefined, (event) => {
+    if (event.type === 'step.started' && event.step === 'record') last.resolve();
+  });
+  await last.promise;
+  await died.close();
+
+  const log = openWhen(false);
+  const station = new Station({
+    ...services,
+    log,
+    mode: 'bench',
+    slots: [],
+    samples: [],
+    engine: rig.engine,
+    autoStart: false,
+  });
+  const told: StationState[] = [];
+  station.subscribe({ slotChanged: () => undefined, stationChanged: (state) => told.push(state) });
+  expect(station.state().interrupted).toMatchObject([
+    { serial: 'HB000001', verdict: 'INTERRUPTED', uid: expect.any(String) },
+  ]);
+  expect(station.state().interrupted[0]?.failure?.cause).toContain('"op":"validate"');
   await station.acknowledgeInterrupted();
-  expect(station.state().interrupted).toEqual([]);
+  expect(told.at(-1)?.interrupted).toEqual([]);
+  await log.close();
+  const later = openWhen(false);
+  expect(later.unacknowledged()).toEqual([]);
+  expect(await later.records({})).toHaveLength(1);
+  await later.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 it('says what it lacks when it has no release', () => {
