@@ -119,8 +119,8 @@ export class ModelFlash {
 }
 
 export interface Trace {
-  /** After every micro step, and in the middle of it. `touched` is the range that the step may change. */
-  onState(operation: Operation, touched: { readonly address: number; readonly size: number }, torn: boolean): void;
+  /** After every micro step, and in the middle of it. */
+  onState(operation: Operation, torn: boolean): void;
 }
 
 /** Carries a plan out on the model. Throws on a failed verification. */
@@ -144,10 +144,10 @@ export function simulate(
     for (const step of steps) {
       const before = flash.read(address, size);
       step.torn();
-      trace.onState(operation, { address, size }, true);
+      trace.onState(operation, true);
       flash.preset(address, before);
       step.whole();
-      trace.onState(operation, { address, size }, false);
+      trace.onState(operation, false);
     }
   }
 }
