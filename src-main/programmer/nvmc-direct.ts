@@ -29,19 +29,28 @@ const CONFIG_MS = 1000;
  * Writes flash by the controller's own registers, through the debug port alone: no code runs on the unit.
  * Words are streamed without asking READY in between: while the controller is busy it holds the bus, the access port
  * answers WAIT, and the probe tries again, so the flash's own speed is the limit and the wire's time disappears in it.
+ *
+ * `base` is the controller's address; `beforeFirstChange` quiets the core, once: looking alone does not disturb it.
  */
-export function createNvmcDirect(memory: MemoryAccess, base: number): FlashDevice {
-  return new NvmcDirect(memory, base);
+export function createNvmcDirect(
+  memory: MemoryAccess,
+  base: number,
+  beforeFirstChange: (io: IoContext) => Promise<void> = () => Promise.resolve(),
+): FlashDevice {
+  return new NvmcDirect(memory, base, beforeFirstChange);
 }
 
 class NvmcDirect implements FlashDevice {
   readonly name = 'nvmc-direct';
   readonly #memory: MemoryAccess;
   readonly #base: number;
+  readonly #beforeFirstChange: (io: IoContext) => Promise<void>;
+  #coreIsQuiet = false;
 
-  constructor(memory: MemoryAccess, base: number) {
+  constructor(memory: MemoryAccess, base: number, beforeFirstChange: (io: IoContext) => Promise<void>) {
     this.#memory = memory;
     this.#base = base;
+    this.#beforeFirstChange = beforeFirstChange;
   }
 
   async survey(
@@ -100,6 +109,8 @@ class NvmcDirect implements FlashDevice {
   }
 
   async #configure(mode: number, address: number, io: IoContext): Promise<void> {
+    if (!this.#coreIsQuiet) await this.#beforeFirstChange(io);
+    this.#coreIsQuiet = true;
     await this.#memory.writeWord(this.#base + CONFIG, mode, io);
     const found = await this.#memory.readWord(this.#base + CONFIG, io);
     if (found === mode) return;

@@ -10,15 +10,16 @@ import { createRamLoader } from './ram-loader.ts';
  * The best way to write this target's flash: by the controller's registers where writes reach them, else by code in
  * RAM, where the core runs it and there is an algorithm for the chip's controller. Rejects with `probe-unsuited`.
  *
- * Before the registers are used the core is reset and halted, so that the old firmware neither runs on while its
- * pages vanish nor leaves behind the write protection that it had set up (nRF52840 PS v1.1, 4.7 ACL).
+ * Before the registers first change anything the core is reset and halted, so that the old firmware neither runs on
+ * while its pages vanish nor leaves behind the write protection that it had set up (nRF52840 PS v1.1, 4.7 ACL).
  */
-export async function openFlashDevice(target: Target, io: IoContext, algorithm?: FlashAlgorithm): Promise<FlashDevice> {
+export async function openFlashDevice(
+  target: Target,
+  _io: IoContext,
+  algorithm?: FlashAlgorithm,
+): Promise<FlashDevice> {
   const { chip, can, core, memory } = target;
-  if (can.writePeripherals) {
-    await core.reset('halt', io);
-    return createNvmcDirect(memory, chip.controller.base);
-  }
+  if (can.writePeripherals) return createNvmcDirect(memory, chip.controller.base, (io) => core.reset('halt', io));
   if (can.executeCode && algorithm !== undefined) return createRamLoader(target, algorithm);
   throw new FlashlineError('probe-unsuited', {
     params: { url: chip.id, detail: 'it reaches neither the flash controller nor a core with an algorithm for it' },

@@ -5,6 +5,7 @@ import { crc32 } from '#shared/base/digest.ts';
 import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { MemoryAccess } from '#main/probe/memory-access.ts';
+import type { FlashDevice } from '#main/programmer/flash-device.ts';
 import { createNvmcDirect } from '#main/programmer/nvmc-direct.ts';
 import { ioWith, TINY } from './array-flash.ts';
 
@@ -77,23 +78,47 @@ function memories(): { flash: FlashMemory; uicr: FlashMemory } {
   return { flash, uicr };
 }
 
+let quieted: number;
+
+function open(): FlashDevice {
+  return createNvmcDirect(nvmc, BASE, () => {
+    quieted++;
+    nvmc.log.push('quiet');
+    return Promise.resolve();
+  });
+}
+
 beforeEach(() => {
   nvmc = new Nvmc();
+  quieted = 0;
+});
+
+describe('the core', () => {
+  it('is left alone by looking, and quieted once before the first change', async () => {
+    const device = open();
+    await device.survey(memories().flash, 0, 128, io);
+    await device.read(0, 10, io);
+    await device.finish(io);
+    expect(quieted).toBe(0);
+    await device.erase(memories().flash, 0, 64, io);
+    await device.program(memories().flash, 0, new Uint8Array(4), io);
+    expect(nvmc.log).toEqual(['quiet', 'erase page 0', 'write 0 4']);
+  });
 });
 
 describe('erasing', () => {
   it('takes page after page, and the user registers by their own task', async () => {
-    const device = createNvmcDirect(nvmc, BASE);
+    const device = open();
     const done: number[] = [];
     await device.erase(memories().flash, 64, 128, io, (bytes) => done.push(bytes));
     await device.erase(memories().uicr, 0x1000, 64, io);
-    expect(nvmc.log).toEqual(['erase page 64', 'erase page 128', 'erase uicr 4096']);
+    expect(nvmc.log).toEqual(['quiet', 'erase page 64', 'erase page 128', 'erase uicr 4096']);
     expect(done).toEqual([64, 128]);
   });
 
   it('gives up after ten times the data sheet’s time, naming the page', async () => {
     nvmc.busyForEver = true;
-    await expect(createNvmcDirect(nvmc, BASE).erase(memories().flash, 64, 64, io)).rejects.toMatchObject({
+    await expect(open().erase(memories().flash, 64, 64, io)).rejects.toMatchObject({
       failure: { code: 'flash-timeout', where: { address: 64 }, params: { address: '0x00000040', seconds: '0.01' } },
     });
   });
@@ -102,12 +127,12 @@ describe('erasing', () => {
 describe('a controller that ignores us', () => {
   it('is told as such before anything is lost', async () => {
     nvmc.deaf = true;
-    const device = createNvmcDirect(nvmc, BASE);
+    const device = open();
     const { flash: memory } = memories();
     const refused = { failure: { code: 'flash-refused', where: { address: 64 }, params: { address: '0x00000040' } } };
     await expect(device.erase(memory, 64, 64, io)).rejects.toMatchObject(refused);
     await expect(device.program(memory, 64, new Uint8Array(8), io)).rejects.toMatchObject(refused);
-    expect(nvmc.log).toEqual([]);
+    expect(nvmc.log).toEqual(['quiet']);
   });
 });
 
@@ -118,18 +143,18 @@ describe('programming', () => {
       fc.asyncProperty(fc.array(word, { maxLength: 64 }), async (words) => {
         nvmc = new Nvmc();
         nvmc.at(0, 512).fill(0xff);
-        const device = createNvmcDirect(nvmc, BASE);
+        const device = open();
         const bytes = wordsToBytes(words);
         await device.program(memories().flash, 128, bytes, io);
         expect(nvmc.at(128, bytes.length)).toEqual(bytes);
-        const written = nvmc.log.reduce((sum, line) => sum + Number(line.split(' ')[2]), 0);
+        const written = nvmc.log.slice(1).reduce((sum, line) => sum + Number(line.split(' ')[2]), 0);
         expect(written).toBe(4 * words.filter((value) => value !== 0xffff_ffff).length);
       }),
     );
   });
 
   it('leaves the controller read-only when it is done', async () => {
-    const device = createNvmcDirect(nvmc, BASE);
+    const device = open();
     await device.program(memories().flash, 0, new Uint8Array(4), io);
     expect(nvmc.config).toBe(1);
     await device.finish(io);
@@ -141,7 +166,7 @@ describe('a survey', () => {
   it('tells each page’s checksum and whether it is blank', async () => {
     nvmc.at(0, 192).fill(0xff);
     writeU32(nvmc.at(64, 64), 12, 0x1234_5678);
-    const states = await createNvmcDirect(nvmc, BASE).survey(memories().flash, 0, 192, io);
+    const states = await open().survey(memories().flash, 0, 192, io);
     expect(states.map(({ address, blank }) => [address, blank])).toEqual([
       [0, true],
       [64, false],
