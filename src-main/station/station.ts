@@ -1,5 +1,5 @@
 import { REWORK_CODE, type ScanOutcome, type SlotState, type StationState } from '#shared/contract/station.ts';
-import { FlashlineError, toFailure, type Verdict } from '#shared/model/failure.ts';
+import { FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
@@ -238,9 +238,15 @@ export class Station {
     const request = { serial, slot: place.options.id, probe: place.options.probe, rework };
     // The caller's turn first: it must hold the running slot before the first event comes.
     await Promise.resolve();
-    const end = await executeRun(request, engine, this.#options, signal, (event, elapsedMs) => {
+    const running = executeRun(request, engine, this.#options, signal, (event, elapsedMs) => {
       this.#hear(place, event, elapsedMs);
       onEvent?.(event);
+    });
+    // A run never rejects; should it be broken even before it begins, its slot must not stay taken for ever.
+    const end = await running.catch((thrown: unknown): RunEnd => {
+      const failure = toFailure(thrown, { slot: place.options.id });
+      this.#options.warn(failure);
+      return { run: '', verdict: verdictOf(failure), failure, record: null };
     });
     place.running = null;
     const finishedAt = end.record?.finishedAt ?? new Date(this.#options.wallClock.now()).toISOString();

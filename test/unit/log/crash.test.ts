@@ -51,7 +51,7 @@ it('loses no run and no record to kill -9', async () => {
   expect(log.openRuns()).toEqual([]);
   expect(log.verify().fault).toBeNull();
   await log.close();
-});
+}, 60_000);
 
 it('keeps one chain when processes finish records at once', async () => {
   const all = await Promise.all(['a', 'b', 'c'].map((name) => work(name, 40)));

@@ -208,6 +208,20 @@ describe('a slot', () => {
   });
 });
 
+it('frees a slot whose run is broken before it begins', async () => {
+  const services = rig.services(new FakeBoard());
+  const random = () => {
+    throw new Error('no entropy');
+  };
+  const slots = [{ id: '1', name: '1', probe: 'fake:1' }];
+  const more = { mode: 'bench', slots, samples: [], engine: rig.engine, autoStart: false } as const;
+  const station = new Station({ ...services, ...more, random });
+  scan(station, 'HB000001');
+  expect(await station.runSlot({ slot: '1', rework: false })).toMatchObject({ verdict: 'ERROR' });
+  expect(slotOf(station, '1')).toMatchObject({ phase: 'finished', failure: { code: 'internal' } });
+  expect(scan(station, 'HB000002')).toMatchObject({ outcome: 'accepted' });
+});
+
 describe('rework', () => {
   it('is one deliberate scan away from a unit that had passed', async () => {
     const { station } = makeStation({ slots: 1 });
