@@ -32,6 +32,7 @@ export class CountingLink implements Link {
   packets = 0;
   bytes = 0;
   mostInFlight = 0;
+  closed = false;
   onWrite: (packet: number, data: Uint8Array) => void = () => undefined;
   /** What the driver is to see instead. */
   onReply: (data: Uint8Array) => Uint8Array = (data) => data;
@@ -61,6 +62,7 @@ export class CountingLink implements Link {
   }
 
   close(): Promise<void> {
+    this.closed = true;
     return this.#link.close();
   }
 }

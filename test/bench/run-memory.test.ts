@@ -78,6 +78,17 @@ describe('an access to nothing', () => {
   });
 });
 
+describe('a connection that fails', () => {
+  it.each(['no-target', 'protected', 'silent'] as const)('leaves nothing open: %s', async (kind) => {
+    const { link: bare, clock } = newBench().connect('nrf52840', 'A', [{ kind, after: 12 }]);
+    const io = { clock, signal: new AbortController().signal };
+    const link = new CountingLink(bare);
+    const opening = openCmsisDap(link, io).then((debugPort) => openSwdTarget(debugPort, NRF52840, io));
+    await expect(opening).rejects.toThrow(FlashlineError);
+    expect(link.closed).toBe(true);
+  });
+});
+
 describe('packets in flight', () => {
   it('behind one that gave up write nothing outside the range, though the target came back', async () => {
     const from = 0xe80;
