@@ -24,7 +24,7 @@ function VerdictWord({ verdict }: { readonly verdict: Verdict }) {
   const Icon = VERDICT_LOOKS[verdict].icon;
   const long = t(`verdict.${verdict}`).length > 5;
   return (
-    <Box role="alert" sx={{ display: 'flex', alignItems: 'center', gap: '0.75rem', height: '6.25rem', flexShrink: 0 }}>
+    <Box role="alert" sx={{ display: 'flex', alignItems: 'center', gap: '0.75rem', height: '6rem', flexShrink: 0 }}>
       <Icon sx={{ fontSize: long ? '4rem' : '5.25rem' }} />
       <Box
         data-part="verdict"
@@ -53,7 +53,7 @@ function Why({ failure, verdict, slot }: SlotProps & { readonly failure: Failure
   const mayRework = failure.code === 'already-passed';
   return (
     <Box sx={{ flex: 1, minHeight: 0, display: 'flex', flexDirection: 'column', justifyContent: 'space-between' }}>
-      <Box sx={{ overflow: 'auto', fontSize: '1rem', lineHeight: 1.2 }}>
+      <Box sx={{ overflow: 'auto', pb: '0.25rem', fontSize: '1rem', lineHeight: 1.2 }}>
         <Box>
           {!mayRework && <b>{t(`meaning.${verdict}`)} </b>}
           {t(`${failure.code}.sentence`, { ns: 'failures', ...params })}
@@ -62,7 +62,10 @@ function Why({ failure, verdict, slot }: SlotProps & { readonly failure: Failure
       </Box>
       {mayRework && slot.serial !== null && <ReworkButton />}
       {!mayRework && (
-        <Box data-part="facts" sx={{ fontSize: '0.875rem', whiteSpace: 'nowrap', overflow: 'hidden', opacity: 0.9 }}>
+        <Box
+          data-part="facts"
+          sx={{ fontSize: '0.875rem', lineHeight: 1.25, whiteSpace: 'nowrap', overflow: 'hidden', opacity: 0.9 }}
+        >
           {facts.filter((fact) => fact !== '').join(' · ')}
         </Box>
       )}

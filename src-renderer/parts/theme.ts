@@ -1,7 +1,7 @@
 import { createTheme, type Theme } from '@mui/material/styles';
 
 /** One rem is a 45th of the screen's height (16 px at 720, 24 px at 1080), so that all sizes keep their share. */
-const REM = 'clamp(11px, min(1.25vw, 2.2222vh), 40px)';
+const REM = 'clamp(11px, min(1.25vw, 2.22223vh), 40px)';
 
 /** 20 mm at 96 dpi: what a gloved finger hits. Never less, whatever the screen. */
 export const TOUCH = 'max(76px, 4.75rem)';

@@ -11,7 +11,8 @@ import { useOperatorKeys } from './use-operator-keys.ts';
 
 const WIDE = {
   height: '100%',
-  gridTemplateColumns: 'minmax(0, 1fr) 17rem',
+  // Three touch targets side by side need their width on small screens too.
+  gridTemplateColumns: 'minmax(0, 1fr) max(17rem, 276px)',
   gridTemplateRows: '6.25rem minmax(0, 1fr)',
   gridTemplateAreas: '"instruction side" "slots side"',
 } as const;
