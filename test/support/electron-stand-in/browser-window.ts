@@ -43,10 +43,10 @@ export function browserWindowClass(around: WindowSurroundings) {
       requireHardened(options.webPreferences ?? {}, around.app.sandboxed);
       this.#visible = options.show !== false;
       this.#contents = new StandInWebContents({ ...around, id: nextId++, preload: options.webPreferences?.preload });
-      this.#contents.once('did-finish-load', () => {
+      this.#contents.on('did-finish-load', () => {
         around.control.tell({ type: 'loaded', url: this.#contents.getURL() });
-        this.tell('ready-to-show');
       });
+      this.#contents.once('did-finish-load', () => this.tell('ready-to-show'));
       around.app.windows.add(this);
       around.app.contentsCreated(asContents(this.#contents));
       around.control.onAsked((asked) => {

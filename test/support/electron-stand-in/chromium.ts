@@ -25,6 +25,7 @@ export async function startChromium(userData: string, port: string): Promise<Chr
       '--no-sandbox',
       '--no-first-run',
       '--disable-gpu',
+      '--window-size=1280,800',
       // A camera and a microphone to be refused.
       '--use-fake-device-for-media-stream',
       '--disable-extensions',

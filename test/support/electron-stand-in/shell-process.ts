@@ -79,19 +79,17 @@ export class ShellProcess {
     await this.#until(() => (pattern.test(this.#stderr) ? true : undefined), String(pattern));
   }
 
-  /** The window's page, in the hands of a second DevTools client, once it is loaded. */
-  async page(): Promise<Page> {
-    await this.told('loaded');
+  /** The window's page, in the hands of a second DevTools client, once it is loaded for the nth time. */
+  async page(nth = 1): Promise<Page> {
+    await this.told('loaded', nth);
     const { endpoint } = await this.told('browser');
-    this.#browser ??= await chromium.connectOverCDP(endpoint);
+    // A client that saw the page crash gives it up for good.
+    if (nth > 1) await this.#browser?.close();
+    if (nth > 1 || this.#browser === null) this.#browser = await chromium.connectOverCDP(endpoint);
     const pages = this.#browser.contexts().flatMap((context) => context.pages());
     const page = pages.find((each) => each.url().includes('electron-stand-in'));
     if (page === undefined) throw new Error(`no page of the app among ${pages.map((each) => each.url()).join(', ')}`);
     return page;
-  }
-
-  pageCount(): number {
-    return this.#browser?.contexts().flatMap((context) => context.pages()).length ?? 0;
   }
 
   async end(): Promise<void> {
