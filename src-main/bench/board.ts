@@ -40,6 +40,7 @@ export class Board {
     for (const { address, bit, value } of faultsOf(faults, 'stuck-bit')) this.chip.stickBit(address, bit, value);
     this.chip.events = plan;
     this.chip.powerCycle(now);
+    this.chip.supplyFailsAt = plan.powerCutNs;
     this.line.powerOn();
     return plan;
   }

@@ -1,8 +1,8 @@
 import type { Prng } from './prng.ts';
 
-/** nRF52840 PS v1.1, 4.3.1 and 4.4: pages of 4 KiB. */
+/** nRF52840 PS v1.1, 4.2 Memory: pages of 4 KiB. */
 export const PAGE = 0x1000;
-/** PS v1.1, 4.3.8, nWRITE: writes of one word between two erases. */
+/** PS v1.1, 4.3 NVMC, Electrical specification, nWRITE: writes of one word between two erases. */
 export const WRITES_ALLOWED = 2;
 
 interface StuckBit {

@@ -1,4 +1,4 @@
-/** The documents that qXfer hands out. Memory map: nRF52840 PS v1.1, 4.2.3. */
+/** The documents that qXfer hands out. Memory map: nRF52840 PS v1.1, 4.2 Memory. */
 
 export const MEMORY_MAP = `<?xml version="1.0"?>
 <!DOCTYPE memory-map PUBLIC "+//IDN gnu.org//DTD GDB Memory Map V1.0//EN" "http://sourceware.org/gdb/gdb-memory-map.dtd">

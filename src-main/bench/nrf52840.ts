@@ -8,7 +8,7 @@ import { Prng } from './prng.ts';
 import { Scs } from './scs.ts';
 import { SwDp } from './sw-dp.ts';
 
-/** Memory map (nRF52840 PS v1.1, 4.2.3). */
+/** Memory map (nRF52840 PS v1.1, 4.2 Memory). */
 const FLASH = { start: 0, size: 0x100000 } as const;
 const FICR = { start: 0x10000000, size: 0x1000 } as const;
 const UICR = { start: 0x10001000, size: 0x1000 } as const;
@@ -124,6 +124,11 @@ export class Nrf52840 implements Bus {
     this.#scs.powerOn(this.flash.readWord(0), this.flash.readWord(4));
   }
 
+  /** Tells when the supply will fail, so that nothing that the bus waits for ends after it. Until the next power-up. */
+  set supplyFailsAt(at: number) {
+    this.#nvmc.supplyFailsAt = at;
+  }
+
   /** Off and on again, long enough for everything under way in the flash to have ended first. */
   powerCycle(at: number): void {
     const idle = this.#powered ? this.#nvmc.idleAt(at) : undefined;
@@ -139,7 +144,7 @@ export class Nrf52840 implements Bus {
     this.#ram = undefined;
   }
 
-  /** nRESET works only if both PSELRESET name the same connected pin (PS v1.1, 4.5.1.3). */
+  /** nRESET works only if both PSELRESET name the same connected pin (PS v1.1, 4.5 UICR, PSELRESET). */
   pinReset(at: number): void {
     this.#nvmc.settle(at);
     const [first, second] = PSELRESET.map((address) => this.uicr.readWord(address));
@@ -234,7 +239,7 @@ export class Nrf52840 implements Bus {
     return bytes;
   }
 
-  /** RAM and the debug port outlive it; protection is latched from UICR (PS v1.1, 4.8.3, 5.3.6). */
+  /** RAM and the debug port outlive it; protection is latched from UICR (PS v1.1, 4.8, Access port protection). */
   #systemReset(): void {
     this.#nvmc.reset();
     this.#peripherals = new Map();
@@ -248,7 +253,7 @@ export class Nrf52840 implements Bus {
     this.#ramBytes().fill(0);
   }
 
-  /** Any PALL (bits 0-7) but 0xFF protects (PS v1.1, 4.5.1.4). */
+  /** Any PALL (bits 0-7) but 0xFF protects (PS v1.1, 4.5 UICR, APPROTECT). */
   #latchProtection(): void {
     this.#protected = (this.uicr.readWord(APPROTECT) & 0xff) !== 0xff;
   }

@@ -4,14 +4,14 @@ import { PAGE, type FlashArray } from './flash-array.ts';
 import type { Prng } from './prng.ts';
 import { toNs, usToNs } from './virtual-clock.ts';
 
-/** nRF52840 PS v1.1, 4.3.8 electrical specification (tWRITE, tERASEPAGE, tERASEALL). */
+/** nRF52840 PS v1.1, 4.3 NVMC, Electrical specification: tWRITE, tERASEPAGE, tERASEALL. */
 export const NVMC_TIMES = {
   writeNs: usToNs(41),
   erasePageNs: toNs(85),
   eraseAllNs: toNs(169),
 } as const;
 
-/** Register offsets (PS v1.1, 4.3.7). */
+/** Register offsets (PS v1.1, 4.3 NVMC, Registers). */
 const READY = 0x400;
 const READYNEXT = 0x408;
 const CONFIG = 0x504;
@@ -40,7 +40,7 @@ interface Busy {
 }
 
 export interface NvmcHooks {
-  /** ERASEUICR is blocked while access port protection is on (PS v1.1, 4.3.6). */
+  /** ERASEUICR is blocked while access port protection is on (PS v1.1, 4.3, Access port protection behavior). */
   protectionOn(): boolean;
   /** After an operation has changed the cells; `operations` counts since power-up. */
   finished(operations: number): void;
@@ -63,6 +63,8 @@ export class Nvmc {
   #busy: Busy | undefined;
   #buffered: Operation | undefined;
   operations = 0;
+  /** Nothing ends after the supply has failed, however long the bus is held for it. */
+  supplyFailsAt = Infinity;
 
   constructor(flash: FlashArray, uicr: FlashArray, prng: Prng, hooks: NvmcHooks) {
     this.#flash = flash;
@@ -73,7 +75,8 @@ export class Nvmc {
 
   /** Ends what has ended by `at`. Every access settles first. */
   settle(at: number): void {
-    while (this.#busy && this.#busy.until <= at) {
+    const last = Math.min(at, this.supplyFailsAt);
+    while (this.#busy && this.#busy.until <= last) {
       const { operation, until } = this.#busy;
       this.#busy = undefined;
       this.#apply(operation);
@@ -110,6 +113,7 @@ export class Nvmc {
   }
 
   powerOn(): void {
+    this.supplyFailsAt = Infinity;
     this.reset();
     this.operations = 0;
   }
@@ -121,15 +125,15 @@ export class Nvmc {
     this.#start({ kind: 'erase-all' }, at);
   }
 
-  /** A read in flash or UICR. The CPU and the debugger are held while the array is busy (4.3.2, 4.3.3). */
+  /** A read in flash or UICR. The CPU and the debugger are held while the array is busy (4.3, Writing to flash). */
   readArray(array: FlashArray, address: number, at: number): AccessResult {
     const when = this.#waitIdle(at);
     return done(when, array.readWord(address));
   }
 
   /**
-   * A write in flash or UICR. Whole words only: others are a fault (4.3.2). Without CONFIG.WEN = Wen nothing
-   * happens; the PS names no fault for that, so none is raised here.
+   * A write in flash or UICR. Whole words only: others are a fault (4.3, Writing to flash). Without CONFIG.WEN = Wen nothing
+   * happens: the PS names no fault for that, and Nordic's own simulation (nrf_hw_models, NVMC) ignores it too.
    */
   writeArray(array: FlashArray, address: number, size: AccessSize, value: number, at: number): AccessResult {
     this.settle(at);
@@ -170,7 +174,7 @@ export class Nvmc {
     }
   }
 
-  /** Erase tasks need CONFIG.WEN = Een, and are lost while an operation is running (software polls READY, 4.3.4). */
+  /** Erase tasks need CONFIG.WEN = Een, and are lost while an operation is running, as in Nordic's simulation. */
   writeRegister(offset: number, value: number, at: number): void {
     this.settle(at);
     switch (offset) {
@@ -194,7 +198,7 @@ export class Nvmc {
     if (offset === ERASEUICR && value & 1 && !this.#hooks.protectionOn()) {
       this.#start({ kind: 'erase-page', array: this.#uicr, address: this.#uicr.start }, at);
     }
-    // Outside the code area the PS promises nothing (4.3.4): here nothing happens.
+    // Outside the code area the PS promises nothing (4.3, Erasing a page in flash): here nothing happens.
     if (!this.#flash.holds(value)) return;
     const page = value - (value % PAGE);
     if (offset === ERASEPAGE || offset === ERASEPCR0) {
@@ -205,7 +209,7 @@ export class Nvmc {
     }
   }
 
-  /** Only a write can follow a write without waiting (4.3.2, READYNEXT). */
+  /** Only a write can follow a write without waiting (4.3, Writing to flash: READYNEXT). */
   #canBuffer(): boolean {
     return this.#busy?.operation.kind === 'write' && !this.#buffered;
   }
@@ -239,7 +243,7 @@ export class Nvmc {
     }
   }
 
-  /** A page is erased once its parts add up to tERASEPAGE (4.3.7); until then its content is undefined. */
+  /** A page is erased once its parts add up to tERASEPAGE (4.3, Partial erase of a page in flash); until then its content is undefined. */
   #partialErase(address: number, ms: number): void {
     const sum = (this.#partialMs.get(address) ?? 0) + ms;
     if (toNs(sum) >= NVMC_TIMES.erasePageNs) {

@@ -181,6 +181,20 @@ describe('power and protection', () => {
     expect(driver.read(0xc000)).not.toBe(0xffffffff);
   });
 
+  it('a power cut comes also to an erase that a read is waiting for', () => {
+    const driver = new Driver();
+    for (let i = 0; i < 64; i++) driver.program(0xa000 + 4 * i, 0);
+    driver.erase(0xa000);
+    const cut = driver.now + 30_000_000;
+    driver.chip.supplyFailsAt = cut;
+    driver.read(0xa000);
+    driver.chip.powerCut(cut);
+    driver.chip.powerOn();
+    expect(
+      Array.from({ length: 64 }, (_, i) => driver.read(0xa000 + 4 * i)).every((value) => value === 0xffffffff),
+    ).toBe(false);
+  });
+
   it('RAM does not outlive a power cycle, flash does', () => {
     const driver = new Driver();
     driver.write(0x20000000, 0x1234);
