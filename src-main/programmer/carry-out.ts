@@ -83,6 +83,7 @@ class Execution {
   readonly #guard: FlagGuard;
   readonly #readBacks: ReadBacks;
   readonly #done = new Map<Step, number>();
+  readonly #told = new Map<Step, number>();
   #step: Step | undefined;
   #bytesWritten = 0;
 
@@ -178,14 +179,20 @@ class Execution {
     }
     await work();
     this.#done.set(step, (this.#done.get(step) ?? 0) + operation.size);
-    this.#input.hooks.progress(step, this.#done.get(step) ?? 0, this.#total(step));
+    this.#tell(step, this.#done.get(step) ?? 0);
   }
 
   #progressOf(operation: Operation): (bytesDone: number) => void {
     const step = STEP_OF[operation.op];
     const before = this.#done.get(step) ?? 0;
-    const total = this.#total(step);
-    return (bytesDone) => this.#input.hooks.progress(step, before + bytesDone, total);
+    return (bytesDone) => this.#tell(step, before + bytesDone);
+  }
+
+  /** Each figure once: devices may report their last byte as well as their end. */
+  #tell(step: Step, done: number): void {
+    if (this.#told.get(step) === done) return;
+    this.#told.set(step, done);
+    this.#input.hooks.progress(step, done, this.#total(step));
   }
 
   #total(step: Step): number {
