@@ -48,10 +48,6 @@ export class ArrayFlash implements FlashDevice {
     throw new RangeError(`nothing at ${address}`);
   }
 
-  snapshot(): string {
-    return [...this.#bytes.values()].map((bytes) => Buffer.from(bytes).toString('hex')).join(' ');
-  }
-
   async survey(memory: FlashMemory, address: number, size: number): Promise<PageState[]> {
     return Array.from({ length: size / memory.page }, (_, index) => {
       const page = this.at(address + index * memory.page, memory.page);
