@@ -2,7 +2,7 @@ import { firstDifference, hexAddress, readU32 } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { programRuns } from '../plan/contents.ts';
+import { type ProgramRun, programRuns } from '../plan/contents.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { Target } from '../target/target.ts';
@@ -24,6 +24,9 @@ const CALL_MS = 1000;
 const PATIENCE = 10;
 /** Pages are erased in calls of about this long, so that progress is seen and a dead server is noticed soon. */
 const ERASE_CALL_MS = 350;
+/** An emulator erases in no time: calls grow that much, and then wait for twice the typical time only. */
+const ERASE_GROWTH = 8;
+const QUICK_PATIENCE = 2;
 /** The slowest core that we know (16 MHz) checks 1 KiB in about 1.5 ms. */
 const SURVEY_MS_PER_BYTE = 0.015;
 const SURVEY_CALL_BYTES = 64 * 1024;
@@ -90,11 +93,19 @@ class RamLoader implements FlashDevice {
   }
 
   async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {
-    const pages = Math.max(1, Math.floor(ERASE_CALL_MS / memory.eraseMs));
-    for (const part of parts(address, size, pages * memory.page)) {
-      const timeoutMs = CALL_MS + (part.size / memory.page) * memory.eraseMs * PATIENCE;
-      await this.#call('erase', memory, part.address, part.size, undefined, timeoutMs, io);
-      progress?.(part.address + part.size - address);
+    const most = Math.max(1, Math.floor(ERASE_CALL_MS / memory.eraseMs));
+    let pages = most;
+    let patience = PATIENCE;
+    for (let done = 0; done < size;) {
+      const length = Math.min(size - done, pages * memory.page);
+      const typicalMs = (length / memory.page) * memory.eraseMs;
+      const begun = io.clock.monotonic();
+      await this.#call('erase', memory, address + done, length, undefined, CALL_MS + typicalMs * patience, io);
+      const quick = (io.clock.monotonic() - begun) * ERASE_GROWTH < typicalMs;
+      pages = quick ? most * ERASE_GROWTH : most;
+      patience = quick ? QUICK_PATIENCE : PATIENCE;
+      done += length;
+      progress?.(done);
     }
   }
 
@@ -106,7 +117,7 @@ class RamLoader implements FlashDevice {
     progress?: Progress,
   ): Promise<void> {
     const most = this.#capacity - (this.#capacity % memory.word);
-    for (const run of programRuns(memory, address, bytes, JOINED_GAP)) {
+    for (const run of runsOf(memory, address, bytes)) {
       for (const part of parts(run.address, run.bytes.length, most)) {
         const data = run.bytes.subarray(part.address - run.address, part.address - run.address + part.size);
         const timeoutMs = CALL_MS + ((part.size / memory.word) * memory.wordUs * PATIENCE) / 1000;
@@ -219,6 +230,13 @@ class RamLoader implements FlashDevice {
     const cause = `the loader's ${command} stopped with status ${status}`;
     return new FlashlineError('target-fault', { where: { address: pc }, params: { address: hexAddress(pc) }, cause });
   }
+}
+
+/** What to send: looked at word by word only where there is a gap worth leaving out, which native code finds. */
+function runsOf(memory: FlashMemory, address: number, bytes: Uint8Array): ProgramRun[] {
+  const gap = Buffer.alloc(JOINED_GAP, memory.erased);
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(gap)) return [{ address, bytes }];
+  return programRuns(memory, address, bytes, JOINED_GAP);
 }
 
 function* parts(address: number, size: number, most: number): Generator<{ address: number; size: number }> {

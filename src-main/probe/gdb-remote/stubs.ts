@@ -37,7 +37,8 @@ const generic: Stub = {
   // Some servers count the frame's four characters as part of PacketSize.
   maxWrite: (packetSize) => wordsIn(Math.floor((packetSize - 4 - WRITE_HEADER) / 2)),
   maxRead: (packetSize) => wordsIn(Math.floor((packetSize - 4) / 2)),
-  reset: { by: 'none' },
+  // OpenOCD's words, which most servers took over; one that does not know them says so.
+  reset: { by: 'monitor', run: 'reset run', halt: 'reset halt' },
 };
 
 /**
@@ -56,18 +57,11 @@ const qemu: Stub = {
 };
 
 /** A Black Magic Probe speaks this protocol itself; it has to scan and attach before there is a target. */
-const blackMagic: Stub = { ...generic, name: 'Black Magic Probe' };
-
-const openOcd: Stub = {
-  ...generic,
-  name: 'OpenOCD',
-  reset: { by: 'monitor', run: 'reset run', halt: 'reset halt' },
-};
+const blackMagic: Stub = { ...generic, name: 'Black Magic Probe', reset: { by: 'none' } };
 
 /** Which stub it is, from its answers to a query that only QEMU knows and to `monitor version`. */
 export function recogniseStub(answers: { readonly sstepbits: string; readonly version: string }): Stub {
   if (answers.sstepbits.startsWith('ENABLE=')) return qemu;
   if (/black magic/iu.test(answers.version)) return blackMagic;
-  if (/open on-chip debugger/iu.test(answers.version)) return openOcd;
   return generic;
 }
