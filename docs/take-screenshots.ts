@@ -29,21 +29,15 @@ async function pictures(name: string, language: string): Promise<void> {
   const shoot = (what: string): Promise<unknown> =>
     page.screenshot({ path: join(only ?? images, `operator-${what}-${name}.png`) });
   try {
-    await shoot('rest');
     await keyboard.scan(SERIALS.pass);
     await phase(page, '1', 'ready');
-    await shoot('ready');
     await keyboard.scan(SERIALS.wrong);
     await page.locator('[data-part=instruction]', { hasText: SERIALS.wrong }).waitFor();
-    await shoot('refused');
     await wait(400);
     await keyboard.press('Enter');
     await page.locator('[data-slot="1"] [data-step=program][data-state=now]').waitFor();
     await wait(300);
     await shoot('running');
-    await page.locator('[data-slot="1"] [data-part=abort]').click();
-    await shoot('abort');
-    await keyboard.press('Escape');
     await phase(page, '1', 'finished');
     await shoot('pass');
     for (const [slot, serial] of [

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { startBridgeServer, type BridgeServer } from '#main/bridge/server.ts';
 import type { HostPort } from '#main/bridge/host-port.ts';
 

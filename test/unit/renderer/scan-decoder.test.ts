@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SCANNER_GAP_MS, ScanDecoder, type Decoded } from '#renderer/parts/scan-decoder.ts';
 
@@ -24,7 +24,7 @@ describe('a scanner told from typing', () => {
       fc.property(input, ({ before, code, gaps, terminator }) => {
         const decoder = new ScanDecoder();
         press(decoder, before, [200], 0);
-        const decoded = press(decoder, [...code, terminator], gaps, 100_000);
+        const decoded = press(decoder, [...Array.from(code), terminator], gaps, 100_000);
         expect(decoded.at(-1)).toEqual({ kind: 'scan', code });
         expect(decoded.slice(0, -1).every((each) => each.kind === 'character')).toBe(true);
       }),
@@ -34,14 +34,14 @@ describe('a scanner told from typing', () => {
   it('never takes what a hand typed for a scan', () => {
     fc.assert(
       fc.property(code, fc.array(handGap, { minLength: 1, maxLength: 8 }), (text, gaps) => {
-        const decoded = press(new ScanDecoder(), [...text, 'Enter'], gaps, 0);
+        const decoded = press(new ScanDecoder(), [...Array.from(text), 'Enter'], gaps, 0);
         expect(decoded.some((each) => each.kind === 'scan')).toBe(false);
       }),
     );
   });
 
   it('reads codes that follow each other at once apart, and a second Enter as nothing', () => {
-    const decoded = press(new ScanDecoder(), [...'AB', 'Enter', 'Enter', ...'CD', 'Tab'], [10], 0);
+    const decoded = press(new ScanDecoder(), ['A', 'B', 'Enter', 'Enter', 'C', 'D', 'Tab'], [10], 0);
     expect(decoded.filter((each) => each.kind === 'scan')).toEqual([
       { kind: 'scan', code: 'AB' },
       { kind: 'scan', code: 'CD' },
