@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { concat, equalBytes, isFilledWith } from '#shared/base/bytes.ts';
+import { concat, equalBytes, isFilledWith, toHex } from '#shared/base/bytes.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Operation, Plan } from '#shared/model/plan.ts';
@@ -122,7 +122,7 @@ describe('carryOut', () => {
       fc.asyncProperty(release, before, fc.nat(30), async (images, start, failAt) => {
         const { layout, device, plan } = await prepare(images, start);
         const pagesOf = (role: string) =>
-          layout.pages.filter((page) => page.role === role).map((page) => [...device.at(page.address, 64)]);
+          layout.pages.filter((page) => page.role === role).map((page) => toHex(device.at(page.address, 64)));
         const original = new Map(layout.flags.map(({ role }) => [role, pagesOf(role)]));
         let calls = 0;
         device.onCall = () => {
