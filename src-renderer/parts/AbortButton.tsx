@@ -3,7 +3,7 @@ import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { SlotProps } from './SlotTile.tsx';
+import type { SlotProps } from './slot-props.ts';
 import { useActions } from './station-context.ts';
 
 /** An abort that nobody confirms is forgotten after this time, in milliseconds. */

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import type { Failure, Verdict } from '#shared/model/failure.ts';
 import { place, readableParams } from './format.ts';
 import { ReworkButton } from './ReworkButton.tsx';
-import type { SlotProps } from './SlotTile.tsx';
+import type { SlotProps } from './slot-props.ts';
 import { StepList } from './StepList.tsx';
 import { VERDICT_LOOKS } from './verdict-look.ts';
 

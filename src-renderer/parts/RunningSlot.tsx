@@ -2,7 +2,7 @@ import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import { AbortButton } from './AbortButton.tsx';
 import { kibibytes } from './format.ts';
-import type { SlotProps } from './SlotTile.tsx';
+import type { SlotProps } from './slot-props.ts';
 import { StepList } from './StepList.tsx';
 import { COLORS } from './theme.ts';
 

@@ -6,12 +6,9 @@ import { seconds } from './format.ts';
 import { EmptySlot, ReadySlot } from './WaitingSlot.tsx';
 import { FinishedSlot } from './FinishedSlot.tsx';
 import { RunningSlot } from './RunningSlot.tsx';
+import type { SlotProps } from './slot-props.ts';
 import { COLORS, MONO } from './theme.ts';
 import { VERDICT_LOOKS } from './verdict-look.ts';
-
-export interface SlotProps {
-  readonly slot: SlotState;
-}
 
 /** One board position. Its frame never changes size, whatever happens in it. */
 export function SlotTile({ slot, isNext }: SlotProps & { readonly isNext: boolean }) {

@@ -2,7 +2,7 @@ import PlayArrow from '@mui/icons-material/PlayArrow';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import { useTranslation } from 'react-i18next';
-import type { SlotProps } from './SlotTile.tsx';
+import type { SlotProps } from './slot-props.ts';
 import { useActions } from './station-context.ts';
 import { COLORS, MONO } from './theme.ts';
 
