@@ -73,6 +73,9 @@ function running(parts: {
   uart.on('data', (bytes) => (said += bytes.toString('latin1')));
   uart.on('error', () => undefined);
   const gone = once(child, 'exit');
+  // A test process that ends early leaves no QEMU behind.
+  const atExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', atExit);
   const kill = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await gone;
@@ -98,6 +101,7 @@ function running(parts: {
     stop: async () => {
       uart.destroy();
       await kill();
+      process.off('exit', atExit);
       await rm(folder, { recursive: true, force: true });
     },
   };
