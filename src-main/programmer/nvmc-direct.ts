@@ -23,6 +23,7 @@ const UICR = 'uicr';
 
 /** Data sheets give typical times; past ten of them the controller is broken. */
 const PATIENCE = 10;
+/** Where the controller's own time is a few words' and the link's latency outweighs it. */
 const CONFIG_MS = 1000;
 
 /**
@@ -94,8 +95,9 @@ class NvmcDirect implements FlashDevice {
       const offset = run.address - address;
       await this.#memory.write(run.address, run.bytes, io, progress && ((done) => progress(offset + done)));
     }
-    // The last words may still be under way, and the next change of CONFIG must not meet them.
-    await this.#waitReady(address, (memory.wordUs * 2 * PATIENCE) / 1000, io);
+    // The last words may still be under way, and the next change of CONFIG must not meet them. Not ten times two words'
+    // time: that is less than one round trip to a gdb server, and its latency would count as the unit's fault.
+    await this.#waitReady(address, CONFIG_MS, io);
     progress?.(bytes.length);
   }
 
