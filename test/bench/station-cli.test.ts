@@ -143,3 +143,16 @@ describe('the other commands', () => {
     expect(none.lines).toEqual([]);
   });
 });
+
+it('flashes what bench serve offers, over gdb and TCP, and keeps it the second time', async () => {
+  const server = startCli(['bench', 'serve', '--chip', 'nrf52840', '--as', 'tcp:0', '--json'], { home });
+  await server.waitFor('bench.serving');
+  const [, url] = /"url":"([^"]+)"/.exec(server.stdout()) ?? [];
+  const args = ['flash', '--release', RELEASE, '--serial', 'HB000001', '--probe', url ?? '', '--json'];
+  const first = await runCli(args, { home });
+  const second = await runCli([...args, '--rework'], { home });
+  server.child.kill('SIGINT');
+  expect(eventsOf(first).at(-1)).toMatchObject({ verdict: 'PASS', record: { bytesSkipped: 0 } });
+  expect(eventsOf(second).at(-1)).toMatchObject({ verdict: 'PASS', record: { bytesWritten: 0 } });
+  expect((await server.ended).code).toBe(0);
+});

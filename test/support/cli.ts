@@ -15,6 +15,8 @@ export interface CliEnd {
 export interface CliProcess {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
   readonly ended: Promise<CliEnd>;
+  /** What it has printed so far. */
+  stdout(): string;
   /** Resolves once stdout holds the text; rejects when the process ends without it. */
   waitFor(text: string): Promise<void>;
 }
@@ -57,7 +59,7 @@ export function startCli(args: readonly string[], { home, through = 'direct' }: 
         reject(new Error(`ended with ${end.code} before "${text}": ${end.stdout}${end.stderr}`)),
       );
     });
-  return { child, ended, waitFor };
+  return { child, ended, stdout: () => stdout, waitFor };
 }
 
 export function runCli(args: readonly string[], options: CliOptions): Promise<CliEnd> {
