@@ -24,7 +24,18 @@ function VerdictWord({ verdict }: { readonly verdict: Verdict }) {
   const Icon = VERDICT_LOOKS[verdict].icon;
   const long = t(`verdict.${verdict}`).length > 5;
   return (
-    <Box role="alert" sx={{ display: 'flex', alignItems: 'center', gap: '0.75rem', height: '6rem', flexShrink: 0 }}>
+    <Box
+      role="alert"
+      sx={{
+        mt: '-0.25rem',
+        mb: '0.25rem',
+        display: 'flex',
+        alignItems: 'center',
+        gap: '0.75rem',
+        height: '6rem',
+        flexShrink: 0,
+      }}
+    >
       <Icon sx={{ fontSize: long ? '4rem' : '5.25rem' }} />
       <Box
         data-part="verdict"
