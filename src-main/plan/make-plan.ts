@@ -38,8 +38,13 @@ interface RoleDecision {
   readonly changed: readonly WantedPage[];
   /** The flag that this plan clears and sets again; undefined when nothing changes. */
   readonly pendingFlag: Flag | undefined;
-  readonly invalidate: readonly PageRange[];
+  readonly invalidate: readonly FlaggedPage[];
   readonly erase: readonly PageRange[];
+}
+
+/** A page to erase, and the flag's words that it holds. */
+interface FlaggedPage extends PageRange {
+  readonly flag: { readonly address: number; readonly size: number };
 }
 
 function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, PageState>): RoleDecision {
@@ -62,7 +67,7 @@ function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, Page
     invalidate: changed
       .filter((page) => holdsFlag(page) && !isBlank(page))
       .toReversed()
-      .map(({ memory, address }) => ({ memory, address, size: memory.page })),
+      .flatMap((page) => (flag ? [flaggedPage(page, flag)] : [])),
     erase: coalescePages(changed.filter((page) => !holdsFlag(page) && !isBlank(page))),
   };
 }
@@ -71,8 +76,14 @@ function overlaps(page: WantedPage, flag: Flag): boolean {
   return page.address < flag.address + flag.bytes.length && flag.address < page.address + page.bytes.length;
 }
 
-function invalidateOperation({ role }: RoleDecision, { memory, address, size }: PageRange): Operation {
-  return { op: 'invalidate', role, memory: memory.name, address, size };
+function flaggedPage({ memory, address }: WantedPage, flag: Flag): FlaggedPage {
+  const from = Math.max(address, flag.address);
+  const to = Math.min(address + memory.page, flag.address + flag.bytes.length);
+  return { memory, address, size: memory.page, flag: { address: from, size: to - from } };
+}
+
+function invalidateOperation({ role }: RoleDecision, { memory, address, size, flag }: FlaggedPage): Operation {
+  return { op: 'invalidate', role, memory: memory.name, address, size, flag };
 }
 
 function roleOperations(layout: Layout, decision: RoleDecision): Operation[] {
@@ -162,6 +173,9 @@ function costs(roles: readonly RoleDecision[]): Omit<Plan, 'chip' | 'images' | '
       const pages = range.size / range.memory.page;
       total.pagesToErase += pages;
       total.flashMs += pages * range.memory.eraseMs;
+    }
+    for (const { memory, flag } of role.invalidate) {
+      if (memory.zeroable) total.flashMs += ((flag.size / memory.word) * memory.wordUs) / 1000;
     }
     for (const page of role.changed) {
       const words = wordsToProgram(page.memory, page);

@@ -58,6 +58,14 @@ export class FlagGuard {
     if (difference) throw difference;
   }
 
+  /** Zeros over the flag, last word first: a core starts from no reset vector of zero, whatever its stack pointer. */
+  async overwrite(memory: FlashMemory, flag: { address: number; size: number }, io: IoContext): Promise<void> {
+    const zeros = new Uint8Array(memory.word);
+    for (let offset = flag.size - memory.word; offset >= 0; offset -= memory.word) {
+      await this.#device.program(memory, flag.address + offset, zeros, io);
+    }
+  }
+
   /** Sets the flag of the role that was proven. Resolves to the bytes programmed. */
   async set(flag: Validate, proof: RoleProof, io: IoContext): Promise<Uint8Array> {
     if (proof.role !== flag.role) throw new PlanFault(`the ${flag.role} flag cannot rest on the ${proof.role}'s proof`);

@@ -98,10 +98,7 @@ class Execution {
     const invalidations = plan.operations.filter((operation) => operation.op === 'invalidate');
     const others = plan.operations.filter((operation): operation is After => operation.op !== 'invalidate');
     for (const operation of invalidations) {
-      await this.#within(operation, async () => {
-        await this.#erase(operation);
-        await this.#guard.requireBlank(this.#memory(operation), operation.address, operation.size, io);
-      });
+      await this.#within(operation, () => this.#invalidate(operation));
     }
     const clear = await this.#guard.confirmClear(io);
     for (const operation of others) await this.#within(operation, () => this.#perform(operation, clear));
@@ -128,7 +125,17 @@ class Execution {
     }
   }
 
-  async #erase(operation: Extract<Operation, { op: 'erase' | 'invalidate' }>): Promise<void> {
+  /** A page that is torn in the middle of its erase holds anything: the flag is no flag any more before that begins. */
+  async #invalidate(operation: Extract<Operation, { op: 'invalidate' }>): Promise<void> {
+    const { device, hooks, io } = this.#input;
+    const memory = this.#memory(operation);
+    await hooks.beforeChange(operation);
+    if (memory.zeroable) await this.#guard.overwrite(memory, operation.flag, io);
+    await device.erase(memory, operation.address, operation.size, io, this.#progressOf(operation));
+    await this.#guard.requireBlank(memory, operation.address, operation.size, io);
+  }
+
+  async #erase(operation: Extract<Operation, { op: 'erase' }>): Promise<void> {
     const { device, hooks, io } = this.#input;
     await hooks.beforeChange(operation);
     await device.erase(this.#memory(operation), operation.address, operation.size, io, this.#progressOf(operation));

@@ -9,7 +9,13 @@ const range = { memory: z.string(), address: z.number().int(), size: z.number().
 
 export const Operation = z.discriminatedUnion('op', [
   /** Clear the valid flag: erase the pages that hold it, and read them back blank. */
-  z.object({ op: z.literal('invalidate'), role: Role, ...range }),
+  z.object({
+    op: z.literal('invalidate'),
+    role: Role,
+    ...range,
+    /** The flag's words in these pages: where the memory allows it they are overwritten with zeros before the erase. */
+    flag: z.object({ address: z.number().int(), size: z.number().int() }),
+  }),
   z.object({ op: z.literal('erase'), ...range }),
   /** Program everything in the range that the images define, but for the valid flags. */
   z.object({ op: z.literal('program'), role: Role, ...range }),

@@ -5,7 +5,7 @@ import type { PageState } from '#main/plan/page-state.ts';
 
 /** A chip small enough that fast-check meets every border: 12 pages of 32 bytes, and one page with a lock word. */
 export function smallChip(word = 4): ChipDescription {
-  const cost = { word, erased: 0xff, eraseMs: 20, wordUs: 40 };
+  const cost = { word, erased: 0xff, zeroable: true, eraseMs: 20, wordUs: 40 };
   return {
     schema: 1,
     id: 'small',
@@ -43,6 +43,7 @@ export class ModelFlash {
   readonly #noise: () => number;
   wordsProgrammed = 0;
   pagesErased = 0;
+  wordsZeroed = 0;
 
   constructor(chip: ChipDescription, noise: () => number) {
     this.#memories = flashMemories(chip).map((memory) => ({
@@ -111,6 +112,25 @@ export class ModelFlash {
     });
   }
 
+  /** Words to zero, whatever they hold, the last first. */
+  zeroing(address: number, size: number): MicroStep[] {
+    const { memory } = this.#at(address);
+    return Array.from({ length: size / memory.word }, (_, index) => {
+      const at = address + size - (index + 1) * memory.word;
+      return {
+        torn: () =>
+          this.preset(
+            at,
+            this.read(at, memory.word).map((byte) => byte & this.#noise()),
+          ),
+        whole: () => {
+          this.preset(at, new Uint8Array(memory.word));
+          this.wordsZeroed++;
+        },
+      };
+    });
+  }
+
   #at(address: number): { readonly memory: FlashMemory; readonly bytes: Uint8Array } {
     const found = this.#memories.find(({ memory }) => address >= memory.start && address < memory.start + memory.size);
     if (!found) throw new Error(`no flash at ${address}`);
@@ -123,13 +143,17 @@ export interface Trace {
   onState(operation: Operation, torn: boolean): void;
 }
 
+type Wanted = (address: number, size: number) => Uint8Array;
+
+function stepsOf(operation: Operation, flash: ModelFlash, wanted: Wanted): MicroStep[] {
+  const { address, size } = operation;
+  if (operation.op === 'erase') return flash.erasing(address, size);
+  if (operation.op !== 'invalidate') return flash.programming(address, wanted(address, size));
+  return [...flash.zeroing(operation.flag.address, operation.flag.size), ...flash.erasing(address, size)];
+}
+
 /** Carries a plan out on the model. Throws on a failed verification. */
-export function simulate(
-  plan: Plan,
-  flash: ModelFlash,
-  wanted: (address: number, size: number) => Uint8Array,
-  trace: Trace,
-): void {
+export function simulate(plan: Plan, flash: ModelFlash, wanted: Wanted, trace: Trace): void {
   for (const operation of plan.operations) {
     const { address, size } = operation;
     if (operation.op === 'verify' || operation.op === 'verify-flag') {
@@ -137,10 +161,7 @@ export function simulate(
         throw new Error(`${operation.op} at ${address} failed`);
       continue;
     }
-    const steps =
-      operation.op === 'invalidate' || operation.op === 'erase'
-        ? flash.erasing(address, size)
-        : flash.programming(address, wanted(address, size));
+    const steps = stepsOf(operation, flash, wanted);
     for (const step of steps) {
       const before = flash.read(address, size);
       step.torn();
