@@ -1,6 +1,6 @@
 import { SCANNER_GAP_MS, ScanDecoder } from './scan-decoder.ts';
 
-/** A character that no other follows within this time was typed, not scanned; in milliseconds. */
+/** A character that no other follows within this time is shown as typed, in milliseconds; should it be the head of a code that stuttered, the scan clears it. */
 const TYPED_AFTER_MS = SCANNER_GAP_MS + 15;
 
 export interface WedgeListener {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SCANNER_GAP_MS, ScanDecoder, type Decoded } from '#renderer/parts/scan-decoder.ts';
+import { type Decoded, SCANNER_GAP_MS, ScanDecoder, STUTTER_MS } from '#renderer/parts/scan-decoder.ts';
 
 const character = fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code));
 const code = fc.array(character, { minLength: 1, maxLength: 40 }).map((characters) => characters.join(''));
@@ -36,6 +36,18 @@ describe('a scanner told from typing', () => {
       fc.property(code, fc.array(handGap, { minLength: 1, maxLength: 8 }), (text, gaps) => {
         const decoded = press(new ScanDecoder(), [...Array.from(text), 'Enter'], gaps, 0);
         expect(decoded.some((each) => each.kind === 'scan')).toBe(false);
+      }),
+    );
+  });
+
+  it('takes a code whole when the computer stutters in it, wherever that is', () => {
+    const long = fc.array(character, { minLength: 4, maxLength: 40 }).map((characters) => characters.join(''));
+    const stutter = fc.integer({ min: SCANNER_GAP_MS + 1, max: STUTTER_MS });
+    fc.assert(
+      fc.property(long, fc.nat(), stutter, (text, pick, wait) => {
+        const keys = [...Array.from(text), 'Enter'];
+        const gaps = keys.map((_, index) => (index === 1 + (pick % (keys.length - 1)) ? wait : 12));
+        expect(press(new ScanDecoder(), keys, gaps, 0).at(-1)).toEqual({ kind: 'scan', code: text });
       }),
     );
   });
