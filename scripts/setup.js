@@ -54,7 +54,8 @@ function installPackages() {
 
 function countPackages() {
   const folder = join(root, 'node_modules');
-  return existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith('.')).length : 0;
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'package.json'))).length;
 }
 
 const BUILT_FROM = [

@@ -19,7 +19,10 @@ export function SampleBarcodes({ samples }: { readonly samples: readonly Sample[
           <ButtonBase
             key={serial}
             data-sample={serial}
-            onClick={() => void actions.scan(serial)}
+            onClick={(event) => {
+              event.currentTarget.blur();
+              void actions.scan(serial);
+            }}
             sx={{
               display: 'block',
               minHeight: TOUCH,

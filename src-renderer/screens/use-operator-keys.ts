@@ -56,10 +56,20 @@ export function useOperatorKeys(): OperatorKeys {
       if (event.key === 'Escape') escape(() => latest.current !== '', setText);
     };
     document.addEventListener('keydown', down);
-    return () => document.removeEventListener('keydown', down);
+    document.addEventListener('click', letGo);
+    return () => {
+      document.removeEventListener('keydown', down);
+      document.removeEventListener('click', letGo);
+    };
   }, []);
 
   return { field, text, setText, enter };
+}
+
+/** A control that a finger or mouse has pressed gives up the focus: the next Enter belongs to the next step, not to it. */
+function letGo({ detail, target }: MouseEvent): void {
+  const control = target instanceof Element ? target.closest<HTMLElement>('button') : null;
+  if (detail > 0 && control === document.activeElement) control?.blur();
 }
 
 /** Esc clears what was typed, else asks about aborting: the slot that has the focus, else the first that runs. */

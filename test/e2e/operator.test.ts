@@ -1,6 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startCli } from '#test/support/cli.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { launchBrowser, openStation } from './support/browser.ts';
 import { Keyboard } from './support/scanner.ts';
@@ -30,8 +33,8 @@ describe.skipIf(!requirePrograms(['chromium']))('the operator screen in Chromium
     await rm(files, { recursive: true });
   });
 
-  async function begin(pace: number | null = null, language = 'en-GB'): Promise<void> {
-    under = await startStation({ files, pace });
+  async function begin(pace: number | null = null, language = 'en-GB', home?: string): Promise<void> {
+    under = await startStation({ files, pace, ...(home === undefined ? {} : { home }) });
     ({ page, complaints } = await openStation(browser, under.url(), { language }));
     keyboard = await Keyboard.of(page);
   }
@@ -191,6 +194,16 @@ describe.skipIf(!requirePrograms(['chromium']))('the operator screen in Chromium
       await page.locator(`[data-sample="${SERIALS.pass}"]`).click();
       await reaches('1', 'ready');
     });
+
+    it('tapped, leave Enter to the next step; so does any control that a finger pressed', async () => {
+      await page.locator(`[data-sample="${SERIALS.pass}"]`).click();
+      await reaches('1', 'ready');
+      await page.locator('[data-part=sound]').click();
+      await keyboard.press('Enter');
+      await reaches('1', 'finished');
+      expect(await verdict('1').textContent()).toBe('PASS');
+      expect(await page.locator('[data-part=sound]').textContent()).toContain('Off');
+    });
   });
 
   describe('rework', () => {
@@ -333,6 +346,30 @@ describe.skipIf(!requirePrograms(['chromium']))('the operator screen in Chromium
       await says('Open the address that it printed');
       expect(await page.locator('main').getAttribute('data-connection')).toBe('locked-out');
     });
+  });
+
+  it('shows runs that a killed process left behind, until somebody has found the boards', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'flashline-e2e-killed-'));
+    const args = ['--release', 'resources/demo/hello-nrf52840', '--serial', SERIALS.pass2, '--probe', 'bench:nrf52840'];
+    const cli = startCli(['flash', ...args, '--bench-pace', '0.2', '--json'], { home });
+    await cli.waitFor('"step":"program"');
+    cli.child.kill('SIGKILL');
+    await cli.ended;
+
+    await begin(null, 'en-GB', home);
+    const panel = page.locator('[data-part=interrupted]');
+    await panel.waitFor();
+    expect(await panel.textContent()).toContain(SERIALS.pass2);
+    await says('Find the boards named below');
+    await page.reload();
+    await panel.waitFor();
+    await panel.getByRole('button').click();
+    await panel.waitFor({ state: 'detached' });
+    await page.reload();
+    await says('scan');
+    expect(await panel.count()).toBe(0);
+    await flash(SERIALS.pass2);
+    expect(await verdict('1').textContent()).toBe('PASS');
   });
 
   it('speaks Chinese to a Chinese browser, and changes language at a touch and for good', async () => {
