@@ -9,7 +9,7 @@ import { hostStation } from './host.ts';
 
 /** Flashes a bench unit without any screen. */
 const TERMINAL_TRY =
-  'npx flashline flash --release resources/demo/hello-nrf52840 --serial HB000001 --probe bench:nrf52840';
+  'npx flashline flash --release resources/demo/hello-nrf52840 --serial HB800001 --probe bench:nrf52840';
 
 export interface BrowserShellOptions {
   readonly station: Station;

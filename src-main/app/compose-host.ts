@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import type { Sample } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import type { SlotOptions } from '../station/options.ts';
-import type { Connector } from '../target/target.ts';
-import { type ComposedStation, composeStation } from './compose.ts';
+import { benchSamples, withFaults } from './bench-samples.ts';
+import { type ComposedStation, composeStation, noSamples } from './compose.ts';
 import { connectorOf } from './compose-connector.ts';
 
 export interface HostOptions {
@@ -25,15 +24,6 @@ const BENCH_PACE = 1;
 const BENCH_PROBE = 'bench:nrf52840';
 const DEMO = 'hello-nrf52840';
 
-/** Barcodes to try on the bench, and the fault of the simulated board that carries each. */
-const BOARDS: readonly (Sample & { readonly fault?: string })[] = [
-  { serial: 'HB000001', shows: 'pass' },
-  { serial: 'HB000002', shows: 'pass' },
-  { serial: 'HB000003', shows: 'fail', fault: 'stuck-bit@0x2000.2' },
-  { serial: 'HB000004', shows: 'no-target', fault: 'no-target' },
-  { serial: 'XX000001', shows: 'wrong-serial' },
-];
-
 /** The station that a shell shows: real probes where some are named, else the virtual bench with its demo. */
 export async function composeHost(options: HostOptions): Promise<ComposedStation> {
   const { resources, home, appVersion, probes, warn } = options;
@@ -47,7 +37,7 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
     mode: bench ? 'bench' : 'probes',
     release: options.release ?? (bench ? join(resources, 'demo', DEMO) : null),
     slots: bench ? benchSlots() : probes.map((probe, index) => slot(index, probe)),
-    samples: bench && options.release === null ? BOARDS.map(({ serial, shows }) => ({ serial, shows })) : [],
+    samples: bench && options.release === null ? benchSamples : noSamples,
     autoStart: false,
     connect: bench ? withFaults(connect) : connect,
   });
@@ -59,12 +49,4 @@ function benchSlots(): SlotOptions[] {
 
 function slot(index: number, probe: string): SlotOptions {
   return { id: String(index + 1), name: String(index + 1), probe };
-}
-
-/** The demo's bad boards: the fault goes with the barcode, whatever slot it is put into. */
-function withFaults(connect: Connector): Connector {
-  return (url, chip, serial) => {
-    const fault = BOARDS.find((board) => board.serial === serial)?.fault;
-    return connect(fault === undefined ? url : `${url}?fault=${fault}`, chip, serial);
-  };
 }

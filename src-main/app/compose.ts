@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Sample, StationState } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
+import type { UnitLog } from '../log/log.ts';
 import type { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
 import { type ChipLibrary, loadChips } from '../release/chip-library.ts';
 import { nodeFiles } from '../release/files.ts';
@@ -23,7 +24,8 @@ export interface StationComposition {
   /** Path of the release to run; null for none yet. */
   readonly release: string | null;
   readonly slots: readonly SlotOptions[];
-  readonly samples: readonly Sample[];
+  /** What the screens offer to try: read from the log, for the release's product. */
+  readonly samples: (log: UnitLog, product: string) => Promise<readonly Sample[]>;
   readonly autoStart: boolean;
   readonly connect: Connector;
   /** Failures that change no verdict. */
@@ -38,6 +40,8 @@ export interface ComposedStation {
   close(): Promise<void>;
 }
 
+export const noSamples = (): Promise<readonly Sample[]> => Promise.resolve([]);
+
 /** Puts a station together; rejects with a release's or the log's failure, having closed what it opened. */
 export async function composeStation(options: StationComposition): Promise<ComposedStation> {
   const { resources, home, release } = options;
@@ -50,7 +54,7 @@ export async function composeStation(options: StationComposition): Promise<Compo
       log,
       mode: options.mode,
       slots: options.slots,
-      samples: options.samples,
+      samples: engine === null ? [] : await options.samples(log, engine.release.recipe.product.id),
       autoStart: options.autoStart,
       connect: options.connect,
       warn: options.warn,

@@ -17,7 +17,12 @@ let warnings: Failure[];
 beforeEach(async () => {
   homes += 1;
   warnings = [];
-  host = await composeHost({
+  host = await start();
+});
+afterEach(() => host.close());
+
+function start(): Promise<ComposedStation> {
+  return composeHost({
     resources: join(ROOT, 'resources'),
     home: join(folder, String(homes)),
     appVersion: '0.0.0-test',
@@ -26,8 +31,7 @@ beforeEach(async () => {
     probes: [],
     warn: (failure) => warnings.push(failure),
   });
-});
-afterEach(() => host.close());
+}
 
 async function shown({ serial }: Sample): Promise<string> {
   const scan = host.station.scan({ code: serial });
@@ -52,5 +56,15 @@ describe('the virtual bench that a newcomer meets', () => {
     const { samples } = host.station.state();
     expect(await Promise.all(samples.map((sample) => shown(sample)))).toEqual(samples.map(({ shows }) => shows));
     expect(warnings).toEqual([]);
+  });
+
+  it('still shows what it promises when it is started again over the same log', async () => {
+    const before = host.station.state().samples;
+    for (const sample of before.filter(({ shows }) => shows === 'pass')) await shown(sample);
+    await host.close();
+    host = await start();
+    const good = host.station.state().samples.filter(({ shows }) => shows === 'pass');
+    expect(good.some(({ serial }) => before.some((sample) => sample.serial === serial))).toBe(false);
+    expect(await Promise.all(good.map((sample) => shown(sample)))).toEqual(['pass', 'pass']);
   });
 });

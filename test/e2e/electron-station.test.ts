@@ -47,7 +47,7 @@ describe.skipIf(!requirePrograms(['chromium']))('the station in the desktop shel
 
   it('shows a board without a target as an ERROR', async () => {
     const page = await start().page();
-    await flash(page, 'HB000004');
+    await flash(page, 'HB900002');
     expect(await slot(page).locator('[data-part=verdict]').innerText()).toMatch(/error/i);
   });
 

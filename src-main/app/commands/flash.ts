@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
-import { composeStation, openEngine } from '../compose.ts';
+import { composeStation, noSamples, openEngine } from '../compose.ts';
 import { connectorOf, parseProbeUrl } from '../compose-connector.ts';
 import { homeFolder } from '../compose-home.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, releaseOption } from './command.ts';
@@ -51,7 +51,7 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
     mode: probe.startsWith('bench:') ? 'bench' : 'probes',
     release: options.release,
     slots: [{ id: slot, name: slot, probe }],
-    samples: [],
+    samples: noSamples,
     autoStart: false,
     connect: connectorOf({
       pace: paceOf(options.benchPace),

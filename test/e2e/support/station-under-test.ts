@@ -51,7 +51,7 @@ export async function startStation(options: {
     mode: 'bench',
     release: join(resources, 'demo', 'hello-nrf52840'),
     slots: ['1', '2', '3', '4'].map((id) => ({ id, name: id, probe: 'bench:nrf52840' })),
-    samples: SAMPLES,
+    samples: () => Promise.resolve(SAMPLES),
     autoStart: false,
     connect: withFaults(connectorOf({ pace: options.pace })),
     warn: (failure) => process.stderr.write(`${JSON.stringify(failure)}\n`),
