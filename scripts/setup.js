@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -94,14 +94,14 @@ export function runPinned(args, environment = {}) {
   return run(pinnedNode, args, environment);
 }
 
+/** The environment in which the pinned Node and the packages' programs come first. */
+export function pinnedEnvironment() {
+  const folders = [dirname(pinnedNode), join(root, 'node_modules', '.bin'), process.env.PATH];
+  return { ...process.env, PATH: folders.join(delimiter) };
+}
+
 export function run(program, args, environment = {}) {
-  const bin = join(root, 'node_modules', '.bin');
-  const path = `${dirname(pinnedNode)}${process.platform === 'win32' ? ';' : ':'}${bin}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH}`;
-  const child = spawn(program, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...environment, PATH: path },
-  });
+  const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: { ...pinnedEnvironment(), ...environment } });
   const forward = (signal) => child.kill(signal);
   process.on('SIGINT', forward);
   process.on('SIGTERM', forward);
