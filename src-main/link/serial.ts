@@ -1,13 +1,13 @@
 import { SerialPort } from 'serialport';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { ByteQueue, inSeconds, withDeadline } from './byte-queue.ts';
+import { inSeconds, withDeadline } from './byte-queue.ts';
 import type { Link } from './link.ts';
+import { StreamLink } from './stream-link.ts';
 
 /** Bits per second where nobody asks for others; a USB CDC port carries bytes at its own pace whatever is set. */
 const BAUD_RATE = 115_200;
 const OPEN_MS = 3000;
-const WRITE_MS = 3000;
 
 /** Opens a serial port (8N1). Rejects with `probe-not-found`, `probe-permission`, `probe-silent`. */
 export async function openSerial(
@@ -36,7 +36,7 @@ export async function openSerial(
     closeWhenOpen(port);
     throw error;
   }
-  return new SerialLink(port, url);
+  return new StreamLink(port, url, () => letGo(port));
 }
 
 /** The binding tells errno only in words (strerror); those words are all there is to go by. */
@@ -56,49 +56,8 @@ function closeWhenOpen(port: SerialPort): void {
   else port.once('open', () => port.close(() => undefined));
 }
 
-class SerialLink implements Link {
-  readonly kind = 'stream';
-  readonly url: string;
-  readonly #port: SerialPort;
-  readonly #arrived: ByteQueue;
-
-  constructor(port: SerialPort, url: string) {
-    this.url = url;
-    this.#port = port;
-    this.#arrived = new ByteQueue(url, { pause: () => port.pause(), resume: () => port.resume() });
-    port.on('data', (bytes: Uint8Array) => this.#arrived.push(bytes));
-    port.on('error', (error) => this.#arrived.end(error));
-    port.on('close', (reason?: unknown) => this.#arrived.end(reason ?? undefined));
-  }
-
-  async write(data: Uint8Array, io: IoContext): Promise<void> {
-    io.signal.throwIfAborted();
-    this.#arrived.assertOpen();
-    if (this.#port.write(Buffer.from(data.buffer, data.byteOffset, data.byteLength))) return;
-    const drained = await withDeadline(
-      (done) => {
-        this.#port.once('drain', done);
-        this.#port.once('close', done);
-        return () => {
-          this.#port.off('drain', done);
-          this.#port.off('close', done);
-        };
-      },
-      WRITE_MS,
-      io,
-    );
-    this.#arrived.assertOpen();
-    if (!drained) throw new FlashlineError('probe-silent', { params: { url: this.url, seconds: inSeconds(WRITE_MS) } });
-  }
-
-  read(timeoutMs: number, io: IoContext): Promise<Uint8Array> {
-    return this.#arrived.take(timeoutMs, io);
-  }
-
-  async close(): Promise<void> {
-    this.#arrived.end();
-    if (!this.#port.isOpen) return;
-    // close() waits for no output; the callback's error says that the port is gone already, which is what was wanted.
-    await new Promise<void>((resolve) => this.#port.close(() => resolve()));
-  }
+/** close() waits for no output; the callback's error says that the port is gone already, which is what was wanted. */
+async function letGo(port: SerialPort): Promise<void> {
+  if (!port.isOpen) return;
+  await new Promise<void>((resolve) => port.close(() => resolve()));
 }

@@ -1,15 +1,14 @@
 import { connect, type Socket } from 'node:net';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { ByteQueue, inSeconds, withDeadline } from './byte-queue.ts';
+import { inSeconds, withDeadline } from './byte-queue.ts';
 import type { Link } from './link.ts';
+import { StreamLink } from './stream-link.ts';
 
 export type SocketAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** A server on this machine or in this plant answers at once; a longer wait only hides that it is not there. */
 const CONNECT_MS = 3000;
-/** A peer that takes no bytes for this long has stopped. */
-const WRITE_MS = 3000;
 
 /** errno values of connect(2) that mean: nobody listens there. */
 const ABSENT = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -42,7 +41,7 @@ export async function openSocket(address: SocketAddress, url: string, io: IoCont
     destroy(socket);
     throw error;
   }
-  return new SocketLink(socket, url);
+  return new StreamLink(socket, url, () => letGo(socket));
 }
 
 function connectFailure(cause: unknown, url: string): FlashlineError {
@@ -52,51 +51,11 @@ function connectFailure(cause: unknown, url: string): FlashlineError {
   return new FlashlineError('probe-lost', { params: { url }, cause });
 }
 
-class SocketLink implements Link {
-  readonly kind = 'stream';
-  readonly url: string;
-  readonly #socket: Socket;
-  readonly #arrived: ByteQueue;
-
-  constructor(socket: Socket, url: string) {
-    this.url = url;
-    this.#socket = socket;
-    this.#arrived = new ByteQueue(url, { pause: () => socket.pause(), resume: () => socket.resume() });
-    socket.on('data', (bytes) => this.#arrived.push(bytes));
-    socket.on('error', (error) => this.#arrived.end(error));
-    socket.on('close', () => this.#arrived.end());
-  }
-
-  async write(data: Uint8Array, io: IoContext): Promise<void> {
-    io.signal.throwIfAborted();
-    this.#arrived.assertOpen();
-    if (this.#socket.write(data)) return;
-    const drained = await withDeadline(
-      (done) => {
-        this.#socket.once('drain', done);
-        this.#socket.once('close', done);
-        return () => {
-          this.#socket.off('drain', done);
-          this.#socket.off('close', done);
-        };
-      },
-      WRITE_MS,
-      io,
-    );
-    this.#arrived.assertOpen();
-    if (!drained) throw new FlashlineError('probe-silent', { params: { url: this.url, seconds: inSeconds(WRITE_MS) } });
-  }
-
-  read(timeoutMs: number, io: IoContext): Promise<Uint8Array> {
-    return this.#arrived.take(timeoutMs, io);
-  }
-
-  async close(): Promise<void> {
-    // What the peer has not taken yet (a detach, say) may still go out, but holds neither the slot nor the process.
-    if (this.#socket.writableLength > 0 && !this.#socket.destroyed) this.#socket.unref().destroySoon();
-    else destroy(this.#socket);
-    this.#arrived.end();
-  }
+/** What the peer has not taken yet (a detach, say) may still go out, but holds neither the slot nor the process. */
+function letGo(socket: Socket): Promise<void> {
+  if (socket.writableLength > 0 && !socket.destroyed) socket.unref().destroySoon();
+  else destroy(socket);
+  return Promise.resolve();
 }
 
 function destroy(socket: Socket): void {
