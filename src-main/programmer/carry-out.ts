@@ -48,9 +48,7 @@ export interface Outcome {
  */
 export async function carryOut(input: CarryOutInput): Promise<Outcome> {
   try {
-    const outcome = await new Execution(input).execute();
-    await input.device.finish(input.io);
-    return outcome;
+    return await new Execution(input).execute();
   } catch (error) {
     await finishQuietly(input);
     throw error;
@@ -102,6 +100,7 @@ class Execution {
     }
     const clear = await this.#guard.confirmClear(io);
     for (const operation of others) await this.#within(operation, () => this.#perform(operation, clear));
+    await this.#input.device.finish(io);
     if (this.#step !== undefined) this.#input.hooks.stepFinished(this.#step);
     const readBack: Partial<Record<Role, string>> = {};
     for (const { role } of plan.images) readBack[role] = this.#readBacks.digest(role);

@@ -29,7 +29,9 @@ const ERASE_GROWTH = 8;
 const QUICK_PATIENCE = 2;
 /** The slowest core that we know (16 MHz) checks 1 KiB in about 1.5 ms. */
 const SURVEY_MS_PER_BYTE = 0.015;
-const SURVEY_CALL_BYTES = 64 * 1024;
+/** Checking is the core's work alone, and steady: it needs less patience than flash does. */
+const SURVEY_PATIENCE = 3;
+const SURVEY_CALL_BYTES = 32 * 1024;
 /** Erased bytes that are sent along rather than spending another call; the loader leaves erased words alone. */
 const JOINED_GAP = 1024;
 const XPSR_THUMB = 0x0100_0000;
@@ -77,7 +79,7 @@ class RamLoader implements FlashDevice {
     const pages = Math.max(1, Math.min(room, Math.floor(SURVEY_CALL_BYTES / memory.page)));
     const states: PageState[] = [];
     for (const part of parts(address, size, pages * memory.page)) {
-      const timeoutMs = CALL_MS + part.size * SURVEY_MS_PER_BYTE * PATIENCE;
+      const timeoutMs = CALL_MS + part.size * SURVEY_MS_PER_BYTE * SURVEY_PATIENCE;
       await this.#call('survey', memory, part.address, part.size, undefined, timeoutMs, io);
       const count = part.size / memory.page;
       const results = this.#algorithm.mailbox + HEADER_SIZE + SURVEY_SCRATCH;
