@@ -17,7 +17,7 @@ export async function benchSamples(log: UnitLog, product: string): Promise<reado
   const good: Sample[] = [];
   for (let number = 1; good.length < GOOD_BOARDS && number <= LAST_SERIAL; number++) {
     const serial = `HB${String(number).padStart(6, '0')}`;
-    const passed = await log.lastPass({ product, serial, uid: null });
+    const passed = await log.lastPass({ product, serial, uid: null, simulated: true });
     if (!passed) good.push({ serial, shows: 'pass' });
   }
   return [...good, ...BAD_BOARDS.map(({ serial, shows }) => ({ serial, shows })), WRONG];

@@ -54,6 +54,8 @@ export interface UnitLog {
     readonly product: string;
     readonly serial: string;
     readonly uid: string | null;
+    /** Among the bench's units or among real ones, never both. */
+    readonly simulated: boolean;
   }): Promise<UnitRecord | undefined>;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Clock } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { canonicalJson, chainFault, sealRecord } from '#shared/model/record-chain.ts';
-import { RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import { isSimulated, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
 import { interruptedDraft } from './interrupted.ts';
 import type { JournalEntry, RecordQuery, RunOpening, UnitLog } from './log.ts';
 import { migrate } from './migrate.ts';
@@ -40,6 +40,7 @@ const Row = Tail.extend({
   uid: z.string().nullable(),
   verdict: z.string(),
   finished_at: z.string(),
+  simulated: z.number(),
   body: z.string(),
 });
 
@@ -160,11 +161,13 @@ export class SqliteUnitLog implements UnitLog {
     readonly product: string;
     readonly serial: string;
     readonly uid: string | null;
+    readonly simulated: boolean;
   }): Promise<UnitRecord | undefined> {
     return this.#guard(() => {
-      const passes = `SELECT body, sequence FROM records WHERE verdict = 'PASS' AND`;
+      const passes = `SELECT body, sequence FROM records WHERE verdict = 'PASS' AND simulated = ? AND`;
       const sql = `${passes} product = ? AND serial = ? UNION ${passes} uid = ? ORDER BY sequence DESC LIMIT 1`;
-      return this.#select(sql, unit.product, unit.serial, unit.uid)[0];
+      const simulated = Number(unit.simulated);
+      return this.#select(sql, simulated, unit.product, unit.serial, simulated, unit.uid)[0];
     });
   }
 
@@ -230,11 +233,12 @@ export class SqliteUnitLog implements UnitLog {
       .prepare('SELECT sequence, hash FROM records ORDER BY sequence DESC LIMIT 1')
       .get();
     const record = sealRecord(draft, last === undefined ? null : Tail.parse(last));
+    const simulated = isSimulated(record);
     const { sequence, run, product, serial, uid, verdict, finishedAt, hash } = record;
     this.#database
-      .prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
-      .run(sequence, run, product.id, serial, uid, verdict, finishedAt, hash, canonicalJson(record));
-    this.#database.prepare('INSERT INTO outbox (sequence) VALUES (?)').run(sequence);
+      .prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(sequence, run, product.id, serial, uid, verdict, finishedAt, Number(simulated), hash, canonicalJson(record));
+    if (!simulated) this.#database.prepare('INSERT INTO outbox (sequence) VALUES (?)').run(sequence);
     this.#database.prepare('UPDATE runs SET record = ? WHERE run = ?').run(sequence, run);
     return record;
   }
@@ -276,6 +280,7 @@ function columnFault(row: z.infer<typeof Row>): string | null {
     uid: record.uid,
     verdict: record.verdict,
     finished_at: record.finishedAt,
+    simulated: Number(isSimulated(record)),
     hash: record.hash,
     sequence: record.sequence,
   };

@@ -4,7 +4,7 @@ import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf } from
 import type { Operation } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
-import type { RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import { isSimulated, type RecordDraft, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { CarryOutHooks } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
@@ -166,6 +166,7 @@ class Run {
       product: product.id,
       serial: this.#request.serial,
       uid: identity.uid,
+      simulated: isSimulated(this.#request),
     });
     if (passed)
       throw new FlashlineError('already-passed', { params: { serial: passed.serial, when: passed.finishedAt } });

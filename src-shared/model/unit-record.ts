@@ -60,5 +60,10 @@ export const UnitRecord = RecordDraft.extend({
 });
 export type UnitRecord = z.infer<typeof UnitRecord>;
 
+/** A unit of the virtual bench. It counts for nothing beyond the bench: not as a pass of a real unit, not for the plant. */
+export function isSimulated({ probe }: { readonly probe: string }): boolean {
+  return probe.startsWith('bench:');
+}
+
 /** The hash before the first record. */
 export const GENESIS_HASH = '0'.repeat(64);

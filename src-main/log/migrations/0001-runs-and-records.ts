@@ -1,6 +1,7 @@
 /**
  * The unit log's first shape. A run is open while `record` is null. Journal and records only ever grow: the triggers
- * refuse anything else, whoever has the file open. The outbox row of a record goes when the plant has acknowledged it.
+ * refuse anything else, whoever has the file open. The outbox row of a record goes when the plant has acknowledged it;
+ * a simulated unit's record has none.
  */
 export const runsAndRecords = {
   version: 1,
@@ -28,14 +29,15 @@ export const runsAndRecords = {
       uid         TEXT,
       verdict     TEXT NOT NULL,
       finished_at TEXT NOT NULL,
+      simulated   INTEGER NOT NULL,
       hash        TEXT NOT NULL UNIQUE,
       body        TEXT NOT NULL
     ) STRICT;
     CREATE INDEX records_of_serial ON records (serial, sequence);
     CREATE INDEX records_of_uid ON records (uid, sequence);
     CREATE INDEX records_finished ON records (finished_at);
-    CREATE INDEX passes_of_serial ON records (product, serial, sequence) WHERE verdict = 'PASS';
-    CREATE INDEX passes_of_uid ON records (uid, sequence) WHERE verdict = 'PASS';
+    CREATE INDEX passes_of_serial ON records (product, serial, simulated, sequence) WHERE verdict = 'PASS';
+    CREATE INDEX passes_of_uid ON records (uid, simulated, sequence) WHERE verdict = 'PASS';
 
     CREATE TABLE outbox (
       sequence INTEGER PRIMARY KEY REFERENCES records (sequence)

@@ -54,7 +54,7 @@ export function opening(run: string, serial = 'HB000001'): RunOpening {
       },
     ],
     signingKeys: [],
-    probe: 'bench:nrf52840',
+    probe: 'gdb:tcp:127.0.0.1:3333',
     slot: '1',
     operator: 'op',
     station: 'st',

@@ -69,7 +69,7 @@ describe('the unit log', () => {
     expect(opened).toEqual(expect.arrayContaining(['synchronous = FULL', 'foreign_keys = ON']));
   });
 
-  it('puts an outbox row beside every record', async () => {
+  it('puts an outbox row beside every real unit’s record', async () => {
     await (await logWith(2)).close();
     const database = new Sqlite(file);
     expect(database.prepare('SELECT sequence FROM outbox').pluck().all()).toEqual([1, 2]);
@@ -117,13 +117,32 @@ describe('the unit log', () => {
     await put('new', { serial: 'S', uid: 'bb' });
     await put('other', { serial: 'S', uid: 'cc', product: other });
     const pass = async (serial: string, uid: string | null) =>
-      (await log.lastPass({ product: 'hello', serial, uid }))?.run;
+      (await log.lastPass({ product: 'hello', serial, uid, simulated: false }))?.run;
     expect(await pass('S', null)).toBe('new');
     expect(await pass('X', 'aa')).toBe('old');
     expect(await pass('S', 'cc')).toBe('other');
     expect(await pass('F', 'f0')).toBeUndefined();
     expect(await pass('X', null)).toBeUndefined();
     await log.close();
+  });
+
+  it('keeps the bench apart: its units are no passes of real ones, and never for the plant', async () => {
+    const log = openAt(file);
+    for (const [run, probe] of [
+      ['real', 'gdb:tcp:127.0.0.1:3333'],
+      ['simulated', 'bench:nrf52840?fault=no-target'],
+    ] as const) {
+      await log.begin({ ...opening(run), probe });
+      await log.finish(draft(run, { serial: 'S', uid: 'aa', probe }));
+    }
+    const unit = { product: 'hello', serial: 'S', uid: 'aa' };
+    expect((await log.lastPass({ ...unit, simulated: false }))?.run).toBe('real');
+    expect((await log.lastPass({ ...unit, simulated: true }))?.run).toBe('simulated');
+    expect(log.verify()).toMatchObject({ records: 2, fault: null });
+    await log.close();
+    const database = new Sqlite(file);
+    expect(database.prepare('SELECT sequence FROM outbox').pluck().all()).toEqual([1]);
+    database.close();
   });
 
   it('selects by serial, id, time and number', async () => {
