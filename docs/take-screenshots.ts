@@ -36,7 +36,7 @@ async function pictures(name: string, language: string): Promise<void> {
     await wait(400);
     await keyboard.press('Enter');
     await page.locator('[data-slot="1"] [data-step=program][data-state=now]').waitFor();
-    await wait(300);
+    await page.locator('[data-slot="1"]', { hasText: '20 ' }).waitFor();
     await shoot('running');
     await phase(page, '1', 'finished');
     await shoot('pass');

@@ -6,8 +6,8 @@ const Size = z.number().int().positive();
 
 /** One memory of a chip. `page` is the smallest erasable unit, `word` the smallest programmable one, in bytes. */
 export const Memory = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('ram'), name: z.string(), start: Address, size: Size }),
-  z.object({
+  z.strictObject({ kind: z.literal('ram'), name: z.string(), start: Address, size: Size }),
+  z.strictObject({
     kind: z.literal('flash'),
     name: z.string(),
     start: Address,
@@ -26,14 +26,14 @@ export type Memory = z.infer<typeof Memory>;
 export type FlashMemory = Extract<Memory, { kind: 'flash' }>;
 
 /** A register that must hold `value` under `mask` for the chip to be the one named. */
-const IdentityCheck = z.object({
+const IdentityCheck = z.strictObject({
   register: z.string(),
   address: Address,
   value: z.number().int(),
   mask: z.number().int().default(0xffffffff),
 });
 
-export const ChipDescription = z.object({
+export const ChipDescription = z.strictObject({
   schema: z.literal(1),
   /** What a recipe's `chip:` says. */
   id: z.string().regex(/^[a-z0-9-]+$/),
@@ -41,24 +41,24 @@ export const ChipDescription = z.object({
   core: z.enum(['cortex-m0', 'cortex-m0plus', 'cortex-m3', 'cortex-m4', 'cortex-m7', 'cortex-m33']),
   /** Data sheet and revision that these figures come from. */
   source: z.string(),
-  swd: z.object({ maxHz: z.number().int().positive() }),
+  swd: z.strictObject({ maxHz: z.number().int().positive() }),
   memories: z.array(Memory).min(1),
-  identity: z.object({
+  identity: z.strictObject({
     checks: z.array(IdentityCheck).min(1),
     /** The hardware id: `size` bytes from `address`, read before anything is erased. */
-    uid: z.object({ address: Address, size: Size }),
+    uid: z.strictObject({ address: Address, size: Size }),
   }),
   /** Words whose value locks the chip. No image may write them: locks are steps of the recipe, done last. */
   locks: z.array(
-    z.object({ name: z.string(), memory: z.string(), address: Address, size: Size, unlocked: z.number().int() }),
+    z.strictObject({ name: z.string(), memory: z.string(), address: Address, size: Size, unlocked: z.number().int() }),
   ),
   /** The flash controller's registers, by family. */
-  controller: z.object({ kind: z.literal('nrf-nvmc'), base: Address }),
+  controller: z.strictObject({ kind: z.literal('nrf-nvmc'), base: Address }),
   /**
    * Which word pair the chip's boot looks at. A unit whose reset vector is erased does not start:
    * that is the valid flag of a unit without a bootloader's own.
    */
-  boot: z.object({ vectors: Address }),
+  boot: z.strictObject({ vectors: Address }),
 });
 export type ChipDescription = z.infer<typeof ChipDescription>;
 
