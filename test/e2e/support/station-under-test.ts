@@ -1,29 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Sample } from '#shared/contract/station.ts';
+import { benchSamples, withFaults } from '#main/app/bench-samples.ts';
 import { serveStation } from '#main/app/browser.ts';
 import { connectorOf } from '#main/app/compose-connector.ts';
 import { realRandom } from '#main/app/compose-home.ts';
 import { composeStation } from '#main/app/compose.ts';
 import type { Station } from '#main/station/station.ts';
-import type { Connector } from '#main/target/target.ts';
 import { build } from 'vite';
 
 export const root = join(import.meta.dirname, '..', '..', '..');
 export const resources = join(root, 'resources');
 
-export const SERIALS = { pass: 'HB000001', pass2: 'HB000002', fail: 'HB000003', error: 'HB000004', wrong: 'XX000001' };
-
-const FAULTS: Readonly<Record<string, string>> = { HB000003: 'stuck-bit@0x2000.2', HB000004: 'no-target' };
-
-const SAMPLES: readonly Sample[] = [
-  { serial: SERIALS.pass, shows: 'pass' },
-  { serial: SERIALS.pass2, shows: 'pass' },
-  { serial: SERIALS.fail, shows: 'fail' },
-  { serial: SERIALS.error, shows: 'no-target' },
-  { serial: SERIALS.wrong, shows: 'wrong-serial' },
-];
+/** The bench's own samples (app/bench-samples.ts), by what they show. */
+export const SERIALS = { pass: 'HB000001', pass2: 'HB000002', fail: 'HB900001', error: 'HB900002', wrong: 'XX000001' };
 
 export interface StationUnderTest {
   readonly station: Station;
@@ -51,7 +41,7 @@ export async function startStation(options: {
     mode: 'bench',
     release: join(resources, 'demo', 'hello-nrf52840'),
     slots: ['1', '2', '3', '4'].map((id) => ({ id, name: id, probe: 'bench:nrf52840' })),
-    samples: () => Promise.resolve(SAMPLES),
+    samples: benchSamples,
     autoStart: false,
     connect: withFaults(connectorOf({ pace: options.pace })),
     warn: (failure) => process.stderr.write(`${JSON.stringify(failure)}\n`),
@@ -83,9 +73,4 @@ export async function buildScreens(): Promise<string> {
   process.env['NODE_ENV'] = 'production';
   await build({ configFile: join(root, 'vite.config.ts'), logLevel: 'error', mode: 'production', build: { outDir } });
   return outDir;
-}
-
-function withFaults(connect: Connector): Connector {
-  return (url, chip, serial) =>
-    connect(FAULTS[serial] === undefined ? url : `${url}?fault=${FAULTS[serial]}`, chip, serial);
 }
