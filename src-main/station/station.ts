@@ -111,7 +111,7 @@ export class Station {
   }
 
   /**
-   * Runs a ready slot to its end. Rejects with `slot-unknown`, `slot-busy` or `bad-request` before anything is
+   * Runs a ready slot to its end. Rejects with `slot-unknown`, `slot-busy` or `slot-empty` before anything is
    * touched; aborting `signal` aborts the run, which still resolves (ABORTED).
    */
   async runSlot(
@@ -176,8 +176,7 @@ export class Station {
       .filter((place) => place.state.phase === 'finished' && place.state.failure?.code === 'already-passed')
       .sort((a, b) => (b.state.finishedAt ?? '').localeCompare(a.state.finishedAt ?? ''));
     const [place] = refused;
-    if (!place?.state.serial)
-      throw new FlashlineError('bad-request', { params: { detail: 'no unit on this station waits for rework' } });
+    if (!place?.state.serial) throw new FlashlineError('nothing-to-rework');
     this.#change(place, withUnit(place.state, place.state.serial, true));
     return place;
   }
@@ -209,7 +208,7 @@ export class Station {
 
   #requirePattern(): RegExp {
     if (this.#pattern) return this.#pattern;
-    throw new FlashlineError('bad-request', { params: { detail: 'the station has no release to put into a unit' } });
+    throw new FlashlineError('no-release');
   }
 
   #launch(place: Place, rework: boolean, onEvent?: (event: RunEvent) => void): Running {
@@ -217,8 +216,7 @@ export class Station {
     const { engine } = this.#options;
     const { serial, phase } = place.state;
     if (!engine || phase !== 'ready' || serial === null) {
-      const detail = `slot ${place.options.name} has no unit waiting: scan its serial first`;
-      throw new FlashlineError('bad-request', { params: { detail }, where: { slot: place.options.id } });
+      throw new FlashlineError('slot-empty', { params: { slot: place.options.name } });
     }
     const controller = new AbortController();
     this.#change(place, asRunning(place.state, rework));

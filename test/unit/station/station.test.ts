@@ -144,7 +144,7 @@ describe('a slot', () => {
 
   it('runs one unit at a time, and only one that waits', async () => {
     const { station } = makeStation({ slots: 1 });
-    await expect(station.runSlot({ slot: '1', rework: false })).rejects.toThrow('bad-request');
+    await expect(station.runSlot({ slot: '1', rework: false })).rejects.toThrow('slot-empty');
     await expect(station.runSlot({ slot: '7', rework: false })).rejects.toThrow('slot-unknown');
     scan(station, 'HB000001');
     const running = station.runSlot({ slot: '1', rework: false });
@@ -152,7 +152,7 @@ describe('a slot', () => {
     expect(refusal(scan(station, 'HB000002', '1'))).toBe('slot-busy');
     expect(() => station.clearSlot({ slot: '1' })).toThrow('slot-busy');
     await running;
-    await expect(station.runSlot({ slot: '1', rework: false })).rejects.toThrow('bad-request');
+    await expect(station.runSlot({ slot: '1', rework: false })).rejects.toThrow('slot-empty');
     expect(await rig.log.records({})).toHaveLength(1);
   });
 
@@ -227,7 +227,7 @@ describe('rework', () => {
     const { station } = makeStation({ slots: 1 });
     scan(station, 'HB000001');
     await station.runSlot({ slot: '1', rework: false });
-    expect(refusal(scan(station, REWORK_CODE))).toBe('bad-request');
+    expect(refusal(scan(station, REWORK_CODE))).toBe('nothing-to-rework');
     scan(station, 'HB000001');
     await station.runSlot({ slot: '1', rework: false });
     expect(slotOf(station, '1').failure?.code).toBe('already-passed');
@@ -301,7 +301,7 @@ it('says what it lacks when it has no release', () => {
     autoStart: false,
   });
   expect(station.state().release).toBeNull();
-  expect(refusal(scan(station, 'HB000001'))).toBe('bad-request');
+  expect(refusal(scan(station, 'HB000001'))).toBe('no-release');
 });
 
 it('stays whole whatever is scanned, started, aborted and cleared, in any order', async () => {
