@@ -3,7 +3,7 @@ import type { Failure } from '#shared/model/failure.ts';
 import type { SlotOptions } from '../station/options.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
-import { connectorOf } from './compose-connector.ts';
+import { connectorOf, parseProbeUrl } from './compose-connector.ts';
 
 export interface HostOptions {
   readonly resources: string;
@@ -28,6 +28,8 @@ const DEMO = 'hello-nrf52840';
 export async function composeHost(options: HostOptions): Promise<ComposedStation> {
   const { resources, home, appVersion, probes, warn } = options;
   const bench = options.bench || probes.length === 0;
+  // A mistyped address is told at the start, not at the first board.
+  for (const probe of probes) parseProbeUrl(probe);
   const connect = connectorOf({ pace: BENCH_PACE });
   return composeStation({
     resources,

@@ -48,7 +48,9 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
     probes: options.probe,
     warn: (failure) => failureLines(failure, context.describeFailure(failure)).forEach((line) => context.say(line)),
   });
-  if (host.station.state().mode === 'bench') say('The virtual bench: every probe, board and time is simulated.');
+  const { mode, release } = host.station.state();
+  if (release === null) say('No --release was named: this station has nothing to flash yet.');
+  if (mode === 'bench') say('The virtual bench: every probe, board and time is simulated.');
   try {
     await runBrowserShell({
       station: host.station,
