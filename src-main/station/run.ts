@@ -1,6 +1,6 @@
 import { toHex } from '#shared/base/bytes.ts';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
-import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
+import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type Where } from '#shared/model/failure.ts';
 import type { Operation } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
@@ -70,6 +70,8 @@ class Run {
   #readBack: Partial<Record<Role, string>> = {};
   /** Steps that ended but are not in the journal yet; they go with the next entry that is waited for. */
   #unjournalled: { step: Step; ms: number }[] = [];
+  /** An operation that changes the unit was journalled: from then on it may hold half a firmware. */
+  #mayHaveChanged = false;
   /** Tear-down has begun: what is opened from now on is closed at once. */
   #ended = false;
   /** The end was told: an abandoned step that wakes up tells nothing any more. */
@@ -191,6 +193,7 @@ class Run {
     return {
       beforeChange: async (operation: Operation) => {
         this.#requireUnderWay();
+        this.#mayHaveChanged = true;
         await this.#journalSteps();
         const entry = { kind: 'change', operation: JSON.stringify(operation), at: this.#utc() } as const;
         await this.#services.log.journal(this.#id, entry);
@@ -239,9 +242,15 @@ class Run {
       const failure = toFailure(thrown, where);
       // A link torn by the abort may say so in words of its own; a unit's fault that was found stays one.
       if (!this.#signal.aborted || verdictOf(failure) === 'FAIL' || failure.code === 'log-unwritable') return failure;
-      const reason = toFailure(this.#signal.reason, where);
+      const reason = this.#abortReason(where);
       return thrown === this.#signal.reason ? reason : { ...reason, cause: failure.cause ?? failure.code };
     }
+  }
+
+  /** Whoever aborts cannot know how far the run was; the operator must. */
+  #abortReason(where: Where): Failure {
+    const reason = toFailure(this.#signal.reason, where);
+    return reason.code === 'aborted' && !this.#mayHaveChanged ? { ...reason, code: 'aborted-untouched' } : reason;
   }
 
   /**

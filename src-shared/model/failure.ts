@@ -62,6 +62,7 @@ export const FAILURES = {
   'bad-request': { verdict: 'ERROR', blame: 'station', params: ['detail'] },
   usage: { verdict: 'ERROR', blame: 'station', params: ['detail'] },
   internal: { verdict: 'ERROR', blame: 'station', params: [] },
+  'aborted-untouched': { verdict: 'ABORTED', blame: 'station', params: [] },
   aborted: { verdict: 'ABORTED', blame: 'station', params: [] },
   interrupted: { verdict: 'INTERRUPTED', blame: 'station', params: [] },
 } as const satisfies Record<string, FailureKind>;
