@@ -1,9 +1,8 @@
 /** `npm run bench`: prints the figures as JSON and as a table, beside the last ones, and appends them to the history. */
 import { join } from 'node:path';
-import { ensureBuild, ensurePackages, main, root, runPinned } from './setup.js';
+import { ensurePackages, main, root, runPinned } from './setup.js';
 
 await main(async () => {
   await ensurePackages();
-  ensureBuild();
   return runPinned([join(root, 'test', 'figures', 'run.ts'), ...process.argv.slice(2)]);
 });

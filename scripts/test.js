@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBuild, ensurePackages, main, root, run } from './setup.js';
+import { ensurePackages, main, root, run } from './setup.js';
 import { debianPrograms } from './programs.js';
 
 /** Foreign programs and browsers measure time and own ports: those suites run a file at a time. */
@@ -17,7 +17,6 @@ const PHASES = [
 await main(async () => {
   await ensurePackages();
   installPrograms();
-  ensureBuild();
   const asked = process.argv.slice(2);
   const phases = asked.length > 0 ? [{ name: 'as asked', projects: [], args: asked }] : PHASES;
   const total = { passed: 0, failed: 0, skipped: 0 };

@@ -6,6 +6,7 @@ import { startBridgeServer, type BridgeServer } from '../bridge/server.ts';
 import type { Station } from '../station/station.ts';
 import { findBrowser, hasDisplay, openAppWindow } from './app-window.ts';
 import { hostStation } from './host.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Flashes a bench unit without any screen. */
 const TERMINAL_TRY =
@@ -38,7 +39,7 @@ export async function runBrowserShell(options: BrowserShellOptions): Promise<voi
     say(`Flashline is at ${shell.url}`);
     announceWindow(shell.url, options);
     say('Ctrl+C stops it.');
-    await aborted(signal);
+    await untilAborted(signal);
     say('Stopping.');
   } finally {
     await shell.close();
@@ -83,11 +84,4 @@ function announceWindow(url: string, options: BrowserShellOptions): void {
   if (browser === undefined) return say('No Chromium, Chrome or Edge was found: open the address above in a browser.');
   say(`Opening it in ${browser}.`);
   openAppWindow(browser, url, join(options.home, 'browser-profile'));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

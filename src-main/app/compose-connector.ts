@@ -20,8 +20,8 @@ export interface ConnectorOptions {
 }
 
 const FORMS = `bench:<chip>, ${GDB_ADDRESS_FORMS}`;
-/** The same boards get the same hardware ids, run after run. */
-const BENCH_SEED = 1;
+/** The same boards get the same hardware ids, run after run, whoever offers them. */
+export const BENCH_SEED = 1;
 
 type ProbeAddress =
   | { readonly kind: 'bench'; readonly bench: BenchAddress }

@@ -1,4 +1,4 @@
-import type { IpcMainEvent, WebContents, WebFrameMain } from 'electron';
+import type { WebContents, WebFrameMain } from 'electron';
 import { ORIGIN, isOurs } from './electron-protocol.ts';
 
 type Frame = Pick<WebFrameMain, 'url' | 'origin' | 'parent' | 'frameTreeNodeId'>;
@@ -22,6 +22,3 @@ export function refuseSender({ sender, senderFrame }: Sender, ours: Contents): s
   if (senderFrame.origin !== ORIGIN || !isOurs(senderFrame.url)) return `it comes from ${senderFrame.origin}`;
   return null;
 }
-
-/** Electron's event has everything that the check looks at. */
-export type SenderOfIpc = IpcMainEvent extends Sender ? true : never;

@@ -1,6 +1,6 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import { surveyRanges } from '../plan/layout.ts';
-import { makePlan } from '../plan/make-plan.ts';
+import { makePlan, plannedImages } from '../plan/make-plan.ts';
 import type { PageState } from '../plan/page-state.ts';
 import { carryOut } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
@@ -15,7 +15,7 @@ export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
   const { digest, recipe, chip, layout, contents } = release;
   const ranges = surveyRanges(layout);
   return {
-    release: { digest, recipe, chip, images: makePlan({ layout }).images },
+    release: { digest, recipe, chip, images: plannedImages(layout) },
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
     async survey(device, io, progress) {

@@ -2,7 +2,9 @@ import { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { createBench } from '../../bench/bench.ts';
 import { type GdbServer, serveGdb } from '../../bench/gdb-server.ts';
+import { BENCH_SEED } from '../compose-connector.ts';
 import { realClock } from '../compose-home.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 
 interface ServeOptions extends CommonOptions {
@@ -10,8 +12,6 @@ interface ServeOptions extends CommonOptions {
   readonly as: string;
   readonly serial: string;
 }
-
-const BENCH_SEED = 1;
 
 export function benchCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   const serve = command('serve', 'offers a simulated device to other programs, until it is stopped', [
@@ -42,10 +42,7 @@ async function benchServe(options: ServeOptions, context: CliContext): Promise<v
     context.print(`  gdb-multiarch -ex 'target remote 127.0.0.1:${server.port}'`);
     context.print('Ctrl+C stops it.');
   }
-  await new Promise<void>((resolve) => {
-    if (context.signal.aborted) resolve();
-    context.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await untilAborted(context.signal);
   await server.close();
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
+import { isSimulated } from '#shared/model/unit-record.ts';
 import { composeStation, noSamples, openEngine } from '../compose.ts';
 import { connectorOf, parseProbeUrl } from '../compose-connector.ts';
 import { homeFolder } from '../compose-home.ts';
@@ -48,7 +49,7 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
     resources: context.resources,
     home: homeFolder(context.env),
     appVersion: context.appVersion,
-    mode: probe.startsWith('bench:') ? 'bench' : 'probes',
+    mode: isSimulated({ probe }) ? 'bench' : 'probes',
     release: options.release,
     slots: [{ id: slot, name: slot, probe }],
     samples: noSamples,

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { writeBin } from '../../image/bin.ts';
+import { writeIntelHex } from '../../image/ihex.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption } from './command.ts';
-import { intelHex } from './intel-hex.ts';
 import { numberOf } from './numbers.ts';
 import { chipFor, withTarget } from './with-target.ts';
 
@@ -42,7 +43,8 @@ async function read(options: ReadOptions, context: CliContext): Promise<void> {
     await target.identify(io);
     return target.memory.read(address, size, io);
   });
-  const content = /\.hex$/iu.test(options.out) ? intelHex(address, bytes) : bytes;
+  const segments = [{ address, data: bytes }];
+  const content = /\.hex$/iu.test(options.out) ? writeIntelHex(segments) : writeBin(segments, 0xff);
   try {
     await writeFile(options.out, content);
   } catch (cause) {

@@ -1,7 +1,7 @@
 import { assert, integer, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FAILURES, type FailureCode } from '#shared/model/failure.ts';
-import { intelHex } from '#main/app/commands/intel-hex.ts';
+import { writeIntelHex } from '#main/image/ihex.ts';
 import { numberOf } from '#main/app/commands/numbers.ts';
 import { exitCodeOf } from '#main/app/commands/outcome.ts';
 import { failureTexts, homeFolder } from '#main/app/compose-home.ts';
@@ -55,7 +55,7 @@ describe('Intel HEX as written by read', () => {
   it('is read back byte for byte, at any address', () => {
     assert(
       property(integer({ min: 0, max: 0xffff_0000 }), uint8Array({ minLength: 1, maxLength: 300 }), (address, data) => {
-        const image = openImage('x.hex', new TextEncoder().encode(intelHex(address, data)));
+        const image = openImage('x.hex', writeIntelHex([{ address, data }]));
         expect(image.segments).toEqual([{ address, data }]);
       }),
     );
@@ -63,7 +63,7 @@ describe('Intel HEX as written by read', () => {
 
   it('crosses a 64 KiB border', () => {
     const data = Uint8Array.from({ length: 40 }, (_, index) => index);
-    const image = openImage('x.hex', new TextEncoder().encode(intelHex(0x1fff3, data)));
+    const image = openImage('x.hex', writeIntelHex([{ address: 0x1fff3, data }]));
     expect(image.segments).toEqual([{ address: 0x1fff3, data }]);
   });
 });

@@ -1,26 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { SlotState, StationState } from '#shared/contract/station.ts';
+import { emptySlot } from '#main/station/slot.ts';
 import { patternExample } from '#renderer/parts/format.ts';
 import { nextAction, nextSlot } from '#renderer/stores/next-action.ts';
 
-const empty = (name: string): SlotState => ({
-  id: name,
-  name,
-  probe: 'bench:nrf52840',
-  phase: 'empty',
-  serial: null,
-  rework: false,
-  run: null,
-  uid: null,
-  steps: [],
-  progress: null,
-  startedAt: null,
-  finishedAt: null,
-  elapsedMs: 0,
-  cancelling: false,
-  verdict: null,
-  failure: null,
-});
+const empty = (name: string): SlotState => emptySlot({ id: name, name, probe: 'bench:nrf52840' });
 
 function station(slots: SlotState[], change: Partial<StationState> = {}): StationState {
   return {
