@@ -1,10 +1,19 @@
 import { hexAddress } from '#shared/base/bytes.ts';
-import { type Failure, FAILURES, type Verdict } from '#shared/model/failure.ts';
+import { type Failure, type FailureCode, FAILURES, type Verdict } from '#shared/model/failure.ts';
 import type { FailureText } from '../../station/options.ts';
 import type { CliContext, ExitCode } from './command.ts';
 
 /** What was typed, not what the station did, is at fault. */
-const TYPED: ReadonlySet<string> = new Set(['usage', 'bad-request', 'serial-pattern', 'slot-unknown', 'probe-address']);
+const TYPED: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'usage',
+  'bad-request',
+  'serial-pattern',
+  'slot-unknown',
+  'slot-empty',
+  'nothing-to-rework',
+  'no-release',
+  'probe-address',
+]);
 
 export function exitCodeOf(verdict: Verdict, failure: Pick<Failure, 'code' | 'blame'> | null): ExitCode {
   if (verdict === 'PASS') return 0;

@@ -52,6 +52,7 @@ describe('what was typed wrong', () => {
     ['an unknown probe scheme', ['flash', '--release', RELEASE, '--serial', 'HB000001', '--probe', 'foo:bar']],
     ['a release that is not there', ['flash', '--release', 'nowhere', '--serial', 'HB000001', '--probe', BENCH]],
     ['a serial of another product', ['flash', '--release', RELEASE, '--serial', 'XX1', '--probe', BENCH]],
+    ['a rework code with no unit refused', ['flash', '--release', RELEASE, '--serial', '*REWORK*', '--probe', BENCH]],
     ['a file that is no image', ['inspect', 'package.json']],
     ['a chip nobody knows', ['chips', 'show', 'z80']],
     ['no number', ['read', '--probe', BENCH, '--address', 'x', '--size', '4', '--out', 'a.bin']],
