@@ -19,13 +19,35 @@ export interface Match {
   readonly matchValue: number;
 }
 
+/** How a debug port is reached, and how fast. */
+export type Wire = SwdWire | JtagWire;
+
+export interface SwdWire {
+  readonly protocol: 'swd';
+  readonly clockHz: number;
+  /** DPv2: which port of several on one pair of wires (ADIv5.2, B2.2.10 TARGETSEL); left out where there is one. */
+  readonly targetSel?: number;
+}
+
+export interface JtagWire {
+  readonly protocol: 'jtag';
+  readonly clockHz: number;
+  /** Instruction register lengths in bits; the first TAP is the one nearest to TDO. */
+  readonly irLengths: readonly number[];
+  /** Which of them is the debug port. */
+  readonly tap: number;
+}
+
 /**
  * A debug port reached through a probe: what CMSIS-DAP and its kin offer, below any knowledge of memory.
  * A rejected batch has drained what was in flight and cleared the sticky flags.
  */
 export interface DebugPort {
-  /** Line reset, JTAG-to-SWD, read DPIDR; resolves to it. Rejects with `no-target` when nothing answers. */
-  connect(clockHz: number, io: IoContext): Promise<number>;
+  /**
+   * Makes the wire the debug port's (line reset and switching sequence, or TAP reset), reads DPIDR (over JTAG too) and
+   * resolves to it. Rejects with `no-target` when nothing answers, `probe-unsuited` when the probe lacks the protocol.
+   */
+  connect(wire: Wire, io: IoContext): Promise<number>;
   /**
    * Carries the transfers out in order, packed into full packets; resolves to the reads' words.
    * `progress` counts the bytes (4 a word) of what `readCount` and `words` entries moved so far.

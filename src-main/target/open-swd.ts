@@ -35,7 +35,7 @@ export async function openSwdTarget(
   options: SwdOptions = { executesCode: true },
 ): Promise<Target> {
   try {
-    await debugPort.connect(chip.swd.maxHz, io);
+    await debugPort.connect({ protocol: 'swd', clockHz: chip.swd.maxHz }, io);
     const adi = new Adi(debugPort);
     await adi.powerUp(io);
     await refuseProtected(adi, chip, io);

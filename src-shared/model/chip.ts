@@ -38,10 +38,28 @@ export const ChipDescription = z.strictObject({
   /** What a recipe's `chip:` says. */
   id: z.string().regex(/^[a-z0-9-]+$/),
   name: z.string(),
-  core: z.enum(['cortex-m0', 'cortex-m0plus', 'cortex-m3', 'cortex-m4', 'cortex-m7', 'cortex-m33']),
+  core: z.enum(['cortex-m0', 'cortex-m0plus', 'cortex-m3', 'cortex-m4', 'cortex-m7', 'cortex-m23', 'cortex-m33']),
   /** Data sheet and revision that these figures come from. */
   source: z.string(),
-  swd: z.strictObject({ maxHz: z.number().int().positive() }),
+  swd: z.strictObject({
+    maxHz: z.number().int().positive(),
+    /** DPv2: this chip's TARGETSEL, where several debug ports share the wires (ADIv5.2, B2.2.10). */
+    targetSel: Address.optional(),
+  }),
+  /** Absent where the chip has no JTAG pins. */
+  jtag: z
+    .strictObject({
+      maxHz: z.number().int().positive(),
+      /** The chip's own TAPs, the one nearest to TDO first. */
+      taps: z.array(
+        z.strictObject({ name: z.string(), irLength: z.number().int().min(2), idcode: Address.optional() }),
+      ),
+      /** The name of the TAP that is the debug port. */
+      debugPort: z.string(),
+    })
+    .optional(),
+  /** The access port to the bus that memory is on: its number (ADIv5) or its address (ADIv6). */
+  bus: z.strictObject({ ap: Address }).default({ ap: 0 }),
   memories: z.array(Memory).min(1),
   identity: z.strictObject({
     checks: z.array(IdentityCheck).min(1),
@@ -52,8 +70,27 @@ export const ChipDescription = z.strictObject({
   locks: z.array(
     z.strictObject({ name: z.string(), memory: z.string(), address: Address, size: Size, unlocked: z.number().int() }),
   ),
-  /** The flash controller's registers, by family. */
-  controller: z.strictObject({ kind: z.literal('nrf-nvmc'), base: Address }),
+  /**
+   * The flash controller: `kind` names its flash algorithm (a folder of resources/flash-algorithms), `base` its
+   * registers. A new family is that folder's one small source and this file.
+   */
+  controller: z.strictObject({ kind: z.string().regex(/^[a-z0-9-]+$/), base: Address }),
+  /** One command that erases all of these memories at once; typical time from the data sheet. */
+  massErase: z.strictObject({ ms: z.number().positive(), memories: z.array(z.string()).min(1) }).optional(),
+  /** How the chip refuses debuggers, and how a mass erase opens it again. Absent: it cannot refuse, or we cannot tell. */
+  protection: z
+    .discriminatedUnion('kind', [
+      /** nRF52: CTRL-AP (nRF52840 PS v1.1, 4.8.2). */
+      z.strictObject({ kind: z.literal('nrf-ctrl-ap'), ap: z.number().int() }),
+      /** nRF51: UICR.RBPCONF; what it protects cannot be read, ERASEALL opens it (nRF51 RM v3.0, 6.1.4). */
+      z.strictObject({ kind: z.literal('nrf51-rbpconf') }),
+      /** STM32: read-out protection level in the option register. */
+      z.strictObject({ kind: z.literal('stm32f4-rdp') }),
+      z.strictObject({ kind: z.literal('stm32g0-rdp') }),
+      /** SAM D: the security bit, told and lifted by the device service unit (SAMD21 data sheet, 13). */
+      z.strictObject({ kind: z.literal('samd-dsu'), base: Address }),
+    ])
+    .optional(),
   /**
    * Which word pair the chip's boot looks at. A unit whose reset vector is erased does not start:
    * that is the valid flag of a unit without a bootloader's own.

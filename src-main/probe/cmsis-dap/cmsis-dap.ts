@@ -2,7 +2,7 @@ import { assertNever } from '#shared/base/assert-never.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Link } from '../../link/link.ts';
-import type { DebugPort, Match, Transfer } from '../debug-port.ts';
+import type { DebugPort, Match, Transfer, Wire } from '../debug-port.ts';
 import type { Progress } from '../memory-access.ts';
 import {
   connectSwdPacket,
@@ -118,7 +118,11 @@ class CmsisDap implements DebugPort {
     this.#description = description;
   }
 
-  async connect(clockHz: number, io: IoContext): Promise<number> {
+  async connect(wire: Wire, io: IoContext): Promise<number> {
+    if (wire.protocol !== 'swd') {
+      throw new FlashlineError('probe-unsuited', { params: { url: this.#link.url, detail: 'it does not offer JTAG' } });
+    }
+    const { clockHz } = wire;
     const mode = await this.#queue.call(connectSwdPacket(), io);
     if (mode[1] !== 1) {
       throw new FlashlineError('probe-unsuited', { params: { url: this.#link.url, detail: 'it does not offer SWD' } });

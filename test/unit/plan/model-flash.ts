@@ -12,6 +12,7 @@ export function smallChip(word = 4): ChipDescription {
     name: 'Small chip',
     core: 'cortex-m0',
     source: 'made for tests',
+    bus: { ap: 0 },
     swd: { maxHz: 1_000_000 },
     memories: [
       { kind: 'flash', name: 'flash', start: 0, size: 12 * 32, page: 32, ...cost },

@@ -80,10 +80,10 @@ describe('polling', () => {
   it('is left to the probe, and false when its retries run out', async () => {
     const match = { port: 'ap', address: 0xc, matchMask: 0xf0, matchValue: 0x30 } as const;
     const late = await open({ found: (attempt) => (attempt < 500 ? 0 : 0x3f) });
-    await late.debugPort.connect(8_000_000, late.probe.io);
+    await late.debugPort.connect({ protocol: 'swd', clockHz: 8_000_000 }, late.probe.io);
     expect(await late.debugPort.poll([], match, late.probe.io)).toBe(true);
     const never = await open({ found: () => 0 });
-    await never.debugPort.connect(8_000_000, never.probe.io);
+    await never.debugPort.connect({ protocol: 'swd', clockHz: 8_000_000 }, never.probe.io);
     const before = never.probe.requests.length;
     expect(await never.debugPort.poll([], match, never.probe.io)).toBe(false);
     expect(never.probe.requests.length).toBe(before + 1);
@@ -152,7 +152,7 @@ describe('failures', () => {
         });
         const work = async () => {
           const debugPort = await openCmsisDap(probe, probe.io);
-          await debugPort.connect(1_000_000, probe.io);
+          await debugPort.connect({ protocol: 'swd', clockHz: 1_000_000 }, probe.io);
           await debugPort.readBlock(0xc, 100, probe.io);
         };
         const failure: unknown = await work().then(
