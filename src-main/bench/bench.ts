@@ -4,6 +4,7 @@ import type { Link } from '../link/link.ts';
 import type { IncrementWindow } from './ahb-ap.ts';
 import { BenchLink } from './bench-link.ts';
 import { Board } from './board.ts';
+import { CHIPS } from './chips.ts';
 import { CmsisDapDevice } from './cmsis-dap-device.ts';
 import type { Faults } from './faults.ts';
 import { pace, PacedClock, type Pacing } from './paced-clock.ts';
@@ -33,7 +34,7 @@ export interface BenchConnection {
   readonly clock: Clock;
 }
 
-export const BENCH_CHIPS = ['nrf52840'] as const;
+export const BENCH_CHIPS: readonly string[] = Object.keys(CHIPS);
 
 /**
  * The virtual bench: any number of boards, each found again under its serial for the bench's life. Connecting puts
@@ -70,13 +71,15 @@ export class Bench {
 
   /** The unit with this serial; a new one comes blank from the factory. */
   boardFor(chip: string, serial: string): Board {
-    if (!BENCH_CHIPS.some((known) => known === chip)) {
+    const kind = Object.hasOwn(CHIPS, chip) ? CHIPS[chip] : undefined;
+    if (!kind) {
       throw new FlashlineError('chip-unknown', { params: { chip, known: BENCH_CHIPS.join(', ') } });
     }
     const key = `${chip}/${serial}`;
     const known = this.#boards.get(key);
     if (known) return known;
-    const board = new Board(serial, this.#options.seed, this.#startAt(), this.#options.incrementWindow);
+    const { seed, incrementWindow } = this.#options;
+    const board = new Board({ serial, kind, seed, startAt: this.#startAt(), incrementWindow });
     this.#boards.set(key, board);
     return board;
   }

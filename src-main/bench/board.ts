@@ -1,42 +1,50 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { readU32 } from '#shared/base/bytes.ts';
 import type { IncrementWindow } from './ahb-ap.ts';
+import type { ChipKind, ChipModel, ChipReport } from './chip.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { faultsOf, type Faults } from './faults.ts';
-import { Nrf52840, type ChipReport } from './nrf52840.ts';
 import { SwdLine } from './swd-line.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
-const NRF52840_PART = 0x52840;
-const WRONG_PART = 0x52833;
-const APPROTECT = 0x10001208;
+export interface BoardOptions {
+  readonly serial: string;
+  readonly kind: ChipKind;
+  readonly seed: number;
+  /** Wall time, milliseconds. */
+  readonly startAt: number;
+  readonly incrementWindow?: IncrementWindow | undefined;
+}
 
 /** One simulated unit: its chip, its wires, and the time that it has lived. Flash and locks stay for its life. */
 export class Board {
   readonly serial: string;
+  readonly kind: ChipKind;
   readonly clock: VirtualClock;
-  readonly chip: Nrf52840;
+  readonly chip: ChipModel;
   readonly line: SwdLine;
-  #part = NRF52840_PART;
+  #wrongPart = false;
 
-  constructor(serial: string, seed: number, startAt: number, window?: IncrementWindow) {
+  constructor({ serial, kind, seed, startAt, incrementWindow }: BoardOptions) {
     this.serial = serial;
+    this.kind = kind;
     this.clock = new VirtualClock(startAt);
     const digest = sha256(new TextEncoder().encode(`${seed}/${serial}`));
-    const factory = {
-      part: () => this.#part,
-      deviceId: [readU32(digest, 0), readU32(digest, 4)] as const,
-    };
-    this.chip = new Nrf52840(factory, readU32(digest, 8), window);
-    this.line = new SwdLine(this.chip.dp, this.chip);
+    this.chip = kind.make({
+      idWords: [readU32(digest, 0), readU32(digest, 4), readU32(digest, 12), readU32(digest, 16)],
+      seed: readU32(digest, 8),
+      wrongPart: () => this.#wrongPart,
+      ...(incrementWindow === undefined ? {} : { incrementWindow }),
+    });
+    this.line = new SwdLine(this.chip);
   }
 
   /** The board is put into the fixture: power comes up, and this connection's faults apply. */
   insert(faults: Faults): FaultPlan {
     const now = this.clock.elapsedNs;
     const plan = new FaultPlan(faults, now);
-    this.#part = faultsOf(faults, 'wrong-chip').length > 0 ? WRONG_PART : NRF52840_PART;
-    if (faultsOf(faults, 'protected').length > 0) this.chip.uicr.program(APPROTECT, 0xffffff00);
+    this.#wrongPart = faultsOf(faults, 'wrong-chip').length > 0;
+    if (faultsOf(faults, 'protected').length > 0) this.chip.protect();
     for (const { address, bit, value } of faultsOf(faults, 'stuck-bit')) this.chip.stickBit(address, bit, value);
     this.chip.events = plan;
     this.chip.powerCycle(now);

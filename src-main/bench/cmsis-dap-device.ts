@@ -229,7 +229,7 @@ export class CmsisDapDevice {
     const wait = Math.min(input.u32(), 3_000_000);
     if (select & PIN_NRESET) {
       const released = (output & PIN_NRESET) !== 0;
-      if (!released && this.#resetPin) this.#host.pinReset();
+      if (released !== this.#resetPin) this.#host.resetPin(!released);
       this.#resetPin = released;
     }
     if (select & PIN_SWDIO) this.#host.swdio = output & PIN_SWDIO ? 1 : 0;

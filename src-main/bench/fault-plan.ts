@@ -1,5 +1,5 @@
 import { faultsOf, type FaultOf, type Faults } from './faults.ts';
-import type { ChipEvents, Nrf52840 } from './nrf52840.ts';
+import type { ChipEvents, ChipModel } from './chip.ts';
 import { toNs } from './virtual-clock.ts';
 
 export type WireFault = 'none' | 'no-answer' | 'wait' | 'fault' | 'parity';
@@ -48,12 +48,12 @@ export class FaultPlan implements ChipEvents {
     return 'none';
   }
 
-  nvmcFinished(chip: Nrf52840): void {
+  flashFinished(chip: ChipModel): void {
     this.#operations++;
     this.#rot(chip, (fault) => fault.after !== undefined && this.#operations >= fault.after);
   }
 
-  beforeFlashRead(chip: Nrf52840, address: number, programmed: boolean): void {
+  beforeFlashRead(chip: ChipModel, address: number, programmed: boolean): void {
     if (this.#rotPending.length === 0 || this.#operations === 0 || !programmed) return;
     this.#rot(chip, (fault) => fault.after === undefined && fault.address - (fault.address % 4) === address);
   }
@@ -72,7 +72,7 @@ export class FaultPlan implements ChipEvents {
     return 'parity';
   }
 
-  #rot(chip: Nrf52840, due: (fault: FaultOf<'bit-rot'>) => boolean): void {
+  #rot(chip: ChipModel, due: (fault: FaultOf<'bit-rot'>) => boolean): void {
     for (const fault of this.#rotPending.filter(due)) {
       this.#rotPending.splice(this.#rotPending.indexOf(fault), 1);
       chip.flipBit(fault.address, fault.bit);

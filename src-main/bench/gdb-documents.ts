@@ -1,6 +1,7 @@
-/** The documents that qXfer hands out. Memory map: nRF52840 PS v1.1, 4.2 Memory. */
+/** The documents that qXfer hands out. */
 
-export const MEMORY_MAP = `<?xml version="1.0"?>
+/** nRF52840 PS v1.1, 4.2 Memory. */
+export const NRF52840_MEMORY_MAP = `<?xml version="1.0"?>
 <!DOCTYPE memory-map PUBLIC "+//IDN gnu.org//DTD GDB Memory Map V1.0//EN" "http://sourceware.org/gdb/gdb-memory-map.dtd">
 <memory-map>
   <memory type="flash" start="0x0" length="0x100000"><property name="blocksize">0x1000</property></memory>

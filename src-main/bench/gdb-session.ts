@@ -1,6 +1,6 @@
 import { fromHex, readU32, toHex, writeU32 } from '#shared/base/bytes.ts';
 import type { Board } from './board.ts';
-import { CORE_REGISTERS, MEMORY_MAP, TARGET_XML } from './gdb-documents.ts';
+import { CORE_REGISTERS, TARGET_XML } from './gdb-documents.ts';
 import { unescape } from './gdb-framing.ts';
 import { GdbMemory } from './gdb-memory.ts';
 
@@ -97,7 +97,8 @@ export class GdbSession {
 
   #query(packet: string): GdbReply {
     if (packet.startsWith('qSupported')) {
-      const features = ['qXfer:memory-map:read+', 'qXfer:features:read+', 'QStartNoAckMode+'];
+      const map = this.#board.kind.gdbMemoryMap === undefined ? [] : ['qXfer:memory-map:read+'];
+      const features = [...map, 'qXfer:features:read+', 'QStartNoAckMode+'];
       return reply([`PacketSize=${PACKET_SIZE.toString(16)}`, ...features].join(';'));
     }
     if (packet === 'QStartNoAckMode') return { bodies: ['OK'], noAck: true };
@@ -108,7 +109,8 @@ export class GdbSession {
     if (packet.startsWith('qRcmd,')) return this.#monitor(packet.slice(6));
     const transfer = /^qXfer:(memory-map|features):read:([^:]*):([0-9a-f]+),([0-9a-f]+)$/i.exec(packet);
     if (!transfer) return reply('');
-    const document = transfer[1] === 'memory-map' ? MEMORY_MAP : TARGET_XML;
+    const document = transfer[1] === 'memory-map' ? this.#board.kind.gdbMemoryMap : TARGET_XML;
+    if (document === undefined) return reply('');
     if (transfer[1] === 'features' && transfer[2] !== 'target.xml') return reply('E00');
     return reply(part(document, hex(transfer[3]), Math.min(hex(transfer[4]), PACKET_SIZE - 4)));
   }
@@ -139,14 +141,14 @@ export class GdbSession {
 
   #readAll(): string {
     const bytes = new Uint8Array(CORE_REGISTERS * 4);
-    for (let i = 0; i < CORE_REGISTERS; i++) writeU32(bytes, i * 4, this.#board.chip.registers[i] ?? 0);
+    for (let i = 0; i < CORE_REGISTERS; i++) writeU32(bytes, i * 4, this.#board.chip.readRegister(i));
     return toHex(bytes);
   }
 
   #writeAll(values: string): string {
     const bytes = bytesOf(values);
     if (!bytes || bytes.length !== CORE_REGISTERS * 4) return ERROR;
-    for (let i = 0; i < CORE_REGISTERS; i++) this.#board.chip.registers[i] = readU32(bytes, i * 4);
+    for (let i = 0; i < CORE_REGISTERS; i++) this.#board.chip.writeRegister(i, readU32(bytes, i * 4));
     return 'OK';
   }
 
@@ -154,7 +156,7 @@ export class GdbSession {
     const index = hex(number);
     if (!(index < CORE_REGISTERS)) return ERROR;
     const bytes = new Uint8Array(4);
-    writeU32(bytes, 0, this.#board.chip.registers[index] ?? 0);
+    writeU32(bytes, 0, this.#board.chip.readRegister(index));
     return toHex(bytes);
   }
 
@@ -163,7 +165,7 @@ export class GdbSession {
     const bytes = bytesOf(value ?? '');
     const index = hex(number);
     if (!bytes || bytes.length !== 4 || !(index < CORE_REGISTERS)) return ERROR;
-    this.#board.chip.registers[index] = readU32(bytes, 0);
+    this.#board.chip.writeRegister(index, readU32(bytes, 0));
     return 'OK';
   }
 

@@ -1,6 +1,7 @@
-import { busFault, done, type AccessPort, type AccessResult, type AccessSize, type Bus } from './bus.ts';
-import { AhbAp, type IncrementWindow } from './ahb-ap.ts';
+import { busFault, done, type AccessPort, type AccessResult, type AccessSize } from './bus.ts';
+import { AhbAp } from './ahb-ap.ts';
 import { CtrlAp } from './ctrl-ap.ts';
+import type { ChipEvents, ChipFactory, ChipModel, ChipReport } from './chip.ts';
 import { readFicr, type Factory } from './ficr.ts';
 import { FlashArray } from './flash-array.ts';
 import { Nvmc } from './nvmc.ts';
@@ -20,6 +21,8 @@ const NVMC = { start: 0x4001e000, size: 0x1000 } as const;
 const PPB = { start: 0xe0000000, size: 0x100000 } as const;
 
 const APPROTECT = 0x10001208;
+const PART = 0x52840;
+const WRONG_PART = 0x52833;
 const PSELRESET = [0x10001200, 0x10001204] as const;
 
 interface Range {
@@ -27,28 +30,14 @@ interface Range {
   readonly size: number;
 }
 
-/** What the chip tells the bench; a fault plan listens. */
-export interface ChipEvents {
-  nvmcFinished(chip: Nrf52840, operations: number): void;
-  /** `programmed`: written since its last erase. */
-  beforeFlashRead(chip: Nrf52840, address: number, programmed: boolean): void;
-}
-
-/** What a careful reader would hold against whoever drove the chip. */
-export interface ChipReport {
-  readonly nvmcOperations: number;
-  /** Words written more than nWRITE times since their erase. */
-  readonly overwrittenWords: readonly number[];
-}
-
 /**
  * The nRF52840 behind its pins: two access ports, memory, flash controller, protection, debug registers.
  * Every time is the virtual clock's, in nanoseconds; nothing happens in it but by an access.
  */
-export class Nrf52840 implements Bus {
+export class Nrf52840 implements ChipModel {
   readonly flash = new FlashArray(FLASH.start, FLASH.size);
   readonly uicr = new FlashArray(UICR.start, UICR.size);
-  readonly dp: SwDp;
+  readonly debugPorts: readonly [SwDp];
   readonly #nvmc: Nvmc;
   readonly #scs: Scs;
   readonly #ahbAp: AhbAp;
@@ -62,27 +51,29 @@ export class Nrf52840 implements Bus {
   #protected = false;
   events: ChipEvents | undefined;
 
-  constructor(factory: Factory, seed: number, window: IncrementWindow = 0x1000) {
-    this.#factory = factory;
+  constructor({ idWords, seed, wrongPart, incrementWindow = 0x1000 }: ChipFactory) {
+    this.#factory = { part: () => (wrongPart() ? WRONG_PART : PART), deviceId: [idWords[0], idWords[1]] };
     this.#prng = new Prng(seed);
     this.#nvmc = new Nvmc(this.flash, this.uicr, this.#prng, {
       protectionOn: () => this.#protected,
-      finished: (operations) => this.events?.nvmcFinished(this, operations),
+      finished: (operations) => this.events?.flashFinished(this, operations),
     });
     this.#scs = new Scs(() => this.#systemReset());
-    this.#ahbAp = new AhbAp(this, () => !this.#protected, window);
+    this.#ahbAp = new AhbAp(this, () => !this.#protected, incrementWindow);
     this.#ctrlAp = new CtrlAp({
       reset: () => this.#systemReset(),
       eraseAll: (at) => this.#startEraseAll(at),
       eraseAllBusy: (at) => this.#nvmc.idleAt(at) !== undefined,
       protectionOn: () => this.#protected,
     });
-    this.dp = new SwDp(
-      new Map<number, AccessPort>([
-        [0, this.#ahbAp],
-        [1, this.#ctrlAp],
-      ]),
-    );
+    this.debugPorts = [
+      new SwDp(
+        new Map<number, AccessPort>([
+          [0, this.#ahbAp],
+          [1, this.#ctrlAp],
+        ]),
+      ),
+    ];
     this.powerOn();
   }
 
@@ -95,13 +86,29 @@ export class Nrf52840 implements Bus {
     return this.#protected;
   }
 
-  get registers(): Uint32Array {
-    return this.#scs.registers;
+  readRegister(index: number): number {
+    return this.#scs.registers[index] ?? 0;
+  }
+
+  writeRegister(index: number, value: number): void {
+    this.#scs.registers[index] = value;
+  }
+
+  peek(address: number): number | undefined {
+    return this.#arrayAt(address)?.readWord((address & ~3) >>> 0);
+  }
+
+  preload(address: number, value: number): void {
+    this.#arrayAt(address)?.program((address & ~3) >>> 0, value);
+  }
+
+  protect(): void {
+    this.uicr.program(APPROTECT, 0xffffff00);
   }
 
   report(): ChipReport {
     return {
-      nvmcOperations: this.#nvmc.operations,
+      flashOperations: this.#nvmc.operations,
       overwrittenWords: [...this.flash.overwritten, ...this.uicr.overwritten],
     };
   }
@@ -117,7 +124,7 @@ export class Nrf52840 implements Bus {
     this.#ram = undefined;
     this.#peripherals = new Map();
     this.#nvmc.powerOn();
-    this.dp.powerOnReset();
+    this.debugPorts[0].powerOnReset();
     this.#ahbAp.powerOnReset();
     this.#ctrlAp.powerOnReset();
     this.#latchProtection();
@@ -145,7 +152,8 @@ export class Nrf52840 implements Bus {
   }
 
   /** nRESET works only if both PSELRESET name the same connected pin (PS v1.1, 4.5 UICR, PSELRESET). */
-  pinReset(at: number): void {
+  resetPin(asserted: boolean, at: number): void {
+    if (!asserted) return;
     this.#nvmc.settle(at);
     const [first, second] = PSELRESET.map((address) => this.uicr.readWord(address));
     const CONNECTED_MASK = 0x80000000;

@@ -1,5 +1,5 @@
+import type { ChipModel } from './chip.ts';
 import type { FaultPlan } from './fault-plan.ts';
-import type { Nrf52840 } from './nrf52840.ts';
 import { Ack } from './sw-dp.ts';
 import type { SwdLine } from './swd-line.ts';
 import { bitTime, swdBits, type SwdTiming } from './swd-time.ts';
@@ -17,7 +17,7 @@ const DEFAULT_HZ = 1_000_000;
 /** The probe's end of the two wires: what it clocks, and what that costs. Its cursor is the probe's own time. */
 export class SwdHost {
   readonly #line: SwdLine;
-  readonly #chip: Nrf52840;
+  readonly #chip: ChipModel;
   readonly #faults: FaultPlan;
   #timing: SwdTiming = { bitNs: bitTime(DEFAULT_HZ), turnaround: 1, idle: 0, dataPhase: false };
   /** Virtual nanoseconds; the device sets it to the time at which it takes a packet up. */
@@ -25,7 +25,7 @@ export class SwdHost {
   /** SWDIO as last driven, for SWJ_Pins. */
   swdio: 0 | 1 = 1;
 
-  constructor(line: SwdLine, chip: Nrf52840, faults: FaultPlan) {
+  constructor(line: SwdLine, chip: ChipModel, faults: FaultPlan) {
     this.#line = line;
     this.#chip = chip;
     this.#faults = faults;
@@ -71,8 +71,8 @@ export class SwdHost {
     return bytes;
   }
 
-  pinReset(): void {
-    if (this.#chip.powered) this.#chip.pinReset(this.now);
+  resetPin(asserted: boolean): void {
+    if (this.#chip.powered) this.#chip.resetPin(asserted, this.now);
   }
 
   /** A supply that fails at a set time fails between two transfers. */
@@ -92,7 +92,7 @@ export class SwdHost {
       case 'wait':
         return { ack: Ack.wait, data: 0 };
       case 'fault':
-        this.#chip.dp.raiseStickyError();
+        for (const port of this.#chip.debugPorts) port.raiseStickyError();
         return { ack: Ack.fault, data: 0 };
       default: {
         const answer = this.#line.transfer(ap, read, address, value, this.now);

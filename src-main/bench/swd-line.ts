@@ -1,8 +1,9 @@
 import { assertNever } from '#shared/base/assert-never.ts';
 import { Ack, type SwDp } from './sw-dp.ts';
 
-/** What the debug port hangs on: whether it has power decides whether it answers. */
-export interface Powered {
+/** What hangs on the wires: without power nothing answers. */
+export interface Wired {
+  readonly debugPorts: readonly SwDp[];
   readonly powered: boolean;
 }
 
@@ -27,7 +28,7 @@ type Phase =
  */
 export class SwdLine {
   readonly #dp: SwDp;
-  readonly #power: Powered;
+  readonly #power: Wired;
   #phase: Phase = { name: 'deaf' };
   #swdSelected = false;
   #ones = 0;
@@ -36,9 +37,11 @@ export class SwdLine {
   #shift = 0;
   #zerosNeeded = 0;
 
-  constructor(dp: SwDp, power: Powered) {
+  constructor(chip: Wired) {
+    const [dp] = chip.debugPorts;
+    if (!dp) throw new RangeError('a chip without a debug port');
     this.#dp = dp;
-    this.#power = power;
+    this.#power = chip;
   }
 
   /** Power came back: the port listens to JTAG again. */

@@ -30,10 +30,9 @@ export function preload(bench: Bench, serial: string, images: readonly ReleaseIm
   const { chip } = bench.boardFor('nrf52840', serial);
   for (const page of layOut(NRF52840, images).pages) {
     const view = new DataView(page.bytes.buffer, page.bytes.byteOffset, page.bytes.byteLength);
-    const array = page.memory.name === 'uicr' ? chip.uicr : chip.flash;
     for (let at = 0; at < page.bytes.length; at += 4) {
       const word = view.getUint32(at, true);
-      if (word !== 0xffff_ffff) array.program(page.address + at, word);
+      if (word !== 0xffff_ffff) chip.preload(page.address + at, word);
     }
   }
 }
@@ -41,10 +40,9 @@ export function preload(bench: Bench, serial: string, images: readonly ReleaseIm
 /** What the cells hold, read behind the driver's back. */
 export function cells(bench: Bench, serial: string, address: number, size: number): Uint8Array {
   const { chip } = bench.boardFor('nrf52840', serial);
-  const array = address >= 0x1000_0000 ? chip.uicr : chip.flash;
   const out = new Uint8Array(size);
   for (let i = 0; i < size; i++) {
-    const word = array.readWord((address + i) & ~3);
+    const word = chip.peek((address + i) & ~3) ?? 0;
     out[i] = word >>> (8 * ((address + i) & 3));
   }
   return out;

@@ -82,12 +82,12 @@ describe.skipIf(!requirePrograms(['gdb-multiarch', 'arm-none-eabi-gcc']))('gdb d
     expect(printed).toMatch(/Section \.text.*: matched/);
     expect(printed).toMatch(/Section \.uicr.*: matched/);
     expect(printed).not.toMatch(/MIS-MATCHED|[Ee]rror/);
-    expect(board.chip.uicr.readWord(0x10001084)).toBe(0x12345678);
+    expect(board.chip.peek(0x10001084)).toBe(0x12345678);
     expect(board.report().overwrittenWords).toEqual([]);
   });
 
   it('a second load of other content erases first', async () => {
-    board.chip.flash.program(0x1000, 0);
+    board.chip.preload(0x1000, 0);
     const printed = await gdb('load', 'compare-sections');
     expect(printed).toMatch(/Section \.text.*: matched/);
   });

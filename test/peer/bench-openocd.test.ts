@@ -76,7 +76,7 @@ describe.skipIf(!requirePrograms(['openocd', 'socat']))('OpenOCD drives the benc
     new Prng(21).scramble(image);
     writeFileSync(inFolder('image.bin'), image);
     writeFileSync(inFolder('uicr.bin'), Uint8Array.of(0x0d, 0xf0, 0xed, 0xfe));
-    board.chip.flash.program(0x3000, 0);
+    board.chip.preload(0x3000, 0);
     const said = await openocd(
       'halt',
       `flash write_image erase ${inFolder('image.bin')} 0x2000 bin`,
@@ -88,13 +88,13 @@ describe.skipIf(!requirePrograms(['openocd', 'socat']))('OpenOCD drives the benc
     expect(said).toMatch(/wrote \d+ bytes from file .*image\.bin/);
     expect(said).toMatch(/0x10001080: feedf00d/);
     expect(new Uint8Array(readFileSync(inFolder('back.bin')))).toEqual(image);
-    expect(board.chip.flash.readWord(0x2000)).toBe(new DataView(image.buffer).getUint32(0, true));
+    expect(board.chip.peek(0x2000)).toBe(new DataView(image.buffer).getUint32(0, true));
     expect(board.report().overwrittenWords).toEqual([]);
   });
 
   it('knows a locked part, and opens it by the control access port', async () => {
-    board.chip.flash.program(0, 0x20001000);
-    board.chip.uicr.program(0x10001208, 0xffffff00);
+    board.chip.preload(0, 0x20001000);
+    board.chip.preload(0x10001208, 0xffffff00);
     board.chip.powerCycle(board.clock.elapsedNs);
     const said = await openocd('nrf52_recover', 'halt', 'mdw 0', 'mdw 0x10001208');
     expect(said).toMatch(/AP lock engaged/);

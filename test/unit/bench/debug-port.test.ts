@@ -19,8 +19,8 @@ class Wires {
   readonly #bitwise: boolean;
 
   constructor(bitwise = false, window: 0x400 | 0x1000 = 0x1000) {
-    this.chip = new Nrf52840({ part: () => 0x52840, deviceId: [1, 2] }, 1, window);
-    this.line = new SwdLine(this.chip.dp, this.chip);
+    this.chip = new Nrf52840({ idWords: [1, 2, 3, 4], seed: 1, wrongPart: () => false, incrementWindow: window });
+    this.line = new SwdLine(this.chip);
     this.#bitwise = bitwise;
   }
 

@@ -59,20 +59,20 @@ describe('a gdb session', () => {
 
   it('flash by vFlash: neighbours of an odd range stay, outside of flash is an error', () => {
     const { ask, board } = session();
-    board.chip.flash.program(0x1000, 0x11223344);
+    board.chip.preload(0x1000, 0x11223344);
     expect(ask('vFlashWrite:1006:\u0001\u0002\u0003')).toBe('OK');
-    expect([0x1000, 0x1004, 0x1008].map((address) => board.chip.flash.readWord(address))).toEqual([
+    expect([0x1000, 0x1004, 0x1008].map((address) => board.chip.peek(address))).toEqual([
       0x11223344, 0x0201ffff, 0xffffff03,
     ]);
     expect(ask('vFlashErase:1000,1000')).toBe('OK');
-    expect(board.chip.flash.readWord(0x1000)).toBe(0xffffffff);
+    expect(board.chip.peek(0x1000)).toBe(0xffffffff);
     expect(ask('vFlashErase:20000000,1000')).toBe('E01');
   });
 
   it('a reset to halt starts from the vectors', () => {
     const { ask, board } = session();
-    board.chip.flash.program(0, 0x20001000);
-    board.chip.flash.program(4, 0x00000401);
+    board.chip.preload(0, 0x20001000);
+    board.chip.preload(4, 0x00000401);
     ask(`qRcmd,${Buffer.from('reset halt').toString('hex')}`);
     expect([ask('pd'), ask('pf'), ask('p10')]).toEqual(['00100020', '00040000', '00000001']);
   });

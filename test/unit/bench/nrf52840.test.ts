@@ -21,7 +21,7 @@ class Driver {
   now = 0;
 
   constructor(seed = 1) {
-    this.chip = new Nrf52840({ part: () => 0x52840, deviceId: [0x11223344, 0x55667788] }, seed);
+    this.chip = new Nrf52840({ idWords: [0x11223344, 0x55667788, 3, 4], seed, wrongPart: () => false });
   }
 
   read(address: number, size: 1 | 2 | 4 = 4): number {
@@ -218,11 +218,11 @@ describe('power and protection', () => {
   it('nRESET resets only a part whose two PSELRESET agree on a pin', () => {
     const driver = new Driver();
     driver.write(CONFIG, WEN);
-    driver.chip.pinReset(driver.now);
+    driver.chip.resetPin(true, driver.now);
     expect(driver.read(CONFIG)).toBe(WEN);
     driver.program(0x10001200, 18);
     driver.program(0x10001204, 18);
-    driver.chip.pinReset(driver.now);
+    driver.chip.resetPin(true, driver.now);
     expect(driver.read(CONFIG)).toBe(0);
   });
 });

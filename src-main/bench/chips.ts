@@ -1,0 +1,8 @@
+import type { ChipKind } from './chip.ts';
+import { NRF52840_MEMORY_MAP } from './gdb-documents.ts';
+import { Nrf52840 } from './nrf52840.ts';
+
+/** The chips that the bench has models of, by the id of their description (resources/chips). */
+export const CHIPS: Readonly<Record<string, ChipKind>> = {
+  nrf52840: { make: (factory) => new Nrf52840(factory), gdbMemoryMap: NRF52840_MEMORY_MAP },
+};
