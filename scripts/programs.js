@@ -8,6 +8,13 @@ export const debianPrograms = [
   onPath('arm-none-eabi-gcc', 'gcc-arm-none-eabi'),
   onPath('openocd'),
   onPath('socat'),
+  // An emulated PC whose Linux has USB (test/support/usb-guest).
+  onPath('qemu-system-x86_64', 'qemu-system-x86'),
+  { program: 'busybox', debian: 'busybox-static', probe: 'test -x /bin/busybox && ! ldd /bin/busybox' },
+  onPath('cpio'),
+  { program: 'depmod', debian: 'kmod', probe: 'test -x /sbin/depmod' },
+  { program: 'udevadm', debian: 'udev', probe: 'test -x /lib/systemd/systemd-udevd' },
+  { program: 'python3', debian: 'python3', probe: 'test -x /usr/bin/python3' },
   onPath('srec_cat', 'srecord'),
   { program: 'python3-intelhex', debian: 'python3-intelhex', probe: '/usr/bin/python3 -c "import intelhex"' },
   { program: 'a Chinese font', debian: 'fonts-noto-cjk', probe: 'test -d /usr/share/fonts/opentype/noto' },

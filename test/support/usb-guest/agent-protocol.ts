@@ -1,0 +1,18 @@
+/** Lines of JSON between the tests and the agent in the guest. */
+export type ToAgent =
+  | {
+      readonly kind: 'start';
+      readonly id: number;
+      readonly argv: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      /** User and group; the agent is root. */
+      readonly user: number;
+      readonly folder: string;
+    }
+  | { readonly kind: 'signal'; readonly id: number; readonly signal: NodeJS.Signals };
+
+export type FromAgent =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'stdout' | 'stderr'; readonly id: number; readonly text: string }
+  /** The code is null when a signal or a missing program ended it. */
+  | { readonly kind: 'exit'; readonly id: number; readonly code: number | null };

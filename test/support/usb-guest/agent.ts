@@ -1,0 +1,39 @@
+/** In the guest: connects to the tests on the host and starts programs as they ask. `node agent.ts HOST PORT` */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { FromAgent, ToAgent } from './agent-protocol.ts';
+
+const [host = '', port = ''] = process.argv.slice(2);
+const socket = connect({ host, port: Number(port), noDelay: true });
+const tell = (message: FromAgent) => socket.write(`${JSON.stringify(message)}\n`);
+const children = new Map<number, ChildProcess>();
+
+function start({ id, argv, env, user, folder }: ToAgent & { kind: 'start' }): void {
+  const [program = '', ...args] = argv;
+  const child = spawn(program, args, {
+    env: { ...process.env, ...env },
+    uid: user,
+    gid: user,
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.set(id, child);
+  child.stdout.setEncoding('utf8').on('data', (text: string) => tell({ kind: 'stdout', id, text }));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => tell({ kind: 'stderr', id, text }));
+  child.on('error', (error) => tell({ kind: 'stderr', id, text: `${error.message}\n` }));
+  child.on('close', (code) => {
+    children.delete(id);
+    tell({ kind: 'exit', id, code: code !== null && code < 0 ? null : code });
+  });
+}
+
+socket.on('connect', () => tell({ kind: 'ready' }));
+createInterface({ input: socket }).on('line', (line) => {
+  const message = JSON.parse(line) as ToAgent;
+  if (message.kind === 'start') start(message);
+  else children.get(message.id)?.kill(message.signal);
+});
+// The tests are done, or gone: the guest powers off.
+socket.on('close', () => process.exit(0));
+socket.on('error', () => process.exit(1));

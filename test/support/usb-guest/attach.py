@@ -1,0 +1,21 @@
+"""In the guest: plugs in what a USB/IP server offers. attach.py HOST PORT BUSID VHCI-PORT
+
+What `usbip attach` does, but at a root hub port of our choice: port N of vhci_hcd.0 is the physical path 1-(N+1).
+The kernel keeps the socket when this process ends. Numbers as in the kernel's Documentation/usb/usbip_protocol.rst.
+"""
+import socket
+import struct
+import sys
+
+host, port, busid, hub_port = sys.argv[1:]
+link = socket.create_connection((host, int(port)), timeout=10)
+link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+link.sendall(struct.pack(">HHI32s", 0x0111, 0x8003, 0, busid.encode()))
+status = struct.unpack(">HHI", link.recv(8, socket.MSG_WAITALL))[2]
+if status != 0:
+    sys.exit(f"{busid} is not to be had: status {status}")
+device = link.recv(312, socket.MSG_WAITALL)
+bus, number, speed = struct.unpack_from(">III", device, 288)
+link.settimeout(None)
+with open("/sys/devices/platform/vhci_hcd.0/attach", "w") as attach:
+    attach.write(f"{hub_port} {link.fileno()} {bus << 16 | number} {speed}")
