@@ -40,6 +40,7 @@ export const packages = [
   { package: 'better-sqlite3', only: ['src-main/log'] },
   { package: 'serialport', only: ['src-main/link'] },
   { package: 'usb', only: ['src-main/link'] },
+  { package: 'node-hid', only: ['src-main/link'] },
   { package: 'ws', only: ['src-main/bridge', 'src-main/app'] },
 ];
 
