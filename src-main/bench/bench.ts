@@ -6,9 +6,10 @@ import { BenchLink } from './bench-link.ts';
 import { Board } from './board.ts';
 import { CHIPS } from './chips.ts';
 import { CmsisDapDevice } from './cmsis-dap-device.ts';
+import type { FaultPlan } from './fault-plan.ts';
 import type { Faults } from './faults.ts';
 import { pace, PacedClock, type Pacing } from './paced-clock.ts';
-import { PROBES, type ProbeName } from './probe-profile.ts';
+import { PROBES, type ProbeName, type ProbeProfile } from './probe-profile.ts';
 import { SwdHost } from './swd-host.ts';
 
 export interface BenchOptions {
@@ -34,6 +35,15 @@ export interface BenchConnection {
   readonly clock: Clock;
 }
 
+/** A board in a fixture, and the probe on it. */
+export interface BenchProbe {
+  readonly board: Board;
+  readonly faults: FaultPlan;
+  readonly profile: ProbeProfile;
+  readonly host: SwdHost;
+  readonly device: CmsisDapDevice;
+}
+
 export const BENCH_CHIPS: readonly string[] = Object.keys(CHIPS);
 
 /**
@@ -50,12 +60,7 @@ export class Bench {
 
   /** Throws `chip-unknown` for a chip that the bench has no model of. */
   connect(chip: string, serial: string, faults: Faults = [], options: ConnectOptions = {}): BenchConnection {
-    const board = this.boardFor(chip, serial);
-    board.clock.catchUp(this.#startAt());
-    const plan = board.insert(faults);
-    const profile = PROBES[options.probe ?? 'high-speed'];
-    const host = new SwdHost(board.line, board.chip, plan);
-    const device = new CmsisDapDevice(profile, 'BENCH', host);
+    const { board, faults: plan, profile, host, device } = this.plugIn(chip, serial, faults, options.probe);
     const paced = this.#options.pacing && pace(board.clock, this.#options.pacing);
     const link = new BenchLink({
       url: options.url ?? `bench:${chip}`,
@@ -67,6 +72,22 @@ export class Bench {
       pace: paced,
     });
     return { link, clock: paced ? new PacedClock(board.clock, paced) : board.clock };
+  }
+
+  /** As `connect`, but without a link: for who carries the probe's packets in a way of his own. */
+  plugIn(
+    chip: string,
+    serial: string,
+    faults: Faults = [],
+    probe: ProbeName = 'high-speed',
+    probeSerial = 'BENCH',
+  ): BenchProbe {
+    const board = this.boardFor(chip, serial);
+    board.clock.catchUp(this.#startAt());
+    const plan = board.insert(faults);
+    const profile = PROBES[probe];
+    const host = new SwdHost(board.line, board.chip, plan);
+    return { board, faults: plan, profile, host, device: new CmsisDapDevice(profile, probeSerial, host) };
   }
 
   /** The unit with this serial; a new one comes blank from the factory. */
