@@ -24,8 +24,8 @@ export async function benchSamples(log: UnitLog, product: string): Promise<reado
 }
 
 export function withFaults(connect: Connector): Connector {
-  return (url, chip, serial) => {
-    const fault = BAD_BOARDS.find((board) => board.serial === serial)?.fault;
-    return connect(fault === undefined ? url : `${url}?fault=${fault}`, chip, serial);
+  return (request) => {
+    const fault = BAD_BOARDS.find((board) => board.serial === request.serial)?.fault;
+    return connect(fault === undefined ? request : { ...request, url: `${request.url}?fault=${fault}` });
   };
 }

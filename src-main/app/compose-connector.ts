@@ -9,9 +9,9 @@ import { openCmsisDap } from '../probe/cmsis-dap/cmsis-dap.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { openFlashDevice } from '../programmer/open-flash-device.ts';
 import { loadFlashAlgorithm } from '../programmer/ram-loader-algorithm.ts';
+import { openAdiTarget } from '../target/open-adi.ts';
 import { openGdbTarget } from '../target/open-gdb.ts';
-import { openSwdTarget } from '../target/open-swd.ts';
-import type { Connection, Connector, Target } from '../target/target.ts';
+import type { Connection, Connector, ConnectRequest, Target } from '../target/target.ts';
 import { realClock } from './compose-home.ts';
 
 export interface ConnectorOptions {
@@ -45,20 +45,21 @@ export function connectorOf({ pace }: ConnectorOptions): Connector {
     seed: BENCH_SEED,
     ...(pace === null ? {} : { pacing: { real: realClock, factor: pace } }),
   });
-  return (url, chip, serial) => {
-    const address = parseProbeUrl(url);
+  return (request) => {
+    const address = parseProbeUrl(request.url);
     return address.kind === 'bench'
-      ? onBench(bench, url, address.bench, chip, serial)
-      : overGdb(url, address.stream, chip);
+      ? onBench(bench, address.bench, request)
+      : overGdb(request.url, address.stream, request.chip);
   };
 }
 
-function onBench(bench: Bench, url: string, address: BenchAddress, chip: ChipDescription, serial: string): Connection {
+function onBench(bench: Bench, address: BenchAddress, unit: ConnectRequest): Connection {
+  const { url, serial } = unit;
   const { link, clock } = bench.connect(address.chip, serial, address.faults, { probe: address.probe, url });
   return {
     clock,
     // The bench's chip has flash and debug registers, but no core that executes.
-    open: async (io) => openSwdTarget(await openCmsisDap(link, io), chip, io, { executesCode: false }),
+    open: async (io) => openAdiTarget(await openCmsisDap(link, io), unit, io, { executesCode: false }),
   };
 }
 

@@ -113,7 +113,9 @@ class Run {
 
   async #workOnUnit(): Promise<void> {
     const { connect } = this.#services;
-    const connection = connect(this.#request.probe, this.#engine.release.chip, this.#request.serial);
+    const { chip, recipe } = this.#engine.release;
+    const { probe, serial } = this.#request;
+    const connection = connect({ url: probe, chip, interface: recipe.interface, serial });
     this.#useClock(connection.clock);
     const io: IoContext = { clock: connection.clock, signal: this.#signal };
     const work = this.#proceed(connection, io);

@@ -1,5 +1,6 @@
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
+import type { Interface } from '#shared/model/recipe.ts';
 import type { MemoryAccess } from '../probe/memory-access.ts';
 import type { RunControl } from '../probe/run-control.ts';
 
@@ -36,5 +37,15 @@ export interface Connection {
   open(io: IoContext): Promise<Target>;
 }
 
-/** From a probe URL to a connection; `serial` lets the bench put that board into the slot. */
-export type Connector = (url: string, chip: ChipDescription, serial: string) => Connection;
+/** Which unit is to be reached, and by which of its interfaces. */
+export interface ConnectRequest {
+  /** The probe. */
+  readonly url: string;
+  readonly chip: ChipDescription;
+  /** As the recipe says; a gdb server has its own mind about it. */
+  readonly interface: Interface;
+  /** Lets the bench put that board into the slot. */
+  readonly serial: string;
+}
+
+export type Connector = (request: ConnectRequest) => Connection;

@@ -9,7 +9,7 @@ import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
 import { createNvmcDirect } from '#main/programmer/nvmc-direct.ts';
 import { nodeFiles } from '#main/release/files.ts';
 import { loadChips } from '#main/release/chip-library.ts';
-import { openSwdTarget } from '#main/target/open-swd.ts';
+import { openAdiTarget } from '#main/target/open-adi.ts';
 
 const START = Date.UTC(2026, 0, 1);
 
@@ -23,7 +23,9 @@ async function flashOnce(bytes: Uint8Array, faults: Faults = [], incrementWindow
   const bench = createBench({ startAt: START, seed: 1, incrementWindow });
   const { link, clock } = bench.connect('nrf52840', 'T1', faults);
   const io: IoContext = { clock, signal: new AbortController().signal };
-  const target = await openSwdTarget(await openCmsisDap(link, io), description, io, { executesCode: false });
+  const target = await openAdiTarget(await openCmsisDap(link, io), { chip: description, interface: 'swd' }, io, {
+    executesCode: false,
+  });
   const [memory] = flashMemories(description);
   if (!memory) throw new Error('no flash');
   const flash = createNvmcDirect(target.memory, description.controller.base);

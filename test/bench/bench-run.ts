@@ -14,12 +14,13 @@ import type { PageState } from '#main/plan/page-state.ts';
 import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
 import { carryOut, type CarryOutHooks, type Outcome } from '#main/programmer/carry-out.ts';
 import { openFlashDevice } from '#main/programmer/open-flash-device.ts';
-import { openSwdTarget } from '#main/target/open-swd.ts';
+import { openAdiTarget } from '#main/target/open-adi.ts';
 import type { Identity, Target } from '#main/target/target.ts';
 
 export const NRF52840 = ChipDescription.parse(
   parse(readFileSync(new URL('../../resources/chips/nrf52840.yaml', import.meta.url), 'utf8')),
 );
+export const UNIT = { chip: NRF52840, interface: 'swd' } as const;
 
 export function newBench(seed = 1): Bench {
   return createBench({ startAt: 0, seed });
@@ -99,7 +100,7 @@ export async function runUnit(
   const io: IoContext = { clock, signal: options.signal ?? new AbortController().signal };
   const layout = layOut(NRF52840, images);
   const times = new Stopwatch(clock);
-  const target = await times.of('connect', async () => openSwdTarget(await openCmsisDap(link, io), NRF52840, io));
+  const target = await times.of('connect', async () => openAdiTarget(await openCmsisDap(link, io), UNIT, io));
   try {
     const identity = await times.of('identify', () => target.identify(io));
     const device = await openFlashDevice(target, io);

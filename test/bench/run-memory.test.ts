@@ -6,9 +6,9 @@ import type { ProbeName } from '#main/bench/probe-profile.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Faults } from '#main/bench/faults.ts';
 import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
-import { openSwdTarget } from '#main/target/open-swd.ts';
+import { openAdiTarget } from '#main/target/open-adi.ts';
 import type { Target } from '#main/target/target.ts';
-import { CountingLink, newBench, NRF52840 } from './bench-run.ts';
+import { CountingLink, newBench, UNIT } from './bench-run.ts';
 import { noise } from './releases.ts';
 
 const RAM = 0x2000_0000;
@@ -21,7 +21,7 @@ async function connect(
   const { link: bare, clock } = newBench().connect('nrf52840', 'A', faults, { probe });
   const io = { clock, signal: new AbortController().signal };
   const link = new CountingLink(bare);
-  const target = await openSwdTarget(await openCmsisDap(link, io), NRF52840, io);
+  const target = await openAdiTarget(await openCmsisDap(link, io), UNIT, io);
   return { target, link, io };
 }
 
@@ -83,7 +83,7 @@ describe('a connection that fails', () => {
     const { link: bare, clock } = newBench().connect('nrf52840', 'A', [{ kind, after: 12 }]);
     const io = { clock, signal: new AbortController().signal };
     const link = new CountingLink(bare);
-    const opening = openCmsisDap(link, io).then((debugPort) => openSwdTarget(debugPort, NRF52840, io));
+    const opening = openCmsisDap(link, io).then((debugPort) => openAdiTarget(debugPort, UNIT, io));
     await expect(opening).rejects.toThrow(FlashlineError);
     expect(link.closed).toBe(true);
   });
@@ -118,7 +118,7 @@ describe('packets in flight', () => {
     const link = new CountingLink(bare);
     // The reply to DAP_Info 0xFE is the only one of a single byte.
     link.onReply = (data) => (data[0] === 0 && data[1] === 1 ? Uint8Array.of(0, 1, packetCount) : data);
-    const target = await openSwdTarget(await openCmsisDap(link, io), NRF52840, io);
+    const target = await openAdiTarget(await openCmsisDap(link, io), UNIT, io);
     const since = clock.monotonic();
     await target.memory.read(0, 32 * 1024, io);
     expect(link.mostInFlight).toBe(packetCount);

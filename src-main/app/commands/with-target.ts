@@ -17,7 +17,7 @@ export async function withTarget<T>(
   context: CliContext,
   work: (target: Target, io: IoContext) => Promise<T>,
 ): Promise<T> {
-  const connection = connectorOf({ pace: null })(probe, chip, '');
+  const connection = connectorOf({ pace: null })({ url: probe, chip, interface: 'swd', serial: '' });
   const { clock } = connection;
   const io: IoContext = { clock, signal: context.signal };
   const target = await connection.open(io);

@@ -217,7 +217,7 @@ export function makeRig(): Rig {
     services: (board, used = log) => {
       boards = typeof board === 'function' ? board : () => board;
       return {
-        connect: (url) => ({ clock: wall, open: (io) => open(boards(url), io) }),
+        connect: ({ url }) => ({ clock: wall, open: (io) => open(boards(url), io) }),
         log: used,
         wallClock: wall,
         random: (length) => {

@@ -2,12 +2,12 @@ import { hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { DebugPort } from '../probe/debug-port.ts';
+import type { DebugPort, Wire } from '../probe/debug-port.ts';
 import { Adi, isMemoryAp } from './adi.ts';
 import { CortexM } from './cortex-m.ts';
 import { identifyChip } from './identity.ts';
 import { MemAp } from './mem-ap.ts';
-import type { Target } from './target.ts';
+import type { ConnectRequest, Target } from './target.ts';
 
 /** The access port to the Cortex-M's bus, on every chip that we describe. */
 const BUS_AP = 0;
@@ -18,24 +18,28 @@ const CTRL_AP_IDR = 0x0288_0000;
 const APPROTECTSTATUS = 0x0c;
 const NOT_PROTECTED = 0x1;
 
-export interface SwdOptions {
+export interface AdiOptions {
   /** False where nothing executes behind the debug port: the bench. */
   readonly executesCode: boolean;
 }
 
+/** What is to be reached, and by which of its interfaces. */
+export type AdiUnit = Pick<ConnectRequest, 'chip' | 'interface'>;
+
 /**
- * Connects to the chip behind a debug port: SWD at the chip's top speed, debug power, the bus's access port.
- * Rejects with `no-target`, `target-stuck`, `wire-noise`, `wrong-chip` (no bus to access) or `chip-protected`;
- * the debug port is closed by then. Changes nothing in the chip.
+ * Connects to the chip behind a debug port: the wire at the chip's top speed, debug power, the bus's access port.
+ * Rejects with `no-target`, `target-stuck`, `wire-noise`, `wrong-chip` (no bus to access), `chip-protected` or
+ * `interface-unsupported`; the debug port is closed by then. Changes nothing in the chip.
  */
-export async function openSwdTarget(
+export async function openAdiTarget(
   debugPort: DebugPort,
-  chip: ChipDescription,
+  unit: AdiUnit,
   io: IoContext,
-  options: SwdOptions = { executesCode: true },
+  options: AdiOptions = { executesCode: true },
 ): Promise<Target> {
+  const { chip } = unit;
   try {
-    await debugPort.connect({ protocol: 'swd', clockHz: chip.swd.maxHz }, io);
+    await debugPort.connect(wireOf(unit), io);
     const adi = new Adi(debugPort);
     await adi.powerUp(io);
     await refuseProtected(adi, chip, io);
@@ -46,14 +50,14 @@ export async function openSwdTarget(
       });
     }
     const memory = await MemAp.open(adi, BUS_AP, io);
-    return swdTarget(debugPort, chip, memory, options);
+    return adiTarget(debugPort, chip, memory, options);
   } catch (error) {
     await debugPort.close(io);
     throw error;
   }
 }
 
-function swdTarget(debugPort: DebugPort, chip: ChipDescription, memory: MemAp, options: SwdOptions): Target {
+function adiTarget(debugPort: DebugPort, chip: ChipDescription, memory: MemAp, options: AdiOptions): Target {
   const core = new CortexM(memory);
   return {
     chip,
@@ -64,6 +68,20 @@ function swdTarget(debugPort: DebugPort, chip: ChipDescription, memory: MemAp, o
     start: (io) => core.reset('run', io),
     close: (io) => debugPort.close(io),
   };
+}
+
+/** How the chip description says the debug port is wired. */
+function wireOf({ chip, interface: via }: AdiUnit): Wire {
+  const { jtag, swd } = chip;
+  if (via === 'swd') {
+    const { maxHz, targetSel } = swd;
+    return { protocol: 'swd', clockHz: maxHz, ...(targetSel === undefined ? {} : { targetSel }) };
+  }
+  const tap = jtag?.taps.findIndex(({ name }) => name === jtag.debugPort) ?? -1;
+  if (via !== 'jtag' || !jtag || tap < 0) {
+    throw new FlashlineError('interface-unsupported', { params: { interface: via, chip: chip.name } });
+  }
+  return { protocol: 'jtag', clockHz: jtag.maxHz, irLengths: jtag.taps.map(({ irLength }) => irLength), tap };
 }
 
 async function refuseProtected(adi: Adi, chip: ChipDescription, io: IoContext): Promise<void> {
