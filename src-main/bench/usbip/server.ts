@@ -1,0 +1,164 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { PacketCounts } from './packet-buffers.ts';
+import {
+  type Command,
+  devlistReply,
+  type ExportedDevice,
+  importReply,
+  submitReply,
+  unlinkReply,
+  UsbipFormatError,
+  UsbipReader,
+} from './protocol.ts';
+import { describeProbe, plugInProbe, type PluggedProbe, type UsbProbeOptions } from './usb-probe.ts';
+
+export interface UsbipServerOptions {
+  /** The n-th of them is at bus id `1-n`, counted from 1. */
+  readonly probes: readonly UsbProbeOptions[];
+  /** 0 takes a free one; 3240 is what `usbip` expects. */
+  readonly port: number;
+  /** 127.0.0.1 when left out: USB/IP has no lock. */
+  readonly host?: string;
+  readonly attached?: (busid: string) => void;
+  readonly detached?: (busid: string, counts: PacketCounts) => void;
+}
+
+export interface UsbipServer {
+  readonly port: number;
+  readonly busids: readonly string[];
+  /** Pulls a probe out of the host that has it, if one has. */
+  unplug(busid: string): void;
+  /** Packets of a probe since it was last plugged in. */
+  counts(busid: string): PacketCounts | undefined;
+  /** Pulls all out; resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/** Offers the bench's probes to any host that speaks USB/IP. Rejects with the socket's error when the port cannot be had. */
+export async function serveUsbip(options: UsbipServerOptions): Promise<UsbipServer> {
+  const { port, host = '127.0.0.1' } = options;
+  const outlets = options.probes.map((probe, index) => new Outlet(probe, index + 1, options));
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    // A host that vanishes ends its own connection and nothing else.
+    socket.on('error', () => socket.destroy());
+    converse(socket, outlets);
+  });
+  await listening(server, port, host);
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address');
+  const outlet = (busid: string) => outlets.find((one) => one.busid === busid);
+  return {
+    port: address.port,
+    busids: outlets.map(({ busid }) => busid),
+    unplug: (busid) => outlet(busid)?.unplug(),
+    counts: (busid) => outlet(busid)?.counts(),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+/** A place that one probe is plugged in at, by one host at a time. */
+class Outlet {
+  readonly busid: string;
+  readonly #number: number;
+  readonly #probe: UsbProbeOptions;
+  readonly #told: Pick<UsbipServerOptions, 'attached' | 'detached'>;
+  #socket: Socket | undefined;
+  #plugged: PluggedProbe | undefined;
+
+  constructor(probe: UsbProbeOptions, number: number, told: Pick<UsbipServerOptions, 'attached' | 'detached'>) {
+    this.busid = `1-${number}`;
+    this.#number = number;
+    this.#probe = probe;
+    this.#told = told;
+  }
+
+  get exported(): ExportedDevice {
+    const { identity, speed, interface: only } = describeProbe(this.#probe);
+    return {
+      ...identity,
+      busid: this.busid,
+      busNumber: 1,
+      deviceNumber: this.#number + 1,
+      speed,
+      interfaces: [only],
+    };
+  }
+
+  /** Undefined when another host has it. */
+  plugIn(socket: Socket): PluggedProbe | undefined {
+    if (this.#socket) return undefined;
+    this.#socket = socket;
+    const plugged = plugInProbe(this.#probe, () => this.unplug());
+    this.#plugged = plugged;
+    socket.once('close', () => {
+      this.#socket = undefined;
+      plugged.device.detach();
+      this.#told.detached?.(this.busid, plugged.counts());
+    });
+    this.#told.attached?.(this.busid);
+    return plugged;
+  }
+
+  unplug(): void {
+    this.#socket?.destroy();
+  }
+
+  counts(): PacketCounts | undefined {
+    return this.#plugged?.counts();
+  }
+}
+
+function converse(socket: Socket, outlets: readonly Outlet[]): void {
+  const reader = new UsbipReader();
+  let plugged: PluggedProbe | undefined;
+  const operations = (): void => {
+    for (;;) {
+      const operation = reader.operation();
+      if (!operation) return;
+      if (operation.kind === 'devlist') {
+        socket.write(devlistReply(outlets.map(({ exported }) => exported)));
+        continue;
+      }
+      const outlet = outlets.find(({ busid }) => busid === operation.busid);
+      plugged = outlet?.plugIn(socket);
+      socket.write(importReply(plugged && outlet?.exported));
+      if (plugged) return;
+    }
+  };
+  const commands = ({ device }: PluggedProbe): void => {
+    for (let command = reader.command(); command && !socket.destroyed; command = reader.command())
+      carryOut(command, device, socket);
+  };
+  socket.on('data', (chunk) => {
+    reader.push(chunk);
+    try {
+      if (!plugged) operations();
+      if (plugged) commands(plugged);
+    } catch (error) {
+      if (!(error instanceof UsbipFormatError)) throw error;
+      socket.destroy();
+    }
+  });
+}
+
+function carryOut(command: Command, device: PluggedProbe['device'], socket: Socket): void {
+  if (command.kind === 'unlink') socket.write(unlinkReply(command.seqnum, device.unlink(command.victim)));
+  else device.submit(command, (reply) => socket.write(submitReply(reply)));
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
