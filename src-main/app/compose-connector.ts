@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { IoContext } from '#shared/base/clock.ts';
-import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { type Bench, createBench } from '../bench/bench.ts';
 import { type BenchAddress, parseBenchUrl } from '../bench/parse-bench-url.ts';
-import { GDB_ADDRESS_FORMS, openStream, parseGdbAddress, type StreamAddress } from '../link/address.ts';
+import { openStream } from '../link/address.ts';
 import { openCmsisDap } from '../probe/cmsis-dap/cmsis-dap.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { openFlashDevice } from '../programmer/open-flash-device.ts';
@@ -13,24 +12,25 @@ import { openAdiTarget } from '../target/open-adi.ts';
 import { openGdbTarget } from '../target/open-gdb.ts';
 import type { Connection, Connector, ConnectRequest, Target } from '../target/target.ts';
 import { realClock } from './compose-home.ts';
+import { GDB_URL_FORMS, type GdbUrl, parseGdbUrl } from './gdb-url.ts';
 
 export interface ConnectorOptions {
   /** The bench's virtual seconds to a real one, for people to watch; null lets virtual time cost no real time. */
   readonly pace: number | null;
 }
 
-const FORMS = `bench:<chip>, ${GDB_ADDRESS_FORMS}`;
+const FORMS = `bench:<chip>, ${GDB_URL_FORMS}`;
 /** The same boards get the same hardware ids, run after run, whoever offers them. */
 export const BENCH_SEED = 1;
 
 type ProbeAddress =
   | { readonly kind: 'bench'; readonly bench: BenchAddress }
-  | { readonly kind: 'gdb'; readonly stream: StreamAddress };
+  | { readonly kind: 'gdb'; readonly gdb: GdbUrl };
 
 /** Throws `probe-address` for what is no probe's URL, `probe-unsuited` for what this version cannot reach. */
 export function parseProbeUrl(url: string): ProbeAddress {
   if (url.startsWith('bench:')) return { kind: 'bench', bench: parseBenchUrl(url) };
-  if (url.startsWith('gdb:')) return { kind: 'gdb', stream: parseGdbAddress(url) };
+  if (url.startsWith('gdb:')) return { kind: 'gdb', gdb: parseGdbUrl(url) };
   if (url.startsWith('cmsis-dap:')) {
     const detail = 'this version reaches CMSIS-DAP probes on the bench only; use their gdb server (gdb:tcp:...)';
     throw new FlashlineError('probe-unsuited', { params: { url, detail } });
@@ -47,9 +47,7 @@ export function connectorOf({ pace }: ConnectorOptions): Connector {
   });
   return (request) => {
     const address = parseProbeUrl(request.url);
-    return address.kind === 'bench'
-      ? onBench(bench, address.bench, request)
-      : overGdb(request.url, address.stream, request.chip);
+    return address.kind === 'bench' ? onBench(bench, address.bench, request) : overGdb(address.gdb, request);
   };
 }
 
@@ -63,8 +61,13 @@ function onBench(bench: Bench, address: BenchAddress, unit: ConnectRequest): Con
   };
 }
 
-function overGdb(url: string, address: StreamAddress, chip: ChipDescription): Connection {
-  return { clock: realClock, open: async (io) => openGdbTarget(await openStream(address, url, io), chip, io) };
+function overGdb({ stream, options }: GdbUrl, { url, chip, interface: wire }: ConnectRequest): Connection {
+  // Only a probe that scans for its target is told which wires to scan.
+  const attach = { ...options.attach, protocol: wire === 'jtag' ? ('jtag' as const) : ('swd' as const) };
+  return {
+    clock: realClock,
+    open: async (io) => openGdbTarget(await openStream(stream, url, io), chip, io, { ...options, attach }),
+  };
 }
 
 /** The way to write a target's flash; RAM loaders come from `resources`. */

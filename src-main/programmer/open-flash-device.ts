@@ -5,22 +5,23 @@ import type { FlashDevice } from './flash-device.ts';
 import { createNvmcDirect } from './nvmc-direct.ts';
 import type { FlashAlgorithm } from './ram-loader-algorithm.ts';
 import { createRamLoader } from './ram-loader.ts';
+import { createServerFlashDevice } from './server-flash-device.ts';
 
 /**
  * The best way to write this target's flash: by the controller's registers where writes reach them, else by code in
- * RAM, where the core runs it and there is an algorithm for the chip's controller. Rejects with `probe-unsuited`.
+ * RAM,  where the core runs it and there is an algorithm for the chip's controller, else by the debug server's own driver.
+ * Rejects with `probe-unsuited`.
  *
  * Before the registers first change anything the core is reset and halted, so that the old firmware neither runs on
  * while its pages vanish nor leaves behind the write protection that it had set up (nRF52840 PS v1.1, 4.7 ACL).
  */
-export async function openFlashDevice(
-  target: Target,
-  _io: IoContext,
-  algorithm?: FlashAlgorithm,
-): Promise<FlashDevice> {
+export async function openFlashDevice(target: Target, io: IoContext, algorithm?: FlashAlgorithm): Promise<FlashDevice> {
   const { chip, can, core, memory } = target;
-  if (can.writePeripherals) return createNvmcDirect(memory, chip.controller.base, (io) => core.reset('halt', io));
+  if (can.writePeripherals)
+    return createNvmcDirect(memory, chip.controller.base, (context) => core.reset('halt', context));
   if (can.executeCode && algorithm !== undefined) return createRamLoader(target, algorithm);
+  const server = await target.serverFlash?.(io);
+  if (server) return createServerFlashDevice(server, chip, memory);
   throw new FlashlineError('probe-unsuited', {
     params: { url: chip.id, detail: 'it reaches neither the flash controller nor a core with an algorithm for it' },
   });

@@ -2,14 +2,21 @@ import { hexAddress, readU32 } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { type ChipDescription, flashHolding } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { GdbConnection } from '../probe/gdb-remote/connection.ts';
+import { type ConnectionOptions, GdbConnection } from '../probe/gdb-remote/connection.ts';
 import { GdbCore } from '../probe/gdb-remote/core.ts';
 import { GdbMemory } from '../probe/gdb-remote/memory.ts';
+import { openServerFlash } from '../probe/gdb-remote/server-flash.ts';
+import type { ServerFlash } from '../probe/server-flash.ts';
 import { identifyChip } from './identity.ts';
 import { startCode } from './open-gdb-start.ts';
 import type { Identity, Target } from './target.ts';
 
 type GdbLink = Parameters<typeof GdbConnection.open>[0];
+
+export interface GdbTargetOptions extends ConnectionOptions {
+  /** Flash is written by the server's own knowledge of the chip; the chip itself is only read. */
+  readonly byServer?: boolean;
+}
 
 const XPSR_THUMB = 0x0100_0000;
 
@@ -17,8 +24,13 @@ const XPSR_THUMB = 0x0100_0000;
  * Connects to a gdb server and halts its core. Takes the link over: it is closed with the target, or when this
  * rejects (`probe-silent`, `probe-lost`, `probe-protocol`, `no-target`).
  */
-export async function openGdbTarget(link: GdbLink, chip: ChipDescription, io: IoContext): Promise<Target> {
-  return new GdbTarget(await GdbConnection.open(link, io), chip);
+export async function openGdbTarget(
+  link: GdbLink,
+  chip: ChipDescription,
+  io: IoContext,
+  options: GdbTargetOptions = {},
+): Promise<Target> {
+  return new GdbTarget(await GdbConnection.open(link, io, options), chip, options.byServer ?? false);
 }
 
 class GdbTarget implements Target {
@@ -28,11 +40,11 @@ class GdbTarget implements Target {
   readonly can: Target['can'];
   readonly #connection: GdbConnection;
 
-  constructor(connection: GdbConnection, chip: ChipDescription) {
+  constructor(connection: GdbConnection, chip: ChipDescription, byServer: boolean) {
     this.chip = chip;
     this.memory = new GdbMemory(connection);
     this.core = new GdbCore(connection, this.memory, chip.boot.vectors);
-    this.can = { writePeripherals: connection.stub.writePeripherals, executeCode: true };
+    this.can = { writePeripherals: connection.stub.writePeripherals && !byServer, executeCode: !byServer };
     this.#connection = connection;
   }
 
@@ -40,10 +52,16 @@ class GdbTarget implements Target {
     return identifyChip(this.memory, this.chip, io);
   }
 
+  serverFlash(io: IoContext): Promise<ServerFlash | undefined> {
+    return openServerFlash(this.#connection, io);
+  }
+
   async start(io: IoContext): Promise<void> {
     await this.core.halt(io);
-    if (this.#connection.stub.reset.by === 'registers') await this.#enterFirmware(io);
-    else await this.core.reset('halt', io);
+    const { by } = this.#connection.stub.reset;
+    if (by === 'registers') await this.#enterFirmware(io);
+    // A server that resets by command lets the core run itself: not all do so when a debugger goes.
+    else await this.core.reset(by === 'monitor' ? 'run' : 'halt', io);
     await this.#connection.detach(io);
   }
 

@@ -3,6 +3,7 @@ import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Interface } from '#shared/model/recipe.ts';
 import type { MemoryAccess } from '../probe/memory-access.ts';
 import type { RunControl } from '../probe/run-control.ts';
+import type { ServerFlash } from '../probe/server-flash.ts';
 
 export interface Identity {
   /** The unit's own hardware id, lower-case hexadecimal, most significant byte first. */
@@ -23,6 +24,8 @@ export interface Target {
     /** The core executes code we put in RAM. The bench's nRF52840 has no CPU. */
     readonly executeCode: boolean;
   };
+  /** The debug server's own way to write flash, where it has one. */
+  serverFlash?(io: IoContext): Promise<ServerFlash | undefined>;
   /** Reads the identity; rejects with `wrong-chip`, `identity-unreadable` or `chip-protected`. Changes nothing. */
   identify(io: IoContext): Promise<Identity>;
   /** Resets the chip and lets its firmware run. */

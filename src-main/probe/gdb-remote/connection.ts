@@ -1,9 +1,10 @@
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { Link } from '../../link/link.ts';
+import { attach, type AttachOptions } from './attach.ts';
 import { Exchange, REPLY_MS } from './exchange.ts';
 import { INTERRUPT } from './packets.ts';
-import { recogniseStub, type Stub } from './stubs.ts';
+import { recogniseStub, type Stub, type StubName, stubNamed } from './stubs.ts';
 import { readRegisterLayout, type RegisterLayout } from './target-description.ts';
 import { ascii, hexOfText, takeHex, text } from './text.ts';
 
@@ -13,8 +14,14 @@ const DEFAULT_PACKET_SIZE = 400;
 /** Stops told before the first answer: one is QEMU's, more are a server that tells nothing else. */
 const MAX_STOPS = 3;
 
-/** Requests after which a core is not as it was found: `M`, `X`, `G`, `P`. */
-const CHANGING = new Set(ascii('MXGP'));
+/** Requests after which a core is not as it was found: `M`, `X`, `G`, `P`, `vFlash...`. */
+const CHANGING = new Set(ascii('MXGPv'));
+
+export interface ConnectionOptions {
+  /** Which server it is, where the user knows better than our recognition. */
+  readonly server?: StubName;
+  readonly attach?: Partial<AttachOptions>;
+}
 
 /**
  * A conversation with a gdb server (GDB manual, appendix E "Remote Serial Protocol"), after negotiation. Methods take
@@ -24,7 +31,10 @@ export class GdbConnection {
   readonly #exchange: Exchange;
   #turn: Promise<unknown> = Promise.resolve();
   #running = false;
-  #stub: Stub = recogniseStub({ sstepbits: '', version: '' });
+  #stub: Stub = stubNamed('generic');
+  #features: readonly string[] = [];
+  #version = '';
+  #binary = false;
   #packetSize = DEFAULT_PACKET_SIZE;
   #layout: RegisterLayout | undefined;
   #touched = false;
@@ -34,10 +44,10 @@ export class GdbConnection {
   }
 
   /** Negotiates; the core is halted afterwards. A failure closes the link. */
-  static async open(link: Link, io: IoContext): Promise<GdbConnection> {
+  static async open(link: Link, io: IoContext, options: ConnectionOptions = {}): Promise<GdbConnection> {
     const connection = new GdbConnection(link);
     try {
-      await connection.#negotiate(io);
+      await connection.#negotiate(options, io);
     } catch (error) {
       await link.close();
       throw error;
@@ -55,6 +65,21 @@ export class GdbConnection {
 
   get layout(): RegisterLayout | undefined {
     return this.#layout;
+  }
+
+  /** What it offers, of its answer to qSupported. */
+  get features(): readonly string[] {
+    return this.#features;
+  }
+
+  /** Console output of `monitor version`; empty where it has none. */
+  get version(): string {
+    return this.#version;
+  }
+
+  /** It takes memory as it is (`X`), not only as hexadecimal digits (`M`). */
+  get binary(): boolean {
+    return this.#binary;
   }
 
   get packetSize(): number {
@@ -75,6 +100,27 @@ export class GdbConnection {
     let answer = '';
     await this.askAll([ascii(request)], (payload) => (answer = text(payload)), io);
     return answer;
+  }
+
+  /** One request whose answer takes the server's work: it comes within `timeoutMs`. */
+  askSlowly(request: Uint8Array, timeoutMs: number, io: IoContext): Promise<string> {
+    return this.#inTurn(async () => {
+      this.#assertHalted();
+      this.#touched = true;
+      await this.#exchange.send(request, io);
+      return text(await this.#exchange.reply(io, timeoutMs));
+    });
+  }
+
+  /** A request that starts the program anew; the core is halted before its first instruction when this resolves. */
+  restart(io: IoContext): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#assertHalted();
+      this.#touched = true;
+      await this.#exchange.send(ascii('vRun;'), io);
+      const reply = text(await this.#exchange.reply(io));
+      if (!/^[TS][0-9a-f]{2}/iu.test(reply)) throw this.unexpected('vRun', reply);
+    });
   }
 
   /** Many requests; `onReply` gets the replies in order, between packets. */
@@ -182,7 +228,7 @@ export class GdbConnection {
         if (reply === '' || reply.startsWith('E')) return undefined;
         const printed = reply.startsWith('OK') ? '' : reply.startsWith('O') ? reply.slice(1) : reply;
         output += textOfHex(printed);
-        if (!/^O[0-9a-f]/iu.test(reply)) return output;
+        if (!isConsole(reply)) return output;
         // Console output is not the answer yet.
         this.#exchange.oweNothingFor(-1);
         if (output.length > 1 << 16) throw this.unexpected('qRcmd', 'console output without an end');
@@ -200,18 +246,30 @@ export class GdbConnection {
     await this.#exchange.close();
   }
 
-  async #negotiate(io: IoContext): Promise<void> {
-    const features = (await this.#greet(io)).split(';');
-    const size = Number.parseInt(features.find((one) => one.startsWith('PacketSize='))?.slice(11) ?? '', 16);
+  async #negotiate(options: ConnectionOptions, io: IoContext): Promise<void> {
+    this.#features = (await this.#greet(io)).split(';');
+    const size = Number.parseInt(this.#features.find((one) => one.startsWith('PacketSize='))?.slice(11) ?? '', 16);
     if (size >= 64) this.#packetSize = Math.min(size, 1 << 16);
-    if (features.includes('QStartNoAckMode+') && (await this.ask('QStartNoAckMode', io)) === 'OK')
+    if (this.#features.includes('QStartNoAckMode+') && (await this.ask('QStartNoAckMode', io)) === 'OK')
       this.#exchange.stopAcknowledging();
     const sstepbits = await this.ask('qqemu.sstepbits', io);
-    const version = sstepbits === '' ? ((await this.monitor('version', io)) ?? '') : '';
-    this.#stub = recogniseStub({ sstepbits, version });
+    this.#version = sstepbits === '' ? ((await this.monitor('version', io)) ?? '') : '';
+    const answers = { features: this.#features, sstepbits, version: this.#version };
+    this.#stub = options.server === undefined ? recogniseStub(answers) : stubNamed(options.server);
+    const wanted = { protocol: 'swd', target: 1, power: false, underReset: false, ...options.attach } as const;
+    if (this.#stub.scans) await attach(this, wanted, io);
     await this.#assertStopped(io);
-    if (features.includes('qXfer:features:read+'))
+    // gdb's own way to find out: a write of no bytes.
+    this.#binary = (await this.#untouched(() => this.ask('X0,0:', io))) === 'OK';
+    if (this.#features.includes('qXfer:features:read+'))
       this.#layout = await readRegisterLayout((request) => this.ask(request, io), this.#packetSize);
+  }
+
+  async #untouched<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#touched;
+    const result = await work();
+    this.#touched = before;
+    return result;
   }
 
   /** The first request. A core that ran is stopped by our coming, and a server may tell so before it answers. */
@@ -245,7 +303,7 @@ export class GdbConnection {
     for (;;) {
       const left = Math.max(0, deadline - io.clock.monotonic());
       const reply = text(await this.#exchange.announcement(left, patient, io));
-      if (/^O[0-9a-f]/iu.test(reply)) continue;
+      if (isConsole(reply)) continue;
       this.#running = false;
       if (/^[TS][0-9a-f]{2}/iu.test(reply)) return reply;
       if (/^[WX]/u.test(reply)) throw this.#exchange.breakWith(this.#exited(reply));
@@ -271,6 +329,11 @@ export class GdbConnection {
     this.#turn = result.catch(() => undefined);
     return result;
   }
+}
+
+/** Console output, which comes before an answer and may be empty. */
+function isConsole(reply: string): boolean {
+  return /^O(?:[0-9a-f]|$)/iu.test(reply);
 }
 
 function textOfHex(digits: string): string {

@@ -152,10 +152,16 @@ export class GdbCore implements RunControl {
   async reset(after: 'run' | 'halt', io: IoContext): Promise<void> {
     await this.halt(io);
     const how = this.#connection.stub.reset;
-    if (how.by === 'none') throw this.#unsuited('it offers no reset that we know');
     if (how.by === 'monitor') {
-      if ((await this.#connection.monitor(how[after], io)) === undefined)
-        throw this.#unsuited(`it refuses "${how[after]}"`);
+      for (const command of how[after]) {
+        if ((await this.#connection.monitor(command, io)) === undefined)
+          throw this.#unsuited(`it refuses "${command}"`);
+      }
+      return;
+    }
+    if (how.by === 'vRun') {
+      await this.#connection.restart(io);
+      if (after === 'run') await this.resume(io);
       return;
     }
     const table = await this.#memory.read(this.#vectors, 8, io);

@@ -112,8 +112,8 @@ export class Exchange {
   }
 
   /** The reply to the last request sent. */
-  async reply(io: IoContext): Promise<Uint8Array> {
-    const payload = await this.#packet(waitOf(REPLY_MS, io), true);
+  async reply(io: IoContext, timeoutMs = REPLY_MS): Promise<Uint8Array> {
+    const payload = await this.#packet(waitOf(timeoutMs, io), true);
     this.#owed -= 1;
     await this.acknowledge(io);
     return payload;

@@ -1,11 +1,12 @@
-import { hexAddress, readU32, writeU32 } from '#shared/base/bytes.ts';
+import { concat, hexAddress, readU32, writeU32 } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { MemoryAccess, Progress } from '../memory-access.ts';
 import type { GdbConnection } from './connection.ts';
+import { needsEscape } from './packets.ts';
 import { ascii, putHex, takeHex, text } from './text.ts';
 
-/** Memory by `m` and `M` packets (GDB manual, E.2). A refused access (`E nn`) is a `target-fault` with its address. */
+/** Memory by `m`, and by `X` or `M` packets (GDB manual, E.2). A refused access (`E nn`) is a `target-fault` with its address. */
 export class GdbMemory implements MemoryAccess {
   readonly #connection: GdbConnection;
 
@@ -44,13 +45,19 @@ export class GdbMemory implements MemoryAccess {
     bytes: Uint8Array,
     progress?: Progress,
   ): { requests: Uint8Array[]; onReply: (payload: Uint8Array, index: number) => void } {
-    const size = this.#connection.stub.maxWrite(this.#connection.packetSize);
+    const { stub, packetSize, binary } = this.#connection;
     const requests: Uint8Array[] = [];
-    for (let at = 0; at < bytes.length; at += size)
-      requests.push(writeRequest(address + at, bytes.subarray(at, at + size)));
+    /** Where each request's bytes end. */
+    const ends: number[] = [];
+    for (let at = 0; at < bytes.length; at = ends.at(-1) ?? at) {
+      const size = binary ? binaryLength(bytes, at, packetSize - BINARY_HEADER) : stub.maxWrite(packetSize);
+      const part = bytes.subarray(at, at + size);
+      requests.push(binary ? binaryRequest(address + at, part) : writeRequest(address + at, part));
+      ends.push(at + part.length);
+    }
     const onReply = (payload: Uint8Array, index: number): void => {
-      if (text(payload) !== 'OK') throw this.#fault(payload, 'M', address + index * size);
-      progress?.(Math.min(bytes.length, (index + 1) * size));
+      if (text(payload) !== 'OK') throw this.#fault(payload, binary ? 'X' : 'M', address + (ends[index - 1] ?? 0));
+      progress?.(ends[index] ?? bytes.length);
     };
     return { requests, onReply };
   }
@@ -84,6 +91,25 @@ export class GdbMemory implements MemoryAccess {
     const cause = new Error(`the gdb server answers ${reply} to ${request}`);
     return new FlashlineError('target-fault', { where: { address }, params: { address: hexAddress(address) }, cause });
   }
+}
+
+/** `$Xxxxxxxxx,xxxx:` and `#cc`: some servers count the frame as part of PacketSize. */
+const BINARY_HEADER = 19;
+
+/** How many bytes from `at` on fit into `room` once they are escaped: whole words, but for the last. */
+export function binaryLength(bytes: Uint8Array, at: number, room: number): number {
+  let used = 0;
+  let end = at;
+  while (end < bytes.length) {
+    used += needsEscape(bytes[end] ?? 0) ? 2 : 1;
+    if (used > room) return Math.max(1, end - at - ((end - at) % 4));
+    end++;
+  }
+  return end - at;
+}
+
+function binaryRequest(address: number, bytes: Uint8Array): Uint8Array {
+  return concat([ascii(`X${address.toString(16)},${bytes.length.toString(16)}:`), bytes]);
 }
 
 function writeRequest(address: number, bytes: Uint8Array): Uint8Array {

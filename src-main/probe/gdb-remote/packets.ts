@@ -28,6 +28,11 @@ export type Incoming =
   /** Bytes between packets that mean nothing: line noise, or no gdb server at all. */
   | { readonly kind: 'noise'; readonly length: number };
 
+/** Bytes that go as two inside a packet. */
+export function needsEscape(byte: number): boolean {
+  return byte === DOLLAR || byte === HASH || byte === ESCAPE || byte === STAR;
+}
+
 /** Frames a payload; `*` is escaped too, for stubs that take it for a run length in requests as well. */
 export function framePacket(payload: Uint8Array): Uint8Array {
   const body = NEEDS_ESCAPE.some((byte) => payload.includes(byte)) ? escaped(payload) : payload;
@@ -44,7 +49,7 @@ export function framePacket(payload: Uint8Array): Uint8Array {
 function escaped(payload: Uint8Array): Uint8Array {
   const out: number[] = [];
   for (const byte of payload) {
-    if (NEEDS_ESCAPE.includes(byte)) out.push(ESCAPE, byte ^ 0x20);
+    if (needsEscape(byte)) out.push(ESCAPE, byte ^ 0x20);
     else out.push(byte);
   }
   return Uint8Array.from(out);

@@ -1,4 +1,5 @@
 import type { CoreRegister } from '../run-control.ts';
+import { attribute, readDocument } from './xml.ts';
 
 /** Where a register is: its number for `p`/`P`, its byte offset in `g`/`G`. All of a Cortex-M's are 32 bits. */
 export interface RegisterPlace {
@@ -14,9 +15,8 @@ const NAMES: readonly CoreRegister[] = [
 ];
 const KNOWN: ReadonlySet<string> = new Set(NAMES);
 
-/** Documents and pieces of a description that makes sense; more is an endless one. */
+/** Documents of a description that makes sense; more is an endless one. */
 const MAX_DOCUMENTS = 16;
-const MAX_PIECES = 256;
 
 /** The layout where the server describes none, told from the length of its `g`. */
 export function layoutOfLength(size: number): RegisterLayout | undefined {
@@ -40,15 +40,11 @@ export async function readRegisterLayout(
   packetSize: number,
 ): Promise<RegisterLayout | undefined> {
   const waiting = ['target.xml'];
-  const length = Math.max(32, packetSize - 64).toString(16);
-  let pieces = 0;
-  const askPiece = async (name: string, offset: number): Promise<string> =>
-    pieces++ < MAX_PIECES ? ask(`qXfer:features:read:${name}:${offset.toString(16)},${length}`) : '';
   const registers: [name: string, number: number, bits: number][] = [];
   for (let read = 0; read < MAX_DOCUMENTS; read++) {
     const name = waiting.shift();
     if (name === undefined) break;
-    const document = await readDocument((offset) => askPiece(name, offset));
+    const document = await readDocument('features', name, ask, packetSize);
     if (document === undefined) continue;
     // Includes stand where the included registers belong in the order of `g`.
     for (const [tag] of document.replaceAll(/<!--.*?-->/gsu, '').matchAll(/<(?:xi:include|reg)\b[^>]*>/gu)) {
@@ -62,17 +58,6 @@ export async function readRegisterLayout(
   }
   const layout = layoutOf(registers);
   return NAMES.every((name) => layout.has(name)) ? layout : undefined;
-}
-
-async function readDocument(askPiece: (offset: number) => Promise<string>): Promise<string | undefined> {
-  let document = '';
-  for (;;) {
-    const reply = await askPiece(document.length);
-    // `m`: more follows; `l`: this was the last piece; anything else: there is no such document.
-    if (!/^[lm]/u.test(reply)) return undefined;
-    document += reply.slice(1);
-    if (reply.startsWith('l')) return document;
-  }
 }
 
 /** `g` holds the registers in the order of their numbers. */
@@ -90,10 +75,6 @@ function layoutOf(registers: readonly (readonly [name: string, number: number, b
 
 function isCoreRegister(name: string): name is CoreRegister {
   return KNOWN.has(name);
-}
-
-function attribute(tag: string, name: string): string | undefined {
-  return new RegExp(String.raw`\s${name}\s*=\s*["']([^"']*)["']`, 'u').exec(tag)?.[1];
 }
 
 function bitsOf(tag: string): number {

@@ -1,58 +1,11 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { once } from 'node:events';
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
-import { framePacket, PacketParser } from '#main/probe/gdb-remote/packets.ts';
-import { ascii, text } from '#main/probe/gdb-remote/text.ts';
-import type { Target } from '#main/target/target.ts';
+import { describe, expect, it } from 'vitest';
+import { framePacket } from '#main/probe/gdb-remote/packets.ts';
+import { ascii } from '#main/probe/gdb-remote/text.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { type FailureCode, toFailure } from '#shared/model/failure.ts';
-import { chipDescription, openTarget, realIo } from '#test/support/nrf51.ts';
-
-/** What a scripted stub answers to a request; raw bytes are sent as they are, undefined is silence. */
-type Answer = string | Uint8Array | undefined;
-type Script = (request: string, socket: Socket) => Answer;
-
-const servers: Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) server.close();
-});
-
-/** A well-behaved little stub: 64 KiB of zeros, registers by `g` alone, no acknowledgements lost. */
-const polite: Script = (request) => {
-  if (request.startsWith('qSupported')) return 'PacketSize=200';
-  if (request === '?') return 'S05';
-  if (request.startsWith('m')) return '00'.repeat(Number.parseInt(request.split(',')[1] ?? '0', 16));
-  if (request.startsWith('M')) return 'OK';
-  if (request === 'g') return '00'.repeat(168);
-  if (request.startsWith('G') || request.startsWith('Z')) return 'OK';
-  return '';
-};
-
-async function stub(script: Script): Promise<string> {
-  const server = createServer({ noDelay: true }, (socket) => {
-    const parser = new PacketParser();
-    socket.on('error', () => undefined);
-    socket.on('data', (bytes) => {
-      for (const item of parser.feed(bytes)) {
-        if (item.kind !== 'packet') continue;
-        socket.write('+');
-        const answer = script(text(item.payload), socket);
-        if (answer !== undefined) socket.write(typeof answer === 'string' ? framePacket(ascii(answer)) : answer);
-      }
-    });
-  });
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return `gdb:tcp:127.0.0.1:${address.port}`;
-}
-
-async function open(script: Script, io = realIo()): Promise<Target> {
-  return openTarget(await stub(script), await chipDescription('nrf51822'), io);
-}
+import { type Answer, open, polite, type Script } from '#test/support/gdb-stub.ts';
+import { realIo } from '#test/support/nrf51.ts';
 
 /** A clock on which deadlines come eight times as soon: for tests that have to wait for one. */
 function hurried(): IoContext {
