@@ -44,7 +44,7 @@ export interface Guest {
   readonly out: string;
   run(argv: readonly string[], options?: RunOptions): Promise<GuestEnd>;
   start(argv: readonly string[], options?: RunOptions): GuestProcess;
-  /** Plugs a USB/IP server's device into root hub port `hubPort` (0 to 7): its physical path is `1-<hubPort + 1>`. */
+  /** Plugs a USB/IP server's device into root hub port `hubPort` (0 to 14): its physical path is `1-<hubPort + 1>`. */
   plugIn(server: { readonly port: number; readonly busid: string }, hubPort: number): Promise<void>;
   unplug(hubPort: number): Promise<void>;
   /** What the kernel and the first process said. */

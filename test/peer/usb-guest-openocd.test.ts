@@ -1,0 +1,149 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readU32 } from '#shared/base/bytes.ts';
+import { type Bench, createBench } from '#main/bench/bench.ts';
+import { Prng } from '#main/bench/prng.ts';
+import type { ProbeName } from '#main/bench/probe-profile.ts';
+import { serveUsbip, type UsbipServer } from '#main/bench/usbip/server.ts';
+import { requirePrograms } from '#test/support/programs.ts';
+import { bootGuest, type Guest, GUEST_PROGRAMS } from '#test/support/usb-guest/guest.ts';
+
+/** One of our simulated units on one of our simulated probes, and what OpenOCD calls it. */
+interface Rig {
+  readonly chip: string;
+  readonly probe: ProbeName;
+  /** OpenOCD's target script, with what has to be set before it. */
+  readonly script: string;
+  readonly identity: readonly RegExp[];
+  /** Where an image is programmed by OpenOCD's own flash driver. */
+  readonly flash: number;
+  readonly ram: number;
+}
+
+const NRF52840: Omit<Rig, 'probe'> = {
+  chip: 'nrf52840',
+  // No code can run on the bench's chip: flash by the controller's registers, word for word.
+  script: 'set WORKAREASIZE 0; source [find target/nrf52.cfg]',
+  identity: [
+    /SWD DPIDR 0x2ba01477/,
+    /Cortex-M4 r0p1 processor detected/,
+    /nRF52840-xxAA\(build code: C0\) 1024kB Flash/,
+  ],
+  flash: 0x2000,
+  ram: 0x20001000,
+};
+
+/** The rig's place in this list is its bus id, its hub port, its probe's serial and its unit's. */
+const RIGS: readonly Rig[] = [
+  { ...NRF52840, probe: 'high-speed' },
+  { ...NRF52840, probe: 'full-speed' },
+  { ...NRF52840, probe: 'hid' },
+];
+const names = RIGS.map(({ chip, probe }, index) => ({ name: `${chip} on a ${probe} probe`, index }));
+
+describe.skipIf(!requirePrograms([...GUEST_PROGRAMS, 'openocd']))('OpenOCD drives our probes over real USB', () => {
+  let guest: Guest;
+  let server: UsbipServer;
+  let bench: Bench;
+
+  beforeAll(async () => {
+    bench = createBench({ startAt: 0, seed: 31 });
+    const probes = RIGS.map(({ chip, probe }, index) => ({ bench, chip, probe, ...serials(index), realMs }));
+    server = await serveUsbip({ probes, port: 0 });
+    guest = await bootGuest();
+    await Promise.all(server.busids.map((busid, index) => guest.plugIn({ port: server.port, busid }, index)));
+  }, 400_000);
+
+  afterAll(async () => {
+    await guest?.stop();
+    await server?.close();
+  });
+
+  /** What OpenOCD says while it carries these commands out; it exits with the first that fails. */
+  async function openocd(index: number, ...commands: string[]): Promise<string> {
+    const { script, probe } = rig(index);
+    const configuration = [
+      'adapter driver cmsis-dap',
+      `cmsis_dap_backend ${probe === 'hid' ? 'hid' : 'usb_bulk'}`,
+      `adapter serial ${serials(index).probeSerial}`,
+      'transport select swd',
+      'gdb_port disabled',
+      'tcl_port disabled',
+      'telnet_port disabled',
+      script,
+      'init',
+      ...commands,
+      'shutdown',
+    ];
+    const argv = ['openocd', ...configuration.flatMap((command) => ['-c', command])];
+    const { code, stdout, stderr } = await guest.run(argv, { timeoutMs: 90_000 });
+    if (code !== 0) throw new Error(`OpenOCD ended with ${code}: ${stdout}${stderr}`);
+    return stdout + stderr;
+  }
+
+  it.each(names)('finds $name, its core and its ROM table', async ({ index }) => {
+    const said = await openocd(index, 'halt', 'flash probe 0', 'flash info 0', 'dap info 0');
+    for (const line of rig(index).identity) expect(said).toMatch(line);
+    expect(said).toMatch(/Type is MEM-AP AHB3/);
+    expect(said).toMatch(/Valid ROM table present/);
+  });
+
+  it.each(names)('reads and writes the RAM of $name', async ({ index }) => {
+    const { ram } = rig(index);
+    const bytes = randomBytes(index, 1021);
+    writeFileSync(join(guest.out, 'ram.bin'), bytes);
+    const said = await openocd(
+      index,
+      'halt',
+      `load_image /out/ram.bin ${ram} bin`,
+      `verify_image /out/ram.bin ${ram} bin`,
+      `dump_image /out/back.bin ${ram} 1021`,
+      `mwb ${ram + 3} 0x5a`,
+      `mdw ${ram}`,
+    );
+    expect(new Uint8Array(readFileSync(join(guest.out, 'back.bin')))).toEqual(bytes);
+    expect(said).toMatch(
+      new RegExp(`${ram.toString(16)}: 5a${(readU32(bytes, 0) & 0xffffff).toString(16).padStart(6, '0')}`),
+    );
+  });
+
+  it.each(names)('programs and verifies the flash of $name by its own driver', async ({ index }) => {
+    const { flash, chip } = rig(index);
+    const image = randomBytes(index, 6 * 1024 + 4);
+    writeFileSync(join(guest.out, 'image.bin'), image);
+    const unit = bench.boardFor(chip, serials(index).unit).chip;
+    // What is there already has to be erased first, or the image will not hold.
+    unit.preload(flash, 0);
+    const said = await openocd(
+      index,
+      'reset halt',
+      `flash write_image erase /out/image.bin ${flash} bin`,
+      `verify_image /out/image.bin ${flash} bin`,
+    );
+    expect(said).toMatch(/wrote \d+ bytes from file \/out\/image\.bin/);
+    expect(said).toMatch(/verified \d+ bytes/);
+    for (let at = 0; at < image.length; at += 4) expect(unit.peek(flash + at)).toBe(readU32(image, at));
+    expect(unit.report().overwrittenWords).toEqual([]);
+  });
+});
+
+function rig(index: number): Rig {
+  const found = RIGS[index];
+  if (!found) throw new RangeError(`no rig ${index}`);
+  return found;
+}
+
+function serials(index: number): { readonly unit: string; readonly probeSerial: string } {
+  return { unit: `OCD${index}`, probeSerial: `PROBE${index}` };
+}
+
+function randomBytes(seed: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  new Prng(seed + 1).scramble(bytes);
+  return bytes;
+}
+
+function realMs(): number {
+  return performance.now();
+}
