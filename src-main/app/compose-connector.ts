@@ -1,9 +1,12 @@
 import { join } from 'node:path';
+import { assertNever } from '#shared/base/assert-never.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { type Bench, createBench } from '../bench/bench.ts';
 import { type BenchAddress, parseBenchUrl } from '../bench/parse-bench-url.ts';
 import { openStream } from '../link/address.ts';
+import { type CmsisDapAddress, parseCmsisDapAddress } from '../link/cmsis-dap-address.ts';
+import { openUsbProbe } from '../link/open-usb-probe.ts';
 import { openCmsisDap } from '../probe/cmsis-dap/cmsis-dap.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { openFlashDevice } from '../programmer/open-flash-device.ts';
@@ -19,22 +22,20 @@ export interface ConnectorOptions {
   readonly pace: number | null;
 }
 
-const FORMS = `bench:<chip>, ${GDB_URL_FORMS}`;
+const FORMS = `bench:<chip>, cmsis-dap:<usb serial>, cmsis-dap:@<usb port>, ${GDB_URL_FORMS}`;
 /** The same boards get the same hardware ids, run after run, whoever offers them. */
 export const BENCH_SEED = 1;
 
 type ProbeAddress =
   | { readonly kind: 'bench'; readonly bench: BenchAddress }
+  | { readonly kind: 'usb'; readonly usb: CmsisDapAddress }
   | { readonly kind: 'gdb'; readonly gdb: GdbUrl };
 
-/** Throws `probe-address` for what is no probe's URL, `probe-unsuited` for what this version cannot reach. */
+/** Throws `probe-address` for what is no probe's URL. */
 export function parseProbeUrl(url: string): ProbeAddress {
   if (url.startsWith('bench:')) return { kind: 'bench', bench: parseBenchUrl(url) };
   if (url.startsWith('gdb:')) return { kind: 'gdb', gdb: parseGdbUrl(url) };
-  if (url.startsWith('cmsis-dap:')) {
-    const detail = 'this version reaches CMSIS-DAP probes on the bench only; use their gdb server (gdb:tcp:...)';
-    throw new FlashlineError('probe-unsuited', { params: { url, detail } });
-  }
+  if (url.startsWith('cmsis-dap:')) return { kind: 'usb', usb: parseCmsisDapAddress(url) };
   throw new FlashlineError('probe-address', { params: { url, expected: FORMS } });
 }
 
@@ -47,7 +48,16 @@ export function connectorOf({ pace }: ConnectorOptions): Connector {
   });
   return (request) => {
     const address = parseProbeUrl(request.url);
-    return address.kind === 'bench' ? onBench(bench, address.bench, request) : overGdb(address.gdb, request);
+    switch (address.kind) {
+      case 'bench':
+        return onBench(bench, address.bench, request);
+      case 'usb':
+        return overUsb(address.usb, request);
+      case 'gdb':
+        return overGdb(address.gdb, request);
+      default:
+        return assertNever(address, 'probe address');
+    }
   };
 }
 
@@ -58,6 +68,15 @@ function onBench(bench: Bench, address: BenchAddress, unit: ConnectRequest): Con
     clock,
     // The bench's chip has flash and debug registers, but no core that executes.
     open: async (io) => openAdiTarget(await openCmsisDap(link, io), unit, io, { executesCode: false }),
+  };
+}
+
+/** The device is looked for at every opening: a probe that was plugged in anew since is found at its port again. */
+function overUsb(address: CmsisDapAddress, unit: ConnectRequest): Connection {
+  const usb = { platform: process.platform };
+  return {
+    clock: realClock,
+    open: async (io) => openAdiTarget(await openCmsisDap(await openUsbProbe(address, unit.url, usb, io), io), unit, io),
   };
 }
 

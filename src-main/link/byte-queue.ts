@@ -1,6 +1,7 @@
 import { concat } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { inSeconds, withDeadline } from './deadline.ts';
 
 /**
  * What has arrived on a stream and was not read yet. Bounded: past `highWater` bytes it asks its source to
@@ -77,34 +78,4 @@ export class ByteQueue {
       io,
     ).then(() => undefined);
   }
-}
-
-/**
- * Waits until `start`'s callback is called (true) or `timeoutMs` of the clock have passed (false); rejects with the
- * signal's reason. What `start` returns undoes it, whatever the outcome.
- */
-export async function withDeadline(
-  start: (done: () => void) => () => void,
-  timeoutMs: number,
-  io: IoContext,
-): Promise<boolean> {
-  const stopTimer = new AbortController();
-  let undo: () => void = () => undefined;
-  const happened = new Promise<boolean>((resolve) => {
-    undo = start(() => resolve(true));
-  });
-  const timer = io.clock.sleep(timeoutMs, AbortSignal.any([io.signal, stopTimer.signal])).then(() => false);
-  // The timer is stopped once it has lost the race; that rejection is ours and says nothing.
-  timer.catch(() => undefined);
-  try {
-    return await Promise.race([happened, timer]);
-  } finally {
-    undo();
-    stopTimer.abort();
-  }
-}
-
-/** Milliseconds as a sentence shows them. */
-export function inSeconds(ms: number): string {
-  return String(Math.round(ms / 100) / 10);
 }

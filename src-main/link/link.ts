@@ -19,6 +19,11 @@ export interface Link {
    * Rejects with `probe-silent` when nothing came within `timeoutMs` of the context's clock.
    */
   read(timeoutMs: number, io: IoContext): Promise<Uint8Array>;
+  /**
+   * The longest packet, in bytes, that the other end will send, as soon as somebody knows: where it spans several USB
+   * packets a read cannot end by itself when the last of them is full.
+   */
+  expectPackets?(longest: number): void;
   /** Never rejects; may be called twice. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { inSeconds, withDeadline } from './byte-queue.ts';
+import { inSeconds, withDeadline } from './deadline.ts';
 import type { Link } from './link.ts';
 import { StreamLink } from './stream-link.ts';
 

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { ByteQueue, inSeconds, withDeadline } from './byte-queue.ts';
+import { ByteQueue } from './byte-queue.ts';
+import { inSeconds, withDeadline } from './deadline.ts';
 import type { Link } from './link.ts';
 
 /** A peer that takes no bytes for this long has stopped. */

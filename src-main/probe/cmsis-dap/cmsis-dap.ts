@@ -61,6 +61,7 @@ const CONNECT_ATTEMPTS = 3;
 export async function openCmsisDap(link: Link, io: IoContext): Promise<DebugPort> {
   try {
     const limits = await askLimits(link, io);
+    link.expectPackets?.(limits.packetSize);
     const queue = new PacketQueue(link, limits);
     return new CmsisDap(link, queue, limits, {
       vendor: await askString(queue, INFO.vendor, link, io),

@@ -1,0 +1,69 @@
+import type { IoContext } from '#shared/base/clock.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { CmsisDapAddress } from './cmsis-dap-address.ts';
+import { inSeconds, within } from './deadline.ts';
+import { openHid } from './hid.ts';
+import type { Link } from './link.ts';
+import { type BulkDevice, openUsbBulk } from './usb-bulk.ts';
+import { findUsbProbe, type UsbProbe } from './usb-probe.ts';
+import { listUsbProbes, type UsbProbesOptions } from './usb-probes.ts';
+
+/** Opening is a handful of control requests; a hub that hangs must not hold a slot. */
+const OPEN_MS = 3000;
+
+/**
+ * Finds the probe that is at this address now and opens it, v2 before v1. Rejects with `probe-not-found`,
+ * `probe-ambiguous`, `probe-permission`, `probe-busy`, `probe-unsuited` or `probe-silent`.
+ */
+export async function openUsbProbe(
+  address: CmsisDapAddress,
+  url: string,
+  options: UsbProbesOptions,
+  io: IoContext,
+): Promise<Link> {
+  io.signal.throwIfAborted();
+  const probe = findUsbProbe(address, url, await listUsbProbes(options));
+  if (probe.access === 'denied') throw new FlashlineError('probe-permission', { params: { url } });
+  if (probe.access === 'busy') throw new FlashlineError('probe-busy', { params: { url } });
+  return withinDeadline(openInterface(probe, url), url, io);
+}
+
+async function openInterface(probe: UsbProbe, url: string): Promise<Link> {
+  if (probe.interface === 'bulk' && probe.bulk) return openUsbBulk(await usbDevice(probe, url), probe.bulk, url);
+  const { path, reportBytes } = probe.hid ?? {};
+  if (!path || reportBytes === undefined) throw new FlashlineError('probe-busy', { params: { url } });
+  // Loaded on demand, as every native binding.
+  const { HIDAsync } = await import('node-hid');
+  return openHid(() => HIDAsync.open(path), reportBytes, url);
+}
+
+/** The library's own handle of the very device that was found, not of another at the same port by now. */
+async function usbDevice(probe: UsbProbe, url: string): Promise<BulkDevice> {
+  const { usb } = await import('usb');
+  const found = (await usb.getDevices()).find(({ bus, address }) => deviceName(bus, address) === probe.device);
+  if (found) return found;
+  throw new FlashlineError('probe-not-found', { params: { url } });
+}
+
+/** Linux writes the bus as 001 here and as 1 in sysfs. */
+function deviceName(bus: string, address: number): string {
+  return `${/^\d+$/u.test(bus) ? Number(bus) : bus}:${address}`;
+}
+
+/** What opens after its deadline, or after an abort, is closed again at once. */
+async function withinDeadline(opening: Promise<Link>, url: string, io: IoContext): Promise<Link> {
+  let taken = false;
+  try {
+    const opened = await within(opening, OPEN_MS, io);
+    if (!opened) throw new FlashlineError('probe-silent', { params: { url, seconds: inSeconds(OPEN_MS) } });
+    taken = true;
+    return opened.value;
+  } finally {
+    if (!taken) void closeWhenOpen(opening);
+  }
+}
+
+async function closeWhenOpen(opening: Promise<Link>): Promise<void> {
+  const link = await opening.catch(() => undefined);
+  await link?.close();
+}

@@ -1,0 +1,143 @@
+import { constants } from 'node:fs';
+import { access, readdir, readFile, readlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { outputReportBytes } from './hid-report.ts';
+import { bulkEndpoints } from './usb-descriptors.ts';
+import type { BulkInterface, FoundProbe, HidInterface, ProbeAccess } from './usb-probe.ts';
+
+/** USB class codes, as sysfs writes them. */
+const VENDOR_SPECIFIC = 'ff';
+const HUMAN_INTERFACE = '03';
+/** The CMSIS-DAP specification asks for it in the interface's string (v2) or the product's (v1). */
+const MARK = 'CMSIS-DAP';
+/** The kernel's name for a program that has claimed an interface through /dev/bus/usb. */
+const CLAIMED = 'usbfs';
+
+/**
+ * CMSIS-DAP probes from /sys alone: no program, no library, and no device is opened. `root` is where /sys and /dev are.
+ * https://docs.kernel.org/admin-guide/abi-stable-files.html (sysfs-bus-usb)
+ */
+export async function probesInSysfs(root: string): Promise<FoundProbe[]> {
+  const folder = join(root, 'sys/bus/usb/devices');
+  const names = (await entries(folder)).filter((name) => /^\d+-[\d.]+$/u.test(name));
+  const found = await Promise.all(names.map((name) => describeDevice(root, folder, name)));
+  return found.filter((probe) => probe !== undefined);
+}
+
+async function describeDevice(root: string, folder: string, name: string): Promise<FoundProbe | undefined> {
+  const device = join(folder, name);
+  const [vendorId, productId, product, manufacturer, serial, bus, address] = await Promise.all(
+    ['idVendor', 'idProduct', 'product', 'manufacturer', 'serial', 'busnum', 'devnum'].map((key) => text(device, key)),
+  );
+  if (!vendorId || !productId || !bus || !address) return undefined;
+  const isProbe = product?.includes(MARK) === true;
+  const interfaces = await readInterfaces(device, name);
+  const node = join(root, 'dev/bus/usb', bus.padStart(3, '0'), address.padStart(3, '0'));
+  const bulk = await findBulk(device, interfaces, node);
+  const hid = await findHid(root, interfaces, isProbe);
+  if (!bulk && !hid) return undefined;
+  return {
+    vendorId,
+    productId,
+    ...(serial ? { serial } : {}),
+    ...(product ? { product } : {}),
+    ...(manufacturer ? { manufacturer } : {}),
+    portPath: name,
+    device: `${bus}:${address}`,
+    ...(bulk ? { bulk } : {}),
+    ...(hid ? { hid } : {}),
+  };
+}
+
+interface SysInterface {
+  readonly folder: string;
+  readonly number: number;
+  readonly class: string | undefined;
+  readonly name: string | undefined;
+  readonly driver: string | undefined;
+}
+
+/** The interfaces of the active configuration: `1-2.3:1.0` is configuration 1, interface 0. */
+async function readInterfaces(device: string, name: string): Promise<SysInterface[]> {
+  const folders = (await entries(device)).filter((entry) => entry.startsWith(`${name}:`)).sort();
+  return Promise.all(
+    folders.map(async (entry) => {
+      const folder = join(device, entry);
+      const [kind, label, number] = await Promise.all(
+        ['bInterfaceClass', 'interface', 'bInterfaceNumber'].map((key) => text(folder, key)),
+      );
+      const driver = await readlink(join(folder, 'driver')).catch(absent);
+      return {
+        folder,
+        number: Number.parseInt(number ?? '0', 16),
+        class: kind,
+        name: label,
+        driver: driver === undefined ? undefined : basename(driver),
+      };
+    }),
+  );
+}
+
+/** v2: vendor specific, named as CMSIS-DAP, with a bulk endpoint each way. */
+async function findBulk(
+  device: string,
+  interfaces: readonly SysInterface[],
+  node: string,
+): Promise<BulkInterface | undefined> {
+  const named = interfaces.filter((each) => each.class === VENDOR_SPECIFIC && each.name?.includes(MARK));
+  if (named.length === 0) return undefined;
+  const descriptors = (await readFile(join(device, 'descriptors')).catch(absent)) ?? new Uint8Array();
+  const configuration = Number(await text(device, 'bConfigurationValue'));
+  for (const { number, driver } of named) {
+    const endpoints = bulkEndpoints(descriptors, configuration, number);
+    if (endpoints) return { ...endpoints, access: driver === CLAIMED ? 'busy' : await accessTo(node) };
+  }
+  return undefined;
+}
+
+/** v1: an HID interface that is named as CMSIS-DAP, or the only kind of HID on a product that is. */
+async function findHid(
+  root: string,
+  interfaces: readonly SysInterface[],
+  isProbe: boolean,
+): Promise<HidInterface | undefined> {
+  const all = interfaces.filter((each) => each.class === HUMAN_INTERFACE);
+  const named = all.find((each) => each.name?.includes(MARK));
+  const chosen = named ?? (isProbe ? all[0] : undefined);
+  if (!chosen) return undefined;
+  for (const entry of await entries(chosen.folder)) {
+    // bus:vendor:product.instance, HID's own name for the device.
+    if (!/^[\dA-F]{4}:[\dA-F]{4}:[\dA-F]{4}\.[\dA-F]+$/u.test(entry)) continue;
+    const folder = join(chosen.folder, entry);
+    const [hidraw] = await entries(join(folder, 'hidraw'));
+    if (hidraw === undefined) continue;
+    const path = join('/dev', hidraw);
+    const descriptor = await readFile(join(folder, 'report_descriptor')).catch(absent);
+    return { path, reportBytes: outputReportBytes(descriptor), access: await accessTo(join(root, path)) };
+  }
+  // No hidraw: a program has taken the interface from the kernel's driver.
+  return { path: null, reportBytes: outputReportBytes(undefined), access: 'busy' };
+}
+
+/** A node that is not there (a container without /dev/bus/usb) cannot be opened either. */
+async function accessTo(node: string): Promise<ProbeAccess> {
+  return access(node, constants.R_OK | constants.W_OK).then(
+    () => 'ok',
+    () => 'denied',
+  );
+}
+
+async function text(folder: string, name: string): Promise<string | undefined> {
+  return (await readFile(join(folder, name), 'utf8').catch(absent))?.trim();
+}
+
+async function entries(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(absent)) ?? [];
+}
+
+/** A device may vanish between two looks; a machine without USB has none of these folders. */
+function absent(error: unknown): undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (['ENOENT', 'ENOTDIR', 'EINVAL', 'EACCES', 'ENODEV', 'EIO'].includes(String(code))) return undefined;
+  throw error;
+}
