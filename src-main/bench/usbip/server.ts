@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { PacketCounts } from './packet-buffers.ts';
 import {
@@ -30,7 +31,7 @@ export interface UsbipServer {
   unplug(busid: string): void;
   /** Packets of a probe since it was last plugged in. */
   counts(busid: string): PacketCounts | undefined;
-  /** Pulls all out; resolves when the port is free. */
+  /** Pulls all out; resolves when that is told and the port is free. */
   close(): Promise<void>;
 }
 
@@ -55,11 +56,12 @@ export async function serveUsbip(options: UsbipServerOptions): Promise<UsbipServ
     busids: outlets.map(({ busid }) => busid),
     unplug: (busid) => outlet(busid)?.unplug(),
     counts: (busid) => outlet(busid)?.counts(),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
+    close: async () => {
+      const gone = [server, ...sockets].map((one) => once(one, 'close'));
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(gone);
+    },
   };
 }
 
