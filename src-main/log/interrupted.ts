@@ -21,7 +21,7 @@ const Opening = RecordDraft.pick({
 });
 
 const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('identified'), uid: z.string(), locks: z.record(z.string(), z.string()) }),
+  z.object({ kind: z.literal('identified'), uid: z.string().nullable(), locks: z.record(z.string(), z.string()) }),
   z.object({ kind: z.literal('step'), step: z.string(), ms: z.number() }),
   z.object({ kind: z.literal('change'), operation: z.string(), at: z.string() }),
 ]);

@@ -21,7 +21,7 @@ export type RunOpening = Pick<
 
 /** A run's steps as they happen; `change` entries are durable before the unit is changed. */
 export type JournalEntry =
-  | { readonly kind: 'identified'; readonly uid: string; readonly locks: Readonly<Record<string, string>> }
+  | { readonly kind: 'identified'; readonly uid: string | null; readonly locks: Readonly<Record<string, string>> }
   | { readonly kind: 'step'; readonly step: string; readonly ms: number }
   | { readonly kind: 'change'; readonly operation: string; readonly at: string };
 

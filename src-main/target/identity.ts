@@ -26,7 +26,8 @@ async function checkPart(memory: MemoryAccess, chip: ChipDescription, io: IoCont
   }
 }
 
-async function readUid(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<string> {
+async function readUid(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<string | null> {
+  if (!chip.identity.uid) return null;
   const { address, size } = chip.identity.uid;
   const bytes = await memory.read(address, size, io);
   if (isFilledWith(bytes, 0x00) || isFilledWith(bytes, 0xff)) {

@@ -6,8 +6,8 @@ import type { RunControl } from '../probe/run-control.ts';
 import type { ServerFlash } from '../probe/server-flash.ts';
 
 export interface Identity {
-  /** The unit's own hardware id, lower-case hexadecimal, most significant byte first. */
-  readonly uid: string;
+  /** The unit's own hardware id, lower-case hexadecimal, most significant byte first; null where it has none that we know. */
+  readonly uid: string | null;
   readonly chip: string;
   /** Lock words as read, by the chip description's names, as hexAddress strings. */
   readonly locks: Readonly<Record<string, string>>;

@@ -63,8 +63,11 @@ export const ChipDescription = z.strictObject({
   memories: z.array(Memory).min(1),
   identity: z.strictObject({
     checks: z.array(IdentityCheck).min(1),
-    /** The hardware id: `size` bytes from `address`, read before anything is erased. */
-    uid: z.strictObject({ address: Address, size: Size }),
+    /**
+     * The hardware id: `size` bytes from `address`, read before anything is erased. Absent where the chip has none that
+     * we know of: the serial alone then tells its units apart.
+     */
+    uid: z.strictObject({ address: Address, size: Size }).optional(),
   }),
   /** Words whose value locks the chip. No image may write them: locks are steps of the recipe, done last. */
   locks: z.array(
@@ -75,6 +78,20 @@ export const ChipDescription = z.strictObject({
    * registers. A new family is that folder's one small source and this file.
    */
   controller: z.strictObject({ kind: z.string().regex(/^[a-z0-9-]+$/), base: Address }),
+  /** Of the controller kind `flm`: the CMSIS flash algorithms that came with the chip's pack, beside this file. */
+  algorithms: z
+    .array(
+      z.strictObject({
+        file: z.string().regex(/^[0-9a-z.-]+$/),
+        sha256: z.string(),
+        /** What it writes. */
+        start: Address,
+        size: Size,
+        /** Where it may stand, with its stack and its buffers. */
+        ram: z.strictObject({ start: Address, size: Size }),
+      }),
+    )
+    .optional(),
   /** One command that erases all of these memories at once; typical time from the data sheet. */
   massErase: z.strictObject({ ms: z.number().positive(), memories: z.array(z.string()).min(1) }).optional(),
   /** How the chip refuses debuggers, and how a mass erase opens it again. Absent: it cannot refuse, or we cannot tell. */

@@ -58,6 +58,7 @@ export const FAILURES = {
   'recipe-invalid': { verdict: 'ERROR', blame: 'recipe', params: ['detail'] },
   'chip-unknown': { verdict: 'ERROR', blame: 'recipe', params: ['chip', 'known'] },
   'chip-invalid': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },
+  'pack-invalid': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'detail'] },
   'interface-unsupported': { verdict: 'ERROR', blame: 'recipe', params: ['interface', 'chip'] },
   'log-unwritable': { verdict: 'ERROR', blame: 'station', params: ['file'] },
   'log-damaged': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },

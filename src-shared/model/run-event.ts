@@ -32,7 +32,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** UTC, ISO 8601. */
     at: z.string(),
   }),
-  z.object({ type: z.literal('unit.identified'), run, uid: z.string(), chip: z.string() }),
+  z.object({ type: z.literal('unit.identified'), run, uid: z.string().nullable(), chip: z.string() }),
   z.object({
     type: z.literal('plan.ready'),
     run,

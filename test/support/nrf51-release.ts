@@ -60,7 +60,7 @@ export async function flashUnit(
   engine: Engine,
   hooks: Partial<CarryOutHooks> = {},
   io: IoContext = realIo(),
-): Promise<{ plan: Plan; readBack: string | undefined; uid: string }> {
+): Promise<{ plan: Plan; readBack: string | undefined; uid: string | null }> {
   const target = await openTarget(url, engine.release.chip, io);
   try {
     const { uid } = await target.identify(io);

@@ -20,7 +20,7 @@ export function identifyCommand(context: CliContext, end: (code: ExitCode) => vo
       if (options.json) context.print(JSON.stringify({ type: 'identity', ...identity }));
       else {
         context.print(`chip         ${chip.name} (${identity.chip})`);
-        context.print(`hardware id  ${identity.uid}`);
+        context.print(`hardware id  ${identity.uid ?? '(none that is known)'}`);
         for (const lock of chip.locks) {
           const found = identity.locks[lock.name] ?? 'not read';
           const open = Number(found) === lock.unlocked;

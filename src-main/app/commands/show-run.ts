@@ -24,7 +24,7 @@ export function humanRun(context: CliContext): (event: RunEvent) => void {
         print(`Run ${event.run}: unit ${event.serial} on slot ${event.slot}, release ${event.release.slice(0, 12)}`);
         break;
       case 'unit.identified':
-        settle(`  the unit is a ${event.chip} with hardware id ${event.uid}`);
+        settle(`  the unit is a ${event.chip}${event.uid === null ? '' : ` with hardware id ${event.uid}`}`);
         break;
       case 'plan.ready':
         settle(
