@@ -87,7 +87,7 @@ export class Bench {
     const plan = board.insert(faults);
     const profile = PROBES[probe];
     const host = new SwdHost(board.line, board.chip, plan);
-    return { board, faults: plan, profile, host, device: new CmsisDapDevice(profile, probeSerial, host) };
+    return { board, faults: plan, profile, host, device: new CmsisDapDevice(profile, probeSerial, host, plan) };
   }
 
   /** The unit with this serial; a new one comes blank from the factory. */

@@ -1,4 +1,5 @@
 import type { Bus } from './bus.ts';
+import type { Tap } from './jtag/tap.ts';
 import type { SwDp } from './sw-dp.ts';
 
 /** What the chip tells the bench; a fault plan listens. */
@@ -23,6 +24,8 @@ export interface ChipReport {
 export interface ChipModel extends Bus {
   /** The debug ports on the wires: one, or several where the chip is multi-drop. */
   readonly debugPorts: readonly SwDp[];
+  /** The chip's TAPs, the one nearest to TDO first; left out where there is no JTAG. */
+  readonly taps?: readonly Tap[];
   readonly powered: boolean;
   events: ChipEvents | undefined;
   /** When the supply will fail, so that nothing the bus waits for ends after it; Infinity if it will not. Until the next power-up. */

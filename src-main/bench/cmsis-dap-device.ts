@@ -1,5 +1,8 @@
+import { jtagConfigure, jtagIdcode, jtagSequences } from './cmsis-dap-jtag.ts';
 import { CmsisDapTransfers, type TransferSettings } from './cmsis-dap-transfers.ts';
+import { JtagHost } from './jtag/jtag-host.ts';
 import { PacketReader, PacketWriter, TruncatedPacket } from './packet-reader.ts';
+import type { FaultPlan } from './fault-plan.ts';
 import type { ProbeProfile } from './probe-profile.ts';
 import type { SwdHost } from './swd-host.ts';
 import { bitTime } from './swd-time.ts';
@@ -22,6 +25,9 @@ export const Command = {
   swjClock: 0x11,
   swjSequence: 0x12,
   swdConfigure: 0x13,
+  jtagSequence: 0x14,
+  jtagConfigure: 0x15,
+  jtagIdcode: 0x16,
   swdSequence: 0x1d,
   queueCommands: 0x7e,
   executeCommands: 0x7f,
@@ -30,12 +36,15 @@ export const Command = {
 const DAP_OK = 0;
 const DAP_ERROR = 0xff;
 const INVALID = 0xff;
-/** SWD, atomic commands (ExecuteCommands), test domain timer; second byte: nothing. */
-const CAPABILITIES = [0x31, 0x00];
+/** SWD, JTAG, atomic commands (ExecuteCommands), test domain timer; second byte: nothing. */
+const CAPABILITIES = [0x33, 0x00];
 /** Of the timestamps: one tick a microsecond. */
 const TIMER_HZ = 1_000_000;
 const PIN_SWCLK = 1;
 const PIN_SWDIO = 2;
+const PIN_TDI = 4;
+const PIN_TDO = 8;
+const PIN_NTRST = 0x20;
 const PIN_NRESET = 0x80;
 
 /**
@@ -47,16 +56,24 @@ export class CmsisDapDevice {
   readonly #serial: string;
   readonly #host: SwdHost;
   readonly #settings: TransferSettings = { waitRetry: 100, matchRetry: 0, matchMask: 0 };
-  readonly #transfers: CmsisDapTransfers;
-  #connected = false;
+  readonly #jtag: JtagHost;
+  readonly #transfers: { readonly swd: CmsisDapTransfers; readonly jtag: CmsisDapTransfers };
+  #port: 'none' | 'swd' | 'jtag' = 'none';
+  #clockPin = true;
+  #testResetPin = true;
   #resetPin = true;
   #abortAt = Infinity;
 
-  constructor(profile: ProbeProfile, serial: string, host: SwdHost) {
+  constructor(profile: ProbeProfile, serial: string, host: SwdHost, faults: FaultPlan) {
     this.#profile = profile;
     this.#serial = serial;
     this.#host = host;
-    this.#transfers = new CmsisDapTransfers(host, this.#settings, () => this.#host.now >= this.#abortAt);
+    this.#jtag = new JtagHost(host, faults);
+    const aborted = () => this.#host.now >= this.#abortAt;
+    this.#transfers = {
+      swd: new CmsisDapTransfers(host, this.#settings, aborted),
+      jtag: new CmsisDapTransfers(this.#jtag, this.#settings, aborted),
+    };
   }
 
   /** DAP_TransferAbort reached the probe: the packet being worked on then ends early. */
@@ -103,7 +120,7 @@ export class CmsisDapDevice {
         this.#connect(input.u8(), out);
         return true;
       case Command.disconnect:
-        this.#connected = false;
+        this.#port = 'none';
         out.u8(DAP_OK);
         return true;
       case Command.transfer:
@@ -138,12 +155,9 @@ export class CmsisDapDevice {
         this.#settings.matchRetry = input.u16();
         out.u8(DAP_OK);
         return true;
-      case Command.writeAbort: {
-        input.u8();
-        const value = input.u32();
-        out.u8(this.#connected && this.#host.transfer(false, false, 0, value).ack === 1 ? DAP_OK : DAP_ERROR);
+      case Command.writeAbort:
+        out.u8(this.#writeAbort(input.u8(), input.u32()) ? DAP_OK : DAP_ERROR);
         return true;
-      }
       case Command.swjPins:
         this.#pins(input, out);
         return true;
@@ -167,6 +181,15 @@ export class CmsisDapDevice {
       }
       case Command.swdSequence:
         this.#sequences(input, out);
+        return true;
+      case Command.jtagSequence:
+        jtagSequences(this.#jtag, input, out);
+        return true;
+      case Command.jtagConfigure:
+        jtagConfigure(this.#jtag, input, out);
+        return true;
+      case Command.jtagIdcode:
+        jtagIdcode(this.#jtag, this.#port === 'jtag', input, out);
         return true;
       default:
         return false;
@@ -205,21 +228,31 @@ export class CmsisDapDevice {
     }
   }
 
-  /** 0 (default) and 1 are SWD; a mode that is missing answers 0. */
+  /** 0 (default) and 1 are SWD, 2 is JTAG; a mode that is missing answers 0. */
   #connect(mode: number, out: PacketWriter): void {
-    const SWD = 1;
-    this.#connected = mode === 0 || mode === SWD;
-    out.u8(this.#connected ? SWD : 0);
+    const [SWD, JTAG] = [1, 2];
+    this.#port = mode === JTAG ? 'jtag' : mode === 0 || mode === SWD ? 'swd' : 'none';
+    out.u8(this.#port === 'none' ? 0 : this.#port === 'swd' ? SWD : JTAG);
+  }
+
+  /** The wire never refuses a write to ABORT. */
+  #writeAbort(index: number, value: number): boolean {
+    if (this.#port === 'none') return false;
+    if (this.#port === 'swd') return this.#host.transfer(false, false, 0, value).ack === 1;
+    const there = this.#jtag.choose(index);
+    if (there) this.#jtag.writeAbort(value);
+    return there;
   }
 
   #runTransfers(input: PacketReader, out: PacketWriter, block: boolean): void {
-    if (!this.#connected) {
+    if (this.#port === 'none') {
       // Port disabled: nothing executed, no acknowledge.
       out.bytes(block ? [0, 0, 0] : [0, 0]);
       return;
     }
-    if (block) this.#transfers.block(input, out);
-    else this.#transfers.transfer(input, out);
+    const transfers = this.#transfers[this.#port];
+    if (block) transfers.block(input, out);
+    else transfers.transfer(input, out);
   }
 
   /** `10 output select wait32` -> the pins as they are then. */
@@ -232,9 +265,28 @@ export class CmsisDapDevice {
       if (released !== this.#resetPin) this.#host.resetPin(!released);
       this.#resetPin = released;
     }
+    if (select & PIN_NTRST) {
+      const released = (output & PIN_NTRST) !== 0;
+      if (released !== this.#testResetPin) this.#host.testReset(!released);
+      this.#testResetPin = released;
+    }
     if (select & PIN_SWDIO) this.#host.swdio = output & PIN_SWDIO ? 1 : 0;
+    if (select & PIN_TDI) this.#host.tdi = output & PIN_TDI ? 1 : 0;
+    if (select & PIN_SWCLK) this.#setClockPin((output & PIN_SWCLK) !== 0);
     this.#host.now += usToNs(wait);
-    out.u8(PIN_SWCLK | (this.#host.swdio ? PIN_SWDIO : 0) | (this.#resetPin ? PIN_NRESET : 0));
+    out.u8(this.#readPins());
+  }
+
+  /** Its rising edge is a clock, as any other. */
+  #setClockPin(high: boolean): void {
+    if (high && !this.#clockPin) this.#host.cycle(this.#host.swdio, this.#host.tdi);
+    this.#clockPin = high;
+  }
+
+  #readPins(): number {
+    const { swdio, tdi, tdo } = this.#host;
+    const own = (this.#clockPin ? PIN_SWCLK : 0) | (swdio ? PIN_SWDIO : 0) | (tdi ? PIN_TDI : 0);
+    return own | (tdo ? PIN_TDO : 0) | (this.#testResetPin ? PIN_NTRST : 0) | (this.#resetPin ? PIN_NRESET : 0);
   }
 
   /** `1D count {info [bits]}...`: info bits 0-5 cycles (0 is 64), bit 7 listens. */

@@ -1,4 +1,4 @@
-import type { HostAnswer, SwdHost } from './swd-host.ts';
+import type { HostAnswer } from './swd-host.ts';
 import type { PacketReader, PacketWriter } from './packet-reader.ts';
 import { Ack } from './sw-dp.ts';
 
@@ -13,6 +13,16 @@ const RDBUFF = READ | 0xc;
 const MISMATCH = 16;
 const OK: HostAnswer = { ack: Ack.ok, data: 0 };
 
+/** The wire that transfers go over. */
+export interface TransferWire {
+  readonly now: number;
+  /** Over JTAG every read's word comes with the access after it; over SWD only an AP read's does. */
+  readonly postsDpReads: boolean;
+  /** A command begins; false if there is no such debug port (DAP index). */
+  choose(index: number): boolean;
+  transfer(ap: boolean, read: boolean, address: number, value: number): HostAnswer;
+}
+
 /** DAP_TransferConfigure's settings, and the mask that MATCH_MASK writes set. */
 export interface TransferSettings {
   waitRetry: number;
@@ -21,30 +31,30 @@ export interface TransferSettings {
 }
 
 /**
- * DAP_Transfer and DAP_TransferBlock over SWD. AP reads are posted on the wire, so each costs its own transfer and
- * the last of a row one of RDBUFF more; a row that ends with a write reads RDBUFF to learn of its fault.
+ * DAP_Transfer and DAP_TransferBlock. AP reads (over JTAG all reads) are posted on the wire, so each costs its own
+ * transfer and the last of a row one of RDBUFF more; a row that ends with a write reads RDBUFF to learn of its fault.
  */
 export class CmsisDapTransfers {
-  readonly #host: SwdHost;
+  readonly #wire: TransferWire;
   readonly #settings: TransferSettings;
   /** True from the time on at which DAP_TransferAbort came. */
   readonly #aborted: () => boolean;
-  #posted: { readonly timestamp: boolean } | undefined;
+  #posted: { readonly port: number; readonly timestamp: boolean } | undefined;
   #checkWrite = false;
 
-  constructor(host: SwdHost, settings: TransferSettings, aborted: () => boolean) {
-    this.#host = host;
+  constructor(wire: TransferWire, settings: TransferSettings, aborted: () => boolean) {
+    this.#wire = wire;
     this.#settings = settings;
     this.#aborted = aborted;
   }
 
   /** `05 index count {request [data]}...` -> `05 executed ack [data]...` */
   transfer(input: PacketReader, out: PacketWriter): void {
-    input.u8();
+    const there = this.#wire.choose(input.u8());
     const count = input.u8();
     const words: number[] = [];
     let executed = 0;
-    let ack: number = Ack.ok;
+    let ack: number = there ? Ack.ok : 0;
     this.#posted = undefined;
     this.#checkWrite = false;
     for (let i = 0; i < count; i++) {
@@ -64,10 +74,15 @@ export class CmsisDapTransfers {
 
   /** `06 index count16 request [data]...` -> `06 done16 ack [data]...` */
   block(input: PacketReader, out: PacketWriter): void {
-    input.u8();
+    const there = this.#wire.choose(input.u8());
     const count = input.u16();
     const request = input.u8();
     const words: number[] = [];
+    if (!there) {
+      if (!(request & READ)) input.bytes(4 * count);
+      out.bytes([0, 0, 0]);
+      return;
+    }
     const outcome =
       request & READ ? this.#readBlock(request, count, out, words) : this.#writeBlock(request, count, input);
     out.u16(outcome.done);
@@ -78,12 +93,13 @@ export class CmsisDapTransfers {
   #readBlock(request: number, count: number, out: PacketWriter, words: number[]) {
     const fits = Math.min(count, Math.floor((out.room - 3) / 4));
     if (fits <= 0) return { done: 0, ack: count === 0 ? 0 : PROTOCOL };
-    if (request & AP) {
+    const posts = this.#posts(request);
+    if (posts) {
       const post = this.#attempt(request, 0);
       if (post.ack !== Ack.ok) return { done: 0, ack: post.ack };
     }
     for (let i = 0; i < fits; i++) {
-      const last = i === fits - 1 && (request & AP) !== 0;
+      const last = i === fits - 1 && posts;
       const answer = this.#attempt(last ? RDBUFF : request, 0);
       if (answer.ack !== Ack.ok) return { done: i, ack: answer.ack };
       words.push(answer.data);
@@ -110,17 +126,17 @@ export class CmsisDapTransfers {
     if (!(request & READ)) return this.#write(request, data, words);
     this.#checkWrite = false;
     if (this.#posted) {
-      const chained = (request & (AP | MATCH_VALUE)) === AP;
+      const chained = !(request & MATCH_VALUE) && (request & AP) === this.#posted.port;
       const answer = this.#attempt(chained ? request : RDBUFF, 0);
       if (answer.ack !== Ack.ok) return answer.ack;
       this.#store(words, answer.data, this.#posted.timestamp);
-      this.#posted = chained ? { timestamp: (request & TIMESTAMP) !== 0 } : undefined;
+      this.#posted = chained ? posted(request) : undefined;
       if (chained) return Ack.ok;
     }
     if (request & MATCH_VALUE) return this.#match(request, data);
     const answer = this.#attempt(request, 0);
     if (answer.ack !== Ack.ok) return answer.ack;
-    if (request & AP) this.#posted = { timestamp: (request & TIMESTAMP) !== 0 };
+    if (this.#posts(request)) this.#posted = posted(request);
     else this.#store(words, answer.data, (request & TIMESTAMP) !== 0);
     return Ack.ok;
   }
@@ -141,8 +157,8 @@ export class CmsisDapTransfers {
 
   /** Reads until `(word & mask) === value`, at most 1 + matchRetry times. */
   #match(request: number, value: number): number {
-    const posted = request & AP ? this.#attempt(request, 0) : OK;
-    if (posted.ack !== Ack.ok) return posted.ack;
+    const post = this.#posts(request) ? this.#attempt(request, 0) : OK;
+    if (post.ack !== Ack.ok) return post.ack;
     for (let retry = this.#settings.matchRetry; ; retry--) {
       const answer = this.#attempt(request, 0);
       if (answer.ack !== Ack.ok) return answer.ack;
@@ -153,24 +169,28 @@ export class CmsisDapTransfers {
 
   /** Fetches what is still posted, or learns whether the last write went well. */
   #finish(words: number[]): number {
-    const posted = this.#posted;
-    if (!posted && !this.#checkWrite) return Ack.ok;
+    const waiting = this.#posted;
+    if (!waiting && !this.#checkWrite) return Ack.ok;
     this.#posted = undefined;
     this.#checkWrite = false;
     const answer = this.#attempt(RDBUFF, 0);
-    if (posted && answer.ack === Ack.ok) this.#store(words, answer.data, posted.timestamp);
+    if (waiting && answer.ack === Ack.ok) this.#store(words, answer.data, waiting.timestamp);
     return answer.ack;
+  }
+
+  #posts(request: number): boolean {
+    return this.#wire.postsDpReads || (request & AP) !== 0;
   }
 
   #attempt(request: number, value: number): HostAnswer {
     for (let retry = this.#settings.waitRetry; ; retry--) {
-      const answer = this.#host.transfer((request & AP) !== 0, (request & READ) !== 0, request & 0xc, value);
+      const answer = this.#wire.transfer((request & AP) !== 0, (request & READ) !== 0, request & 0xc, value);
       if (answer.ack !== Ack.wait || retry === 0 || this.#aborted()) return answer;
     }
   }
 
   #store(words: number[], value: number, timestamp: boolean): void {
-    if (timestamp) words.push(Math.floor(this.#host.now / 1000) >>> 0);
+    if (timestamp) words.push(Math.floor(this.#wire.now / 1000) >>> 0);
     words.push(value);
   }
 
@@ -180,6 +200,10 @@ export class CmsisDapTransfers {
 }
 
 const PROTOCOL = 8;
+
+function posted(request: number) {
+  return { port: request & AP, timestamp: (request & TIMESTAMP) !== 0 };
+}
 
 function takesData(request: number): boolean {
   return !(request & READ) || (request & MATCH_VALUE) !== 0;

@@ -22,8 +22,11 @@ export class SwdHost {
   #timing: SwdTiming = { bitNs: bitTime(DEFAULT_HZ), turnaround: 1, idle: 0, dataPhase: false };
   /** Virtual nanoseconds; the device sets it to the time at which it takes a packet up. */
   now = 0;
-  /** SWDIO as last driven, for SWJ_Pins. */
+  /** SWDIO/TMS and TDI as last driven, for SWJ_Pins. */
   swdio: 0 | 1 = 1;
+  tdi: 0 | 1 = 1;
+
+  readonly postsDpReads = false;
 
   constructor(line: SwdLine, chip: ChipModel, faults: FaultPlan) {
     this.#line = line;
@@ -33,6 +36,11 @@ export class SwdHost {
 
   configure(change: Partial<SwdTiming>): void {
     this.#timing = { ...this.#timing, ...change };
+  }
+
+  /** On serial wire the index of a command means nothing. */
+  choose(): boolean {
+    return true;
   }
 
   get timing(): SwdTiming {
@@ -54,9 +62,31 @@ export class SwdHost {
     this.checkSupply();
     for (let i = 0; i < count; i++) {
       this.swdio = ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1 ? 1 : 0;
-      this.#line.clock(this.swdio, this.now);
+      this.#line.clock(this.swdio, this.now, this.tdi);
       this.now += this.#timing.bitNs;
     }
+  }
+
+  /** One clock of JTAG; TDO as TCK rises. */
+  cycle(tms: 0 | 1, tdi: 0 | 1): 0 | 1 {
+    this.swdio = tms;
+    this.tdi = tdi;
+    const { tdo } = this.#line;
+    this.#line.clock(tms, this.now, tdi);
+    this.now += this.#timing.bitNs;
+    return tdo;
+  }
+
+  get tdo(): 0 | 1 {
+    return this.#line.tdo;
+  }
+
+  testReset(asserted: boolean): void {
+    this.#line.testReset(asserted, this.now);
+  }
+
+  raiseStickyErrors(): void {
+    for (const port of this.#chip.debugPorts) port.raiseStickyError();
   }
 
   /** Listens for `count` clock cycles. */
@@ -92,7 +122,7 @@ export class SwdHost {
       case 'wait':
         return { ack: Ack.wait, data: 0 };
       case 'fault':
-        for (const port of this.#chip.debugPorts) port.raiseStickyError();
+        this.raiseStickyErrors();
         return { ack: Ack.fault, data: 0 };
       default: {
         const answer = this.#line.transfer(ap, read, address, value, this.now);

@@ -60,7 +60,7 @@ describe('commands', () => {
     const probe = new Probe();
     expect(await probe.ask(0x00, 0xfe)).toEqual([0x00, 1, 4]);
     expect(await probe.ask(0x00, 0xff)).toEqual([0x00, 2, 0x00, 0x02]);
-    expect(await probe.ask(0x00, 0xf0)).toEqual([0x00, 2, 0x31, 0x00]);
+    expect(await probe.ask(0x00, 0xf0)).toEqual([0x00, 2, 0x33, 0x00]);
     expect(await probe.ask(0x00, 0x04)).toEqual([0x00, 6, ...Buffer.from('2.1.1\0')]);
     expect(await probe.ask(0x00, 0x05)).toEqual([0x00, 0]);
   });
@@ -68,7 +68,7 @@ describe('commands', () => {
   it('an unknown command is a single FF, a missing mode connects to 0, a truncated command is an error', async () => {
     const probe = new Probe();
     expect(await probe.ask(0x55, 1, 2, 3)).toEqual([0xff]);
-    expect(await probe.ask(0x02, 2)).toEqual([0x02, 0]);
+    expect(await probe.ask(0x02, 3)).toEqual([0x02, 0]);
     expect(await probe.ask(0x12, 64, 1)).toEqual([0x12, 0xff]);
     expect(await probe.ask()).toEqual([0xff, 0xff]);
   });

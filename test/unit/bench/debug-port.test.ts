@@ -116,6 +116,8 @@ describe('waking the port', () => {
     const wires = new Wires();
     wires.connect();
     expect(wires.transfer(false, true, 4).ack).toBe(Ack.none);
+    expect(wires.transfer(false, true, 0).ack).toBe(Ack.none);
+    wires.drive([...ones(50), 0, 0]);
     wires.transfer(false, true, 0);
     expect(wires.transfer(false, true, 4).ack).toBe(Ack.ok);
   });
