@@ -5,8 +5,9 @@ export type ToAgent =
       readonly id: number;
       readonly argv: readonly string[];
       readonly env: Readonly<Record<string, string>>;
-      /** User and group; the agent is root. */
+      /** The agent itself is root. */
       readonly user: number;
+      readonly group: number;
       readonly folder: string;
     }
   | { readonly kind: 'signal'; readonly id: number; readonly signal: NodeJS.Signals };

@@ -9,12 +9,12 @@ const socket = connect({ host, port: Number(port), noDelay: true });
 const tell = (message: FromAgent) => socket.write(`${JSON.stringify(message)}\n`);
 const children = new Map<number, ChildProcess>();
 
-function start({ id, argv, env, user, folder }: ToAgent & { kind: 'start' }): void {
+function start({ id, argv, env, user, group, folder }: ToAgent & { kind: 'start' }): void {
   const [program = '', ...args] = argv;
   const child = spawn(program, args, {
     env: { ...process.env, ...env },
     uid: user,
-    gid: user,
+    gid: group,
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -5,18 +5,17 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { ROOT } from '#test/support/cli.ts';
 import type { FromAgent, ToAgent } from './agent-protocol.ts';
 import { type GuestEnd, type GuestProcess, ToldProcess } from './guest-process.ts';
 import { type GuestKernel, guestKernel } from './kernel.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..', '..');
 const CACHE = join(ROOT, 'node_modules', '.cache', 'flashline', 'usb-guest');
 const HERE = 'test/support/usb-guest';
 /** The host, as QEMU's user network shows it to the guest: what listens on its loopback is there. */
 const HOST = '10.0.2.2';
 const NODE = join(ROOT, 'node_modules', 'node', 'bin', 'node');
 const BOOT_MS = 90_000;
-const NOBODY = 65_534;
 
 /** Programs of the host that the guest needs, as scripts/programs.js names them. */
 export const GUEST_PROGRAMS = [
@@ -28,9 +27,18 @@ export const GUEST_PROGRAMS = [
   'python3-intelhex',
 ] as const;
 
+export type User = 'root' | 'nobody' | 'member';
+/** User and group ids; Debian's plugdev is always 46. */
+const IDS: Readonly<Record<User, readonly [number, number]>> = {
+  root: [0, 0],
+  nobody: [65_534, 65_534],
+  member: [65_534, 46],
+};
+
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly as?: 'root' | 'nobody';
+  /** A member is nobody, but in the group that udev's rules name. */
+  readonly as?: User;
   /** It is killed then, and the call rejects. 60 s when left out. */
   readonly timeoutMs?: number;
 }
@@ -141,8 +149,8 @@ class RunningGuest implements Guest {
     const id = ++this.#lastId;
     const process = new ToldProcess((signal) => this.#tell({ kind: 'signal', id, signal }));
     this.#processes.set(id, process);
-    const user = as === 'root' ? 0 : NOBODY;
-    this.#tell({ kind: 'start', id, argv, env, user, folder: ROOT });
+    const [user, group] = IDS[as];
+    this.#tell({ kind: 'start', id, argv, env, user, group, folder: ROOT });
     return process;
   }
 
