@@ -14,7 +14,7 @@ const { values } = parseArgs({ options: { only: { type: 'string' }, out: { type:
 const out = resolve(root, values.out);
 
 /** What stays a package beside the bundle: Electron itself, and what brings binaries of its own. */
-const EXTERNAL = ['electron', 'better-sqlite3', 'serialport', 'usb'];
+const EXTERNAL = ['electron', 'better-sqlite3', 'node-hid', 'serialport', 'usb'];
 
 /** ESM for Electron's Node: the first Electron with ESM main scripts is long past. */
 function buildMain() {

@@ -60,7 +60,7 @@ export function asUsbProbes(found: readonly FoundProbe[]): UsbProbe[] {
 /** v2 before v1, unless v1 is all that may be opened. What another program uses is busy by every way. */
 function preferred({ bulk, hid }: FoundProbe): Pick<UsbProbe, 'interface' | 'access'> | undefined {
   const access = [bulk, hid].some((each) => each?.access === 'busy') ? 'busy' : undefined;
-  if (bulk && (bulk.access === 'ok' || hid?.access !== 'ok'))
+  if (bulk && (bulk.access !== 'denied' || hid?.access !== 'ok'))
     return { interface: 'bulk', access: access ?? bulk.access };
   return hid && { interface: 'hid', access: access ?? hid.access };
 }

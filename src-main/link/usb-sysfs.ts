@@ -13,18 +13,27 @@ const MARK = 'CMSIS-DAP';
 /** The kernel's name for a program that has claimed an interface through /dev/bus/usb. */
 const CLAIMED = 'usbfs';
 
+/** Whether this user may open a device node for reading and writing. */
+export type MayOpen = (node: string) => Promise<boolean>;
+
+interface Place {
+  /** Where /sys and /dev are. */
+  readonly root: string;
+  readonly mayOpen: MayOpen;
+}
+
 /**
- * CMSIS-DAP probes from /sys alone: no program, no library, and no device is opened. `root` is where /sys and /dev are.
+ * CMSIS-DAP probes from /sys alone: no program, no library, and no device is opened.
  * https://docs.kernel.org/admin-guide/abi-stable-files.html (sysfs-bus-usb)
  */
-export async function probesInSysfs(root: string): Promise<FoundProbe[]> {
-  const folder = join(root, 'sys/bus/usb/devices');
+export async function probesInSysfs(place: Place): Promise<FoundProbe[]> {
+  const folder = join(place.root, 'sys/bus/usb/devices');
   const names = (await entries(folder)).filter((name) => /^\d+-[\d.]+$/u.test(name));
-  const found = await Promise.all(names.map((name) => describeDevice(root, folder, name)));
+  const found = await Promise.all(names.map((name) => describeDevice(place, folder, name)));
   return found.filter((probe) => probe !== undefined);
 }
 
-async function describeDevice(root: string, folder: string, name: string): Promise<FoundProbe | undefined> {
+async function describeDevice(place: Place, folder: string, name: string): Promise<FoundProbe | undefined> {
   const device = join(folder, name);
   const [vendorId, productId, product, manufacturer, serial, bus, address] = await Promise.all(
     ['idVendor', 'idProduct', 'product', 'manufacturer', 'serial', 'busnum', 'devnum'].map((key) => text(device, key)),
@@ -32,9 +41,9 @@ async function describeDevice(root: string, folder: string, name: string): Promi
   if (!vendorId || !productId || !bus || !address) return undefined;
   const isProbe = product?.includes(MARK) === true;
   const interfaces = await readInterfaces(device, name);
-  const node = join(root, 'dev/bus/usb', bus.padStart(3, '0'), address.padStart(3, '0'));
-  const bulk = await findBulk(device, interfaces, node);
-  const hid = await findHid(root, interfaces, isProbe);
+  const node = join('/dev/bus/usb', bus.padStart(3, '0'), address.padStart(3, '0'));
+  const bulk = await findBulk(place, device, interfaces, node);
+  const hid = await findHid(place, interfaces, isProbe);
   if (!bulk && !hid) return undefined;
   return {
     vendorId,
@@ -80,6 +89,7 @@ async function readInterfaces(device: string, name: string): Promise<SysInterfac
 
 /** v2: vendor specific, named as CMSIS-DAP, with a bulk endpoint each way. */
 async function findBulk(
+  place: Place,
   device: string,
   interfaces: readonly SysInterface[],
   node: string,
@@ -90,14 +100,14 @@ async function findBulk(
   const configuration = Number(await text(device, 'bConfigurationValue'));
   for (const { number, driver } of named) {
     const endpoints = bulkEndpoints(descriptors, configuration, number);
-    if (endpoints) return { ...endpoints, access: driver === CLAIMED ? 'busy' : await accessTo(node) };
+    if (endpoints) return { ...endpoints, access: driver === CLAIMED ? 'busy' : await accessTo(place, node) };
   }
   return undefined;
 }
 
 /** v1: an HID interface that is named as CMSIS-DAP, or the only kind of HID on a product that is. */
 async function findHid(
-  root: string,
+  place: Place,
   interfaces: readonly SysInterface[],
   isProbe: boolean,
 ): Promise<HidInterface | undefined> {
@@ -113,17 +123,21 @@ async function findHid(
     if (hidraw === undefined) continue;
     const path = join('/dev', hidraw);
     const descriptor = await readFile(join(folder, 'report_descriptor')).catch(absent);
-    return { path, reportBytes: outputReportBytes(descriptor), access: await accessTo(join(root, path)) };
+    return { path, reportBytes: outputReportBytes(descriptor), access: await accessTo(place, path) };
   }
   // No hidraw: a program has taken the interface from the kernel's driver.
   return { path: null, reportBytes: outputReportBytes(undefined), access: 'busy' };
 }
 
 /** A node that is not there (a container without /dev/bus/usb) cannot be opened either. */
-async function accessTo(node: string): Promise<ProbeAccess> {
+async function accessTo({ root, mayOpen }: Place, node: string): Promise<ProbeAccess> {
+  return (await mayOpen(join(root, node))) ? 'ok' : 'denied';
+}
+
+export async function mayOpen(node: string): Promise<boolean> {
   return access(node, constants.R_OK | constants.W_OK).then(
-    () => 'ok',
-    () => 'denied',
+    () => true,
+    () => false,
   );
 }
 

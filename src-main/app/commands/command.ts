@@ -42,5 +42,8 @@ export function releaseOption(): Option {
 }
 
 export function probeOption(): Option {
-  return new Option('--probe <url>', 'which probe: bench:<chip>, gdb:tcp:<host>:<port>, gdb:unix:<path>, ...');
+  return new Option(
+    '--probe <url>',
+    'which probe: bench:<chip>, cmsis-dap:<serial>, cmsis-dap:@<usb port>, gdb:tcp:<host>:<port>, ...',
+  );
 }

@@ -1,15 +1,12 @@
 import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Plan } from '#shared/model/plan.ts';
-import type { RunEvent } from '#shared/model/run-event.ts';
-import { isSimulated } from '#shared/model/unit-record.ts';
-import { composeStation, noSamples, openEngine } from '../compose.ts';
-import { connectorOf, parseProbeUrl } from '../compose-connector.ts';
-import { homeFolder } from '../compose-home.ts';
+import { openEngine } from '../compose.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, releaseOption } from './command.ts';
-import { exitCodeOf, failureLines, reportFailure } from './outcome.ts';
+import { reportFailure } from './outcome.ts';
 import { planFor, planLines } from './plan-lines.ts';
 import { humanRun, jsonRun } from './show-run.ts';
+import { benchPaceOption, openStation, paceOf, runUnit } from './station-runs.ts';
 
 interface FlashOptions extends CommonOptions {
   readonly release: string;
@@ -33,49 +30,20 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
     .option('--slot <slot>', 'the slot, for the record', '1')
     .option('--rework', 'also a unit that already passed')
     .option('--dry-run', 'prints the plan and touches nothing; with --probe the plan for the unit that is there')
-    .option(
-      '--bench-pace <factor>',
-      "the bench's virtual seconds to a real one; without it, as fast as this computer can",
-    )
+    .addOption(benchPaceOption())
     .action(async (options: FlashOptions) => end(await (options.dryRun ? dryRun : flash)(options, context)));
 }
 
 async function flash(options: FlashOptions, context: CliContext): Promise<ExitCode> {
-  const { serial, probe, slot } = options;
+  const { release, serial, probe, slot } = options;
   if (serial === undefined) throw missing('--serial', 'HB000001');
   if (probe === undefined) throw missing('--probe', 'bench:nrf52840');
-  parseProbeUrl(probe);
-  const host = await composeStation({
-    resources: context.resources,
-    home: homeFolder(context.env),
-    appVersion: context.appVersion,
-    mode: isSimulated({ probe }) ? 'bench' : 'probes',
-    release: options.release,
-    slots: [{ id: slot, name: slot, probe }],
-    samples: noSamples,
-    autoStart: false,
-    connect: connectorOf({
-      pace: paceOf(options.benchPace),
-    }),
-    warn: (failure) => context.say(`Note: ${context.describeFailure(failure).message} ${failure.cause ?? ''}`),
-  });
+  const host = await openStation({ release, slots: [{ slot, probe }], pace: paceOf(options.benchPace) }, context);
   try {
-    for (const record of host.log.interruptedAtOpening()) {
-      context.say(`INTERRUPTED: an earlier run of unit ${record.serial} on slot ${record.slot} did not end.`);
-      if (record.failure)
-        for (const line of failureLines(record.failure, context.describeFailure(record.failure))) context.say(line);
-    }
-    const scan = host.station.scan({ code: serial, slot });
-    if (scan.outcome === 'refused') return reportFailure(scan.failure, options.json === true, context);
-    const show = options.json ? jsonRun(context) : humanRun(context);
-    const finished: Extract<RunEvent, { type: 'run.finished' }>[] = [];
-    const onEvent = (event: RunEvent) => {
-      if (event.type === 'run.finished') finished.push(event);
-      show(event);
-    };
-    const { verdict } = await host.station.runSlot({ slot, rework: options.rework === true }, context.signal, onEvent);
-    const [last] = finished;
-    return exitCodeOf(verdict, last?.code && last.blame ? { code: last.code, blame: last.blame } : null);
+    const unit = { slot, serial, rework: options.rework === true };
+    const end = await runUnit(host.station, unit, options.json ? jsonRun(context) : humanRun(context), context);
+    if (end.refused) return reportFailure(end.refused, options.json === true, context);
+    return end.code;
   } finally {
     await host.close();
   }
@@ -87,13 +55,6 @@ async function dryRun(options: FlashOptions, context: CliContext): Promise<ExitC
   if (options.json) context.print(JSON.stringify({ type: 'plan', ...plan }));
   else for (const line of planLines(plan)) context.print(line);
   return 0;
-}
-
-function paceOf(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const factor = Number(text);
-  if (factor > 0 && factor < Infinity) return factor;
-  throw new FlashlineError('usage', { params: { detail: `--bench-pace is a number above 0, not ${text}` } });
 }
 
 function missing(option: string, example: string): FlashlineError {

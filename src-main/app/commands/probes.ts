@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
+import type { ProbeChange } from '../../link/hotplug.ts';
 import { listSerialPorts } from '../../link/serial-ports.ts';
-import { chipsOf } from '../compose.ts';
+import type { UsbProbe } from '../../link/usb-probe.ts';
+import { listUsbProbes } from '../../link/usb-probes.ts';
 import { BENCH_CHIPS } from '../../bench/bench.ts';
+import { chipsOf } from '../compose.ts';
+import { watchUsbProbes } from '../compose-probes.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 
 interface ProbeEntry {
@@ -10,29 +14,63 @@ interface ProbeEntry {
   /** Where it is plugged in; null for what is not plugged in anywhere. */
   readonly port: string | null;
   readonly can: readonly string[];
+  /** Code of the failure that using it would end with; null when nothing is wrong. */
+  readonly problem: string | null;
   readonly description: string;
 }
+
+interface ProbesOptions extends CommonOptions {
+  readonly watch?: boolean;
+}
+
+const PROBLEMS = { ok: null, denied: 'probe-permission', busy: 'probe-busy' } as const;
+const PROBLEM_WORDS = {
+  ok: '',
+  denied: ' - no permission: see resources/udev/60-flashline.rules',
+  busy: ' - in use by another program',
+} as const;
 
 export function probesCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   return command('probes', 'lists probes and ports: URL, serial, physical port, what they can do', [
     'probes',
     'probes --json',
-  ]).action(async (options: CommonOptions) => {
-    for (const probe of await findProbes(context)) {
-      if (options.json) context.print(JSON.stringify({ type: 'probe', ...probe }));
-      else context.print(`${probe.url.padEnd(44)} ${(probe.port ?? '-').padEnd(16)} ${probe.description}`);
-    }
-    if (!options.json) context.say('Any GDB server can be a probe too: gdb:tcp:<host>:<port> or gdb:unix:<path>.');
-    end(0);
-  });
+    'probes --watch',
+  ])
+    .option('--watch', 'tells of USB probes as they come and go, until Ctrl+C')
+    .action(async (options: ProbesOptions) => {
+      await (options.watch ? watch : list)(options, context);
+      end(0);
+    });
+}
+
+async function list(options: ProbesOptions, context: CliContext): Promise<void> {
+  for (const probe of await findProbes(context)) {
+    if (options.json) context.print(JSON.stringify({ type: 'probe', ...probe }));
+    else context.print(`${probe.url.padEnd(44)} ${(probe.port ?? '-').padEnd(16)} ${probe.description}`);
+  }
+  if (!options.json) context.say('Any GDB server can be a probe too: gdb:tcp:<host>:<port> or gdb:unix:<path>.');
+}
+
+/** Ends when it is aborted, which is how it is meant to end. */
+async function watch(options: ProbesOptions, context: CliContext): Promise<void> {
+  const show = ({ change, probe }: ProbeChange) => {
+    const entry = usbEntry(probe);
+    if (options.json) context.print(JSON.stringify({ type: `probe.${change}`, ...entry }));
+    else context.print(`${change.padEnd(8)} ${entry.url.padEnd(36)} ${probe.portPath.padEnd(10)} ${entry.description}`);
+  };
+  if (!options.json) context.say('Watching USB for probes; Ctrl+C ends it.');
+  await watchUsbProbes(context.signal, show);
 }
 
 async function findProbes(context: CliContext): Promise<ProbeEntry[]> {
-  const ports = (await listSerialPorts({ platform: process.platform })).map((port) => ({
+  const { platform } = process;
+  const probes = (await listUsbProbes({ platform })).map(usbEntry);
+  const ports = (await listSerialPorts({ platform })).map((port) => ({
     url: `gdb:serial:${port.path}`,
     serial: port.serial ?? null,
     port: port.port,
     can: ['gdb'],
+    problem: null,
     description: [port.manufacturer, port.product, port.device].filter(Boolean).join(' '),
   }));
   const { chips } = await chipsOf(context.resources);
@@ -43,7 +81,22 @@ async function findProbes(context: CliContext): Promise<ProbeEntry[]> {
       serial: null,
       port: null,
       can: ['swd'],
+      problem: null,
       description: `${name} on the virtual bench (simulated)`,
     }));
-  return [...ports, ...simulated];
+  return [...probes, ...ports, ...simulated];
+}
+
+function usbEntry(probe: UsbProbe): ProbeEntry {
+  const { url, serial, portPath, manufacturer, product, vendorId, productId, access } = probe;
+  const name = [manufacturer, product].filter(Boolean).join(' ');
+  const interfaces = [probe.bulk ? 'v2 bulk' : '', probe.hid ? 'v1 hid' : ''].filter(Boolean).join(', ');
+  return {
+    url,
+    serial: serial ?? null,
+    port: portPath,
+    can: ['swd', 'jtag'],
+    problem: PROBLEMS[access],
+    description: `${name} ${vendorId}:${productId} (CMSIS-DAP ${interfaces})${PROBLEM_WORDS[access]}`.trim(),
+  };
 }

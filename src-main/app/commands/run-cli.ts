@@ -4,6 +4,7 @@ import { benchCommand } from './bench.ts';
 import { chipsCommand } from './chips.ts';
 import { type CliContext, type ExitCode, withExamples } from './command.ts';
 import { flashCommand } from './flash.ts';
+import { gangCommand } from './gang.ts';
 import { identifyCommand } from './identify.ts';
 import { inspectCommand } from './inspect.ts';
 import { logCommand } from './log.ts';
@@ -48,6 +49,7 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
     );
   for (const make of [
     flashCommand,
+    gangCommand,
     probesCommand,
     identifyCommand,
     readCommand,

@@ -67,7 +67,7 @@ function lastBlock(event: Finished): string[] {
   return [rule, head, ...why, ...kept, rule];
 }
 
-function secondsOf(record: UnitRecord): string {
+export function secondsOf(record: UnitRecord): string {
   return (record.steps.reduce((sum, step) => sum + step.ms, 0) / 1000).toFixed(3);
 }
 

@@ -11,12 +11,14 @@ const Target = z.object({ target: z.string(), arch: z.array(z.string()) });
 const Platform = z.object({ target: z.array(Target), icon: z.string(), artifactName: z.string() }).loose();
 const Config = z.object({
   files: z.tuple([z.object({ from: z.literal('.'), filter: z.array(z.string()) })]),
+  extraResources: z.array(z.object({ from: z.string(), to: z.string() })),
   asar: z.boolean(),
   asarUnpack: z.array(z.string()),
   electronFuses: z.record(z.string(), z.boolean()),
   publish: z.null(),
   win: Platform,
   linux: Platform,
+  deb: z.object({ fpm: z.array(z.string()) }).loose(),
   nsis: z.object({ perMachine: z.boolean(), deleteAppDataOnUninstall: z.boolean() }).loose(),
 });
 
@@ -50,6 +52,13 @@ describe('the installers', () => {
     expect(new Set(names)).toEqual(new Set([...Object.keys(config.electronFuses), 'resetAdHocDarwinSignature']));
   });
 
+  it('bring the udev rule along where people and udev find it', () => {
+    expect(config.extraResources.map(({ from }) => existsSync(join(root, from)))).toEqual([true]);
+    const [rule, place] = config.deb.fpm[0]?.split('=') ?? [];
+    expect(existsSync(join(root, rule ?? ''))).toBe(true);
+    expect(place).toMatch(/^\/usr\/lib\/udev\/rules\.d\/\d+-[a-z]+\.rules$/);
+  });
+
   it('keep native modules outside the archive', () => {
     expect(config.asar).toBe(true);
     expect(config.asarUnpack).toContain('**/*.node');
@@ -66,7 +75,7 @@ describe('the installers', () => {
   });
 
   it('carry every package that the bundles leave out, with all that those require', () => {
-    const externals = ['better-sqlite3', 'serialport', 'usb'];
+    const externals = ['better-sqlite3', 'node-hid', 'serialport', 'usb'];
     expect(readFileSync(join(root, 'scripts/build.js'), 'utf8')).toContain(
       `['electron', ${externals.map((name) => `'${name}'`).join(', ')}]`,
     );

@@ -1,0 +1,92 @@
+import { Option } from 'commander';
+import { type Failure, FlashlineError, type Verdict } from '#shared/model/failure.ts';
+import type { RunEvent } from '#shared/model/run-event.ts';
+import { isSimulated } from '#shared/model/unit-record.ts';
+import type { Station } from '../../station/station.ts';
+import { type ComposedStation, composeStation, noSamples } from '../compose.ts';
+import { connectorOf, parseProbeUrl } from '../compose-connector.ts';
+import { homeFolder } from '../compose-home.ts';
+import type { CliContext, ExitCode } from './command.ts';
+import { exitCodeOf, failureLines } from './outcome.ts';
+
+export interface CommandStation {
+  readonly release: string;
+  readonly slots: readonly { readonly slot: string; readonly probe: string }[];
+  /** The bench's virtual seconds to a real one; null for as fast as it can. */
+  readonly pace: number | null;
+}
+
+/** The station of one command; says what an earlier run left open. Throws `probe-address` before anything is opened. */
+export async function openStation(options: CommandStation, context: CliContext): Promise<ComposedStation> {
+  const { release, slots, pace } = options;
+  for (const { probe } of slots) parseProbeUrl(probe);
+  const host = await composeStation({
+    resources: context.resources,
+    home: homeFolder(context.env),
+    appVersion: context.appVersion,
+    mode: slots.every(isSimulated) ? 'bench' : 'probes',
+    release,
+    slots: slots.map(({ slot, probe }) => ({ id: slot, name: slot, probe })),
+    samples: noSamples,
+    autoStart: false,
+    connect: connectorOf({ pace }),
+    warn: (failure) => context.say(`Note: ${context.describeFailure(failure).message} ${failure.cause ?? ''}`),
+  });
+  for (const record of host.log.interruptedAtOpening()) {
+    context.say(`INTERRUPTED: an earlier run of unit ${record.serial} on slot ${record.slot} did not end.`);
+    if (record.failure)
+      for (const line of failureLines(record.failure, context.describeFailure(record.failure))) context.say(line);
+  }
+  return host;
+}
+
+export interface UnitOnSlot {
+  readonly slot: string;
+  readonly serial: string;
+  readonly rework: boolean;
+}
+
+export interface UnitEnd {
+  readonly verdict: Verdict | null;
+  /** Why there was no run at all. */
+  readonly refused: Failure | null;
+  readonly finished: Extract<RunEvent, { type: 'run.finished' }> | null;
+  readonly code: ExitCode;
+}
+
+/** Puts a unit into its slot and runs it to its end; an abort of the context's signal aborts the run. Never rejects. */
+export async function runUnit(
+  station: Station,
+  { slot, serial, rework }: UnitOnSlot,
+  onEvent: (event: RunEvent) => void,
+  context: CliContext,
+): Promise<UnitEnd> {
+  const scan = station.scan({ code: serial, slot });
+  if (scan.outcome === 'refused') {
+    const { failure } = scan;
+    return { verdict: null, refused: failure, finished: null, code: exitCodeOf('ERROR', failure) };
+  }
+  const ends: Extract<RunEvent, { type: 'run.finished' }>[] = [];
+  const hear = (event: RunEvent) => {
+    if (event.type === 'run.finished') ends.push(event);
+    onEvent(event);
+  };
+  const { verdict } = await station.runSlot({ slot, rework }, context.signal, hear);
+  const [finished = null] = ends;
+  const failure = finished?.code && finished.blame ? { code: finished.code, blame: finished.blame } : null;
+  return { verdict, refused: null, finished, code: exitCodeOf(verdict, failure) };
+}
+
+export function benchPaceOption(): Option {
+  return new Option(
+    '--bench-pace <factor>',
+    "the bench's virtual seconds to a real one; without it, as fast as this computer can",
+  );
+}
+
+export function paceOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const factor = Number(text);
+  if (factor > 0 && factor < Infinity) return factor;
+  throw new FlashlineError('usage', { params: { detail: `--bench-pace is a number above 0, not ${text}` } });
+}
