@@ -1,5 +1,6 @@
 import { type Bench, createBench } from '../../bench/bench.ts';
 import { serveGdb } from '../../bench/gdb-server.ts';
+import { serveBitbang } from '../../bench/jtag/remote-bitbang.ts';
 import type { ProbeName } from '../../bench/probe-profile.ts';
 import { serveUsbip } from '../../bench/usbip/server.ts';
 import type { UsbProbeOptions } from '../../bench/usbip/usb-probe.ts';
@@ -28,7 +29,7 @@ interface Offer {
   close(): Promise<void>;
 }
 
-type Place = { readonly as: 'gdb'; readonly port: number } | UsbipPlace;
+type Place = { readonly as: 'gdb' | 'bitbang'; readonly port: number } | UsbipPlace;
 interface UsbipPlace {
   readonly as: 'usbip';
   readonly host: string;
@@ -44,9 +45,10 @@ export async function benchServe(options: ServeOptions, context: CliContext): Pr
   const { chip } = options;
   const place = placeOf(options.as);
   const bench = createBench({ startAt: () => realClock.now(), seed: BENCH_SEED });
-  const offer = await opened(place.port, () =>
-    place.as === 'gdb' ? offerGdb(bench, options, place.port) : offerUsbip(bench, options, place, context),
-  );
+  const offer = await opened(place.port, () => {
+    if (place.as === 'usbip') return offerUsbip(bench, options, place, context);
+    return place.as === 'gdb' ? offerGdb(bench, options, place.port) : offerBitbang(bench, options, place.port);
+  });
   if (options.json) {
     const { port, url, busids } = offer;
     context.print(JSON.stringify({ type: 'bench.serving', chip, url, port, busids }));
@@ -64,6 +66,13 @@ async function offerGdb(bench: Bench, { chip, serial }: ServeOptions, wanted: nu
   const { port } = server;
   const hints = [`gdb-multiarch -ex 'target remote 127.0.0.1:${port}'`];
   return { port, url: `gdb:tcp:127.0.0.1:${port}`, hints, close: () => server.close() };
+}
+
+async function offerBitbang(bench: Bench, { chip, serial }: ServeOptions, wanted: number): Promise<Offer> {
+  const server = await serveBitbang({ board: bench.boardFor(chip, serial), port: wanted });
+  const { port } = server;
+  const pins = `-c 'adapter driver remote_bitbang' -c 'remote_bitbang host 127.0.0.1' -c 'remote_bitbang port ${port}'`;
+  return { port, url: `bitbang:127.0.0.1:${port}`, hints: [`openocd ${pins}`], close: () => server.close() };
 }
 
 async function offerUsbip(bench: Bench, options: ServeOptions, place: UsbipPlace, context: CliContext): Promise<Offer> {
@@ -102,10 +111,12 @@ function probesOf(bench: Bench, { chip, serial, probe, count }: ServeOptions): U
 function placeOf(as: string): Place {
   const [, gdbPort] = /^tcp:(\d{1,5})$/u.exec(as) ?? [];
   if (isPort(gdbPort)) return { as: 'gdb', port: Number(gdbPort) };
+  const [, bitbangPort] = /^bitbang:(\d{1,5})$/u.exec(as) ?? [];
+  if (isPort(bitbangPort)) return { as: 'bitbang', port: Number(bitbangPort) };
   const [, host, usbipPort] = /^usbip:([^\s:]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/u.exec(as) ?? [];
   if (host !== undefined && isPort(usbipPort))
     return { as: 'usbip', host: host.replaceAll(/^\[|\]$/gu, ''), port: Number(usbipPort) };
-  throw usage(`--as is tcp:<port> or usbip:<host>:<port>, for example usbip:127.0.0.1:3240, not ${as}`);
+  throw usage(`--as is tcp:<port>, bitbang:<port> or usbip:<host>:<port>, for example usbip:127.0.0.1:3240, not ${as}`);
 }
 
 function isPort(digits: string | undefined): boolean {

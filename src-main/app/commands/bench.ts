@@ -13,7 +13,7 @@ export function benchCommand(context: CliContext, end: (code: ExitCode) => void)
     .requiredOption('--chip <chip>', 'which chip to simulate')
     .requiredOption(
       '--as <what>',
-      'tcp:<port>: a gdb server on 127.0.0.1; usbip:<host>:<port>: CMSIS-DAP probes; port 0 takes any free one',
+      'tcp:<port>: a gdb server on 127.0.0.1; bitbang:<port>: JTAG pins there, for OpenOCD; usbip:<host>:<port>: CMSIS-DAP probes; port 0 takes any free one',
     )
     .option('--serial <serial>', "the simulated unit, which decides its hardware id; also the probe's serial", 'BENCH')
     .addOption(

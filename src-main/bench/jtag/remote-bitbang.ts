@@ -1,0 +1,109 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Board } from '../board.ts';
+import { toNs, usToNs } from '../virtual-clock.ts';
+
+/** What a byte costs: about what a USB bridge with GPIO pins does, 500 000 edges a second. */
+const WRITE_NS = usToNs(2);
+
+/**
+ * The pins of a board as OpenOCD's `remote_bitbang` speaks of them: '0'-'7' set TCK (4), TMS (2), TDI (1); 'R' asks for
+ * TDO; 'r' to 'u' set nTRST and nSRST; 'B' and 'b' a light; 'Q' ends. Who waits on a real clock between two bytes finds
+ * that time passed here too.
+ */
+export class BitbangSession {
+  readonly #board: Board;
+  readonly #openedAt: number;
+  readonly #from: number;
+  readonly #realMs: () => number;
+  #clockHigh = false;
+  ended = false;
+
+  /** `realMs`: monotonic milliseconds of the real world. */
+  constructor(board: Board, realMs: () => number) {
+    this.#board = board;
+    this.#realMs = realMs;
+    this.#openedAt = realMs();
+    this.#from = board.clock.elapsedNs;
+  }
+
+  /** Answers in order; unknown bytes are passed over, as OpenOCD's own servers do. */
+  receive(bytes: Uint8Array): Uint8Array {
+    this.#board.clock.advanceTo(this.#from + toNs(this.#realMs() - this.#openedAt));
+    const out: number[] = [];
+    for (const byte of bytes) {
+      const command = String.fromCodePoint(byte);
+      if (command >= '0' && command <= '7') this.#pins(byte & 7);
+      else if (command >= 'r' && command <= 'u') this.#resets(byte - 0x72);
+      else if (command === 'R') out.push(this.#board.line.tdo ? 0x31 : 0x30);
+      else if (command === 'Q') this.ended = true;
+    }
+    return Uint8Array.from(out);
+  }
+
+  #pins(levels: number): void {
+    const { line, clock } = this.#board;
+    const high = (levels & 4) !== 0;
+    if (high && !this.#clockHigh) line.clock(levels & 2 ? 1 : 0, clock.elapsedNs, levels & 1 ? 1 : 0);
+    this.#clockHigh = high;
+    clock.advance(WRITE_NS);
+  }
+
+  /** Bit 1 asserts nTRST, bit 0 nSRST. */
+  #resets(asserted: number): void {
+    const { line, clock, chip } = this.#board;
+    line.testReset((asserted & 2) !== 0, clock.elapsedNs);
+    if (chip.powered) chip.resetPin((asserted & 1) !== 0, clock.elapsedNs);
+  }
+}
+
+export interface BitbangServerOptions {
+  readonly board: Board;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** 127.0.0.1 when left out: a debugger's port has no lock. */
+  readonly host?: string;
+}
+
+export interface BitbangServer {
+  readonly port: number;
+  /** Ends every connection; resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/** Offers a board's pins to OpenOCD (`adapter driver remote_bitbang`). Rejects with the socket's error when the port cannot be had. */
+export async function serveBitbang({ board, port, host = '127.0.0.1' }: BitbangServerOptions): Promise<BitbangServer> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    const session = new BitbangSession(board, () => performance.now());
+    socket.setNoDelay(true);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (chunk) => {
+      const reply = session.receive(chunk);
+      if (reply.length > 0) socket.write(reply);
+      if (session.ended) socket.end();
+    });
+  });
+  await listening(server, port, host);
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address');
+  return {
+    port: address.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
