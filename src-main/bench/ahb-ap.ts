@@ -2,8 +2,17 @@ import { busFault, done, type AccessPort, type AccessResult, type AccessSize, ty
 
 /** AHB-AP of the Cortex-M4 (ADIv5.2 C2; Cortex-M4 TRM 7.2). */
 export const AHB_AP_IDR = 0x24770011;
-/** Of the ROM table, with the format and entry-present bits. */
-const BASE = 0xe00ff003;
+
+/** What an AHB-AP says of itself. */
+export interface AhbApIdentity {
+  readonly idr: number;
+  /** Of the ROM table, with the format and entry-present bits. */
+  readonly base: number;
+  /** Several bytes or halfwords in one transfer; without it, CSW.AddrInc "packed" means no increment (Cortex-M0+). */
+  readonly packed: boolean;
+}
+
+const CORTEX_M4_AP: AhbApIdentity = { idr: AHB_AP_IDR, base: 0xe00ff003, packed: true };
 
 const CSW = 0x00;
 const TAR = 0x04;
@@ -29,10 +38,12 @@ export class AhbAp implements AccessPort {
   /** False under access port protection: the AP answers, its bus accesses fail. */
   readonly #enabled: () => boolean;
   readonly #wrapMask: number;
+  readonly #identity: AhbApIdentity;
   #csw = CSW_RESET;
   #tar = 0;
 
-  constructor(bus: Bus, enabled: () => boolean, window: IncrementWindow) {
+  constructor(bus: Bus, enabled: () => boolean, window: IncrementWindow, identity = CORTEX_M4_AP) {
+    this.#identity = identity;
     this.#wrapMask = window - 1;
     this.#bus = bus;
     this.#enabled = enabled;
@@ -66,9 +77,9 @@ export class AhbAp implements AccessPort {
       case CFG:
         return 0;
       case BASE_REGISTER:
-        return BASE;
+        return this.#identity.base;
       case IDR:
-        return AHB_AP_IDR;
+        return this.#identity.idr;
       default:
         return 0;
     }
@@ -84,7 +95,7 @@ export class AhbAp implements AccessPort {
   #data(value: number | undefined, at: number): AccessResult {
     if (!this.#enabled()) return busFault(at);
     const size = this.#size();
-    const packed = ((this.#csw >>> 4) & 3) === INCREMENT_PACKED;
+    const packed = this.#identity.packed && ((this.#csw >>> 4) & 3) === INCREMENT_PACKED;
     const accesses = packed ? 4 / size : 1;
     let word = 0;
     let time = at;
@@ -109,7 +120,8 @@ export class AhbAp implements AccessPort {
   }
 
   #increment(size: AccessSize): void {
-    if (((this.#csw >>> 4) & 3) === 0) return;
+    const mode = (this.#csw >>> 4) & 3;
+    if (mode === 0 || (mode === INCREMENT_PACKED && !this.#identity.packed)) return;
     this.#tar = ((this.#tar & ~this.#wrapMask) | ((this.#tar + size) & this.#wrapMask)) >>> 0;
   }
 

@@ -5,6 +5,14 @@ export const PAGE = 0x1000;
 /** PS v1.1, 4.3 NVMC, Electrical specification, nWRITE: writes of one word between two erases. */
 export const WRITES_ALLOWED = 2;
 
+/** What differs between the flash of one chip and the next. */
+export interface FlashKind {
+  /** Bytes that are erased together, at least. */
+  readonly page: number;
+  /** Writes of one word between two erases that the data sheet stands by. */
+  readonly writesAllowed: number;
+}
+
 interface StuckBit {
   readonly address: number;
   readonly mask: number;
@@ -24,14 +32,22 @@ interface Page {
 export class FlashArray {
   readonly start: number;
   readonly size: number;
+  readonly page: number;
+  readonly #writesAllowed: number;
   readonly #pages = new Map<number, Page>();
   #stuck: StuckBit[] = [];
-  /** Words written more often than nWRITE allows: the data sheet then promises nothing. */
+  /** Words written more often than the data sheet allows, which then promises nothing. */
   readonly overwritten = new Set<number>();
 
-  constructor(start: number, size: number) {
+  constructor(
+    start: number,
+    size: number,
+    { page, writesAllowed }: FlashKind = { page: PAGE, writesAllowed: WRITES_ALLOWED },
+  ) {
     this.start = start;
     this.size = size;
+    this.page = page;
+    this.#writesAllowed = writesAllowed;
   }
 
   holds(address: number): boolean {
@@ -39,10 +55,10 @@ export class FlashArray {
   }
 
   readWord(address: number): number {
-    const page = this.#pages.get(pageOf(address));
+    const page = this.#pages.get(this.#pageOf(address));
     let word = 0xffffffff;
     if (page) {
-      const at = address % PAGE;
+      const at = address % this.page;
       const bytes = page.bytes;
       word =
         ((bytes[at] ?? 0) |
@@ -59,22 +75,32 @@ export class FlashArray {
 
   /** Written since its last erase. */
   isProgrammed(address: number): boolean {
-    return (this.#pages.get(pageOf(address))?.writes[(address % PAGE) >> 2] ?? 0) > 0;
+    return (this.#pages.get(this.#pageOf(address))?.writes[(address % this.page) >> 2] ?? 0) > 0;
   }
 
   /** Bits only go from 1 to 0. */
   program(address: number, value: number): void {
     const page = this.#page(address);
-    const at = address % PAGE;
+    const at = address % this.page;
     for (let i = 0; i < 4; i++) page.bytes[at + i] = (page.bytes[at + i] ?? 0) & (value >>> (8 * i));
     const count = Math.min(255, (page.writes[at >> 2] ?? 0) + 1);
     page.writes[at >> 2] = count;
-    if (count > WRITES_ALLOWED) this.overwritten.add(address);
+    if (count > this.#writesAllowed) this.overwritten.add(address);
   }
 
   erasePage(address: number): void {
-    this.#pages.delete(pageOf(address));
-    for (const word of this.overwritten) if (pageOf(word) === pageOf(address)) this.overwritten.delete(word);
+    this.#pages.delete(this.#pageOf(address));
+    for (const word of this.overwritten)
+      if (this.#pageOf(word) === this.#pageOf(address)) this.overwritten.delete(word);
+  }
+
+  /** Whole pages. */
+  erase(address: number, size: number): void {
+    for (let at = address; at < address + size; at += this.page) this.erasePage(at);
+  }
+
+  eraseHalfway(address: number, size: number, prng: Prng): void {
+    for (let at = address; at < address + size; at += this.page) this.erasePageHalfway(at, prng);
   }
 
   eraseAll(): void {
@@ -85,7 +111,7 @@ export class FlashArray {
   /** Each bit that is still programmed has an even chance of having been erased. */
   erasePageHalfway(address: number, prng: Prng): void {
     const page = this.#page(address);
-    for (let i = 0; i < PAGE; i++) page.bytes[i] = (page.bytes[i] ?? 0) | (prng.next() >>> 24);
+    for (let i = 0; i < this.page; i++) page.bytes[i] = (page.bytes[i] ?? 0) | (prng.next() >>> 24);
   }
 
   /** Each bit to be cleared has an even chance of having been cleared. */
@@ -96,7 +122,7 @@ export class FlashArray {
   /** Rot: the cell itself changes. */
   flip(address: number, bit: number): void {
     const page = this.#page(address);
-    const at = (address % PAGE) + (bit >> 3);
+    const at = (address % this.page) + (bit >> 3);
     page.bytes[at] = (page.bytes[at] ?? 0) ^ (1 << (bit & 7));
   }
 
@@ -108,15 +134,15 @@ export class FlashArray {
   }
 
   #page(address: number): Page {
-    const start = pageOf(address);
+    const start = this.#pageOf(address);
     const known = this.#pages.get(start);
     if (known) return known;
-    const page = { bytes: new Uint8Array(PAGE).fill(0xff), writes: new Uint8Array(PAGE / 4) };
+    const page = { bytes: new Uint8Array(this.page).fill(0xff), writes: new Uint8Array(this.page / 4) };
     this.#pages.set(start, page);
     return page;
   }
-}
 
-function pageOf(address: number): number {
-  return address - (address % PAGE);
+  #pageOf(address: number): number {
+    return address - (address % this.page);
+  }
 }
