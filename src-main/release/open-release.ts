@@ -47,7 +47,7 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const { value: recipe } = source;
   const where = (at: Path): Where => ({ file, line: source.lineOf(at), path: pathText(at) });
   const chip = chipOf(recipe, chips, where(['chip']));
-  if (recipe.interface !== 'swd') {
+  if (recipe.interface !== 'swd' && !(recipe.interface === 'jtag' && chip.jtag)) {
     const params = { interface: recipe.interface, chip: chip.name };
     throw new FlashlineError('interface-unsupported', { where: where(['interface']), params });
   }

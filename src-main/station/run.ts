@@ -1,16 +1,18 @@
 import { toHex } from '#shared/base/bytes.ts';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
+import { flashMemories } from '#shared/model/chip.ts';
 import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type Where } from '#shared/model/failure.ts';
 import type { Operation } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
-import { isSimulated, type RecordDraft, type UnitRecord } from '#shared/model/unit-record.ts';
+import { isSimulated, type Reach, type RecordDraft, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { CarryOutHooks } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { Connection, Target } from '../target/target.ts';
 import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
+import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
 import { StepTracker } from './step-tracker.ts';
 
@@ -31,6 +33,13 @@ export interface RunEnd {
 
 /** `elapsedMs` is by the run's own clock. */
 export type RunListener = (event: RunEvent, elapsedMs: number) => void;
+
+/** As the journal keeps it, beside the plan's operations. */
+interface UnlockOperation {
+  readonly op: 'unlock';
+  readonly by: 'mass-erase';
+  readonly found: Readonly<Record<string, string>>;
+}
 
 const TEAR_DOWN_MS = 5000;
 const ABORT_GRACE_MS = 10_000;
@@ -67,6 +76,9 @@ class Run {
   #device: FlashDevice | null = null;
   #uid: string | null = null;
   #locks: Readonly<Record<string, string>> = {};
+  /** What the unit's protection said when it came locked; null when it came open, or is still locked. */
+  #unlocked: Readonly<Record<string, string>> | null = null;
+  #reach: Reach | null = null;
   #readBack: Partial<Record<Role, string>> = {};
   /** Steps that ended but are not in the journal yet; they go with the next entry that is waited for. */
   #unjournalled: { step: Step; ms: number }[] = [];
@@ -123,7 +135,11 @@ class Run {
   }
 
   async #proceed(connection: Connection, io: IoContext): Promise<void> {
-    const target = await this.#step('connect', io, () => this.#open(connection, io));
+    const { target, lock } = await this.#step('connect', io, async () => {
+      const opened = await this.#open(connection, io);
+      return { target: opened, lock: await lockToOpen(opened, this.#engine.release.recipe, io) };
+    });
+    if (lock) await this.#step('unlock', io, () => this.#unlock(lock, io));
     await this.#step('identify', io, () => this.#identify(target, io));
     const { device, pages } = await this.#step('survey', io, async () => {
       const opened = await this.#engine.openFlash(target, io);
@@ -158,18 +174,34 @@ class Run {
     return target;
   }
 
+  /**
+   * Most locked chips tell their hardware id only once they are erased: then the serial alone must tell a unit that
+   * passed. The id is the first that is read of the open chip.
+   */
+  async #unlock({ protection, found }: LockToOpen, io: IoContext): Promise<void> {
+    await this.#refusePassed(await protection.readUid(io));
+    await this.#beforeChange({ op: 'unlock', by: 'mass-erase', found });
+    const total = flashMemories(this.#engine.release.chip).reduce((sum, { size }) => sum + size, 0);
+    await protection.unlock(io, (done) => this.#steps.progress('unlock', done, total));
+    this.#unlocked = found;
+  }
+
   async #identify(target: Target, io: IoContext): Promise<void> {
     const identity = await target.identify(io);
     this.#uid = identity.uid;
     this.#locks = identity.locks;
     await this.#services.log.journal(this.#id, { kind: 'identified', uid: identity.uid, locks: identity.locks });
     this.#tell({ type: 'unit.identified', run: this.#id, uid: identity.uid, chip: identity.chip });
+    await this.#refusePassed(identity.uid);
+  }
+
+  async #refusePassed(uid: string | null): Promise<void> {
     if (this.#request.rework) return;
     const { product } = this.#engine.release.recipe;
     const passed = await this.#services.log.lastPass({
       product: product.id,
       serial: this.#request.serial,
-      uid: identity.uid,
+      uid,
       simulated: isSimulated(this.#request),
     });
     if (passed)
@@ -193,13 +225,7 @@ class Run {
 
   #hooks(): CarryOutHooks {
     return {
-      beforeChange: async (operation: Operation) => {
-        this.#requireUnderWay();
-        this.#mayHaveChanged = true;
-        await this.#journalSteps();
-        const entry = { kind: 'change', operation: JSON.stringify(operation), at: this.#utc() } as const;
-        await this.#services.log.journal(this.#id, entry);
-      },
+      beforeChange: (operation: Operation) => this.#beforeChange(operation),
       stepStarted: (step: Step) => this.#steps.start(step),
       progress: (step: Step, done: number, total: number) => {
         if (step === 'program') this.#bytes.written = Math.max(this.#bytes.written, done);
@@ -209,6 +235,15 @@ class Run {
         this.#unjournalled.push({ step, ms: this.#steps.finish() });
       },
     };
+  }
+
+  /** Durable before the unit is changed. */
+  async #beforeChange(operation: Operation | UnlockOperation): Promise<void> {
+    this.#requireUnderWay();
+    this.#mayHaveChanged = true;
+    await this.#journalSteps();
+    const entry = { kind: 'change', operation: JSON.stringify(operation), at: this.#utc() } as const;
+    await this.#services.log.journal(this.#id, entry);
   }
 
   async #step<T>(step: Step, io: IoContext, work: () => Promise<T>): Promise<T> {
@@ -261,6 +296,7 @@ class Run {
    */
   async #tearDown(): Promise<void> {
     this.#ended = true;
+    this.#reach = this.#target?.reach?.() ?? null;
     const parts = [this.#device, this.#target].map((part) => part && this.#closing(part));
     this.#device = null;
     this.#target = null;
@@ -330,6 +366,7 @@ class Run {
   }
 
   #draft(opening: RunOpening, failure: Failure | null): RecordDraft {
+    const reach = this.#reach;
     return {
       schema: 1,
       ...opening,
@@ -345,6 +382,8 @@ class Run {
       verdict: failure ? verdictOf(failure) : 'PASS',
       failure,
       locks: { ...this.#locks },
+      ...(this.#unlocked ? { unlocked: { ...this.#unlocked } } : {}),
+      ...(reach ? { reach } : {}),
     };
   }
 

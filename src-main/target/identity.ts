@@ -7,8 +7,8 @@ import type { Identity } from './target.ts';
 
 /**
  * Reads who the unit is: the registers that tell the chip, its hardware id, its lock words. Only reads.
- * Rejects with `wrong-chip` when a register tells of another chip, and with `identity-unreadable` when the
- * hardware id is all zeros or all ones: no factory programs that, so the read did not reach it.
+ * Rejects with `wrong-chip` when a register tells of another chip or is none at all, and with `identity-unreadable`
+ * when the hardware id is all zeros or all ones: no factory programs that, so the read did not reach it.
  */
 export async function identifyChip(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<Identity> {
   await checkPart(memory, chip, io);
@@ -17,16 +17,31 @@ export async function identifyChip(memory: MemoryAccess, chip: ChipDescription, 
 
 async function checkPart(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<void> {
   for (const check of chip.identity.checks) {
-    const found = await memory.readWord(check.address, io);
-    if (((found ^ check.value) & check.mask) === 0) continue;
+    const found = await readOrFault(memory, check.address, io);
+    if (found !== undefined && ((found ^ check.value) & check.mask) === 0) continue;
     throw new FlashlineError('wrong-chip', {
       where: { address: check.address },
-      params: { expected: chip.name, register: check.register, found: hexAddress(found) },
+      params: {
+        expected: chip.name,
+        register: check.register,
+        found: found === undefined ? 'a bus fault' : hexAddress(found),
+      },
     });
   }
 }
 
-async function readUid(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<string | null> {
+/** Where another chip has nothing at all, its bus refuses: undefined. */
+async function readOrFault(memory: MemoryAccess, address: number, io: IoContext): Promise<number | undefined> {
+  try {
+    return await memory.readWord(address, io);
+  } catch (error) {
+    if (error instanceof FlashlineError && error.failure.code === 'target-fault') return undefined;
+    throw error;
+  }
+}
+
+/** Rejects with `identity-unreadable`. */
+export async function readUid(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<string | null> {
   if (!chip.identity.uid) return null;
   const { address, size } = chip.identity.uid;
   const bytes = await memory.read(address, size, io);

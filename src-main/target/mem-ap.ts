@@ -40,8 +40,9 @@ export class MemAp implements MemoryAccess {
   readonly #adi: Adi;
   readonly #ap: number;
   readonly #protection: number;
-  /** CSW as last written, or undefined when a failure may have lost it. */
+  /** CSW as last written in the debug port's epoch, or undefined when a failure may have lost it. */
   #csw: number | undefined;
+  #epoch = -1;
 
   private constructor(adi: Adi, ap: number, protection: number) {
     this.#adi = adi;
@@ -145,6 +146,8 @@ export class MemAp implements MemoryAccess {
   #approach({ address, size }: Pick<Piece, 'address' | 'size'>, increment = SINGLE_INCREMENT): Transfer[] {
     const csw = (this.#protection | increment | (size >>> 1)) >>> 0;
     const transfers = this.#adi.select(this.#ap, TAR);
+    if (this.#epoch !== this.#adi.epoch) this.#csw = undefined;
+    this.#epoch = this.#adi.epoch;
     if (csw !== this.#csw) transfers.push({ port: 'ap', address: CSW, read: false, value: csw });
     this.#csw = csw;
     transfers.push({ port: 'ap', address: TAR, read: false, value: address });
@@ -169,7 +172,6 @@ export class MemAp implements MemoryAccess {
       return await action();
     } catch (error) {
       this.#adi.forget();
-      this.#csw = undefined;
       if (!(error instanceof FlashlineError) || error.failure.code !== 'target-fault') throw error;
       const at = await this.#faultAddress(address, length, io);
       throw new FlashlineError('target-fault', {

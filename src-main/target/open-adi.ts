@@ -3,20 +3,15 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { DebugPort, Wire } from '../probe/debug-port.ts';
-import { Adi, isMemoryAp } from './adi.ts';
+import { Adi } from './adi.ts';
 import { CortexM } from './cortex-m.ts';
+import { decodeIdr } from './debug-ids.ts';
+import { readDebugView } from './debug-view.ts';
 import { identifyChip } from './identity.ts';
 import { MemAp } from './mem-ap.ts';
-import type { ConnectRequest, Target } from './target.ts';
-
-/** The access port to the Cortex-M's bus, on every chip that we describe. */
-const BUS_AP = 0;
-
-/** Nordic's control access port, which protection leaves open (nRF52840 PS v1.1, 4.8.2). nRF51 has none. */
-const CTRL_AP = 1;
-const CTRL_AP_IDR = 0x0288_0000;
-const APPROTECTSTATUS = 0x0c;
-const NOT_PROTECTED = 0x1;
+import { protectionOf } from './protection/protection-of.ts';
+import type { Protection } from './protection/protection.ts';
+import type { ConnectRequest, Identity, Target } from './target.ts';
 
 export interface AdiOptions {
   /** False where nothing executes behind the debug port: the bench. */
@@ -26,10 +21,14 @@ export interface AdiOptions {
 /** What is to be reached, and by which of its interfaces. */
 export type AdiUnit = Pick<ConnectRequest, 'chip' | 'interface'>;
 
+/** Long enough for the supply of a chip that browns out on its reset line, short enough for a conveyor. */
+const RESET_HOLD_MS = 20;
+
 /**
  * Connects to the chip behind a debug port: the wire at the chip's top speed, debug power, the bus's access port.
- * Rejects with `no-target`, `target-stuck`, `wire-noise`, `wrong-chip` (no bus to access), `chip-protected` or
- * `interface-unsupported`; the debug port is closed by then. Changes nothing in the chip.
+ * Where nothing answers, once more with the chip held in reset: firmware may have taken the pins, or sleep.
+ * Rejects with `no-target`, `target-stuck`, `wire-noise`, `wrong-chip` (no bus to access) or
+ * `interface-unsupported`; the debug port is closed by then. A locked chip is opened as well: `identify` refuses it.
  */
 export async function openAdiTarget(
   debugPort: DebugPort,
@@ -37,37 +36,93 @@ export async function openAdiTarget(
   io: IoContext,
   options: AdiOptions = { executesCode: true },
 ): Promise<Target> {
-  const { chip } = unit;
   try {
-    await debugPort.connect(wireOf(unit), io);
-    const adi = new Adi(debugPort);
-    await adi.powerUp(io);
-    await refuseProtected(adi, chip, io);
-    const idr = await adi.identify(BUS_AP, io);
-    if (!isMemoryAp(idr)) {
-      throw new FlashlineError('wrong-chip', {
-        params: { expected: chip.name, register: 'AP0.IDR', found: hexAddress(idr) },
-      });
-    }
-    const memory = await MemAp.open(adi, BUS_AP, io);
-    return adiTarget(debugPort, chip, memory, options);
+    const wire = wireOf(unit);
+    const adi = await orUndefined('no-target', Adi.connect(debugPort, wire, io));
+    if (!adi) return await openUnderReset(debugPort, unit.chip, wire, io, options);
+    return adiTarget(adi, unit.chip, await openBus(adi, unit.chip, io), options);
   } catch (error) {
     await debugPort.close(io);
     throw error;
   }
 }
 
-function adiTarget(debugPort: DebugPort, chip: ChipDescription, memory: MemAp, options: AdiOptions): Target {
+/** The core halts before its first instruction: firmware has no say. */
+async function openUnderReset(
+  debugPort: DebugPort,
+  chip: ChipDescription,
+  wire: Wire,
+  io: IoContext,
+  options: AdiOptions,
+): Promise<Target> {
+  await debugPort.reset(true, io);
+  try {
+    await io.clock.sleep(RESET_HOLD_MS, io.signal);
+    const adi = await Adi.connect(debugPort, wire, io);
+    const memory = await openBus(adi, chip, io);
+    const core = new CortexM(memory);
+    // Some chips hold their bus in reset too: their core is halted a few instructions late.
+    const caught = await orUndefined(
+      'target-fault',
+      core.catchReset(io).then(() => true),
+    );
+    await debugPort.reset(false, io);
+    if (caught) await core.waitForHalt(RESET_HOLD_MS, io);
+    else await core.halt(io);
+    return adiTarget(adi, chip, memory, options);
+  } finally {
+    await debugPort.reset(false, { clock: io.clock, signal: new AbortController().signal });
+  }
+}
+
+async function openBus(adi: Adi, chip: ChipDescription, io: IoContext): Promise<MemAp> {
+  const { ap } = chip.bus;
+  const idr = await adi.identify(ap, io);
+  if (decodeIdr(idr).class !== 'memory') {
+    const register = `AP${adi.id.version >= 3 ? hexAddress(ap) : ap}.IDR`;
+    throw new FlashlineError('wrong-chip', { params: { expected: chip.name, register, found: hexAddress(idr) } });
+  }
+  return MemAp.open(adi, ap, io);
+}
+
+function adiTarget(adi: Adi, chip: ChipDescription, memory: MemAp, options: AdiOptions): Target {
   const core = new CortexM(memory);
+  const protection = protectionOf({ chip, adi, memory, core });
   return {
     chip,
     memory,
     core,
-    can: { writePeripherals: true, executeCode: options.executesCode },
-    identify: (io) => identifyChip(memory, chip, io),
+    can: { writePeripherals: true, accessWhileRunning: true, executeCode: options.executesCode },
+    ...(protection ? { protection } : {}),
+    identify: (io) => identifyOpen(memory, chip, protection, io),
+    look: (io) => readDebugView(adi, chip.bus.ap, memory, io),
+    reach: () => ({ ...adi.port.describe(), protocol: adi.wire.protocol, ...adi.port.wireClock() }),
     start: (io) => core.reset('run', io),
-    close: (io) => debugPort.close(io),
+    close: (io) => closeQuietly(adi, io),
   };
+}
+
+async function identifyOpen(
+  memory: MemAp,
+  chip: ChipDescription,
+  protection: Protection | undefined,
+  io: IoContext,
+): Promise<Identity> {
+  const state = await protection?.read(io);
+  if (state?.locked) throw new FlashlineError('chip-protected', { params: { chip: chip.name } });
+  const identity = await identifyChip(memory, chip, io);
+  return { ...identity, locks: { ...identity.locks, ...state?.observed } };
+}
+
+/** Debug power goes as it came. A chip or probe that is gone needs no goodbye: why we close has been told. */
+async function closeQuietly(adi: Adi, io: IoContext): Promise<void> {
+  try {
+    await adi.powerDown(io);
+  } catch (error) {
+    if (!(error instanceof FlashlineError) || error.failure.code === 'internal') throw error;
+  } finally {
+    await adi.port.close(io);
+  }
 }
 
 /** How the chip description says the debug port is wired. */
@@ -84,8 +139,11 @@ function wireOf({ chip, interface: via }: AdiUnit): Wire {
   return { protocol: 'jtag', clockHz: jtag.maxHz, irLengths: jtag.taps.map(({ irLength }) => irLength), tap };
 }
 
-async function refuseProtected(adi: Adi, chip: ChipDescription, io: IoContext): Promise<void> {
-  if ((await adi.identify(CTRL_AP, io)) !== CTRL_AP_IDR) return;
-  const status = await adi.readAp(CTRL_AP, APPROTECTSTATUS, io);
-  if ((status & NOT_PROTECTED) === 0) throw new FlashlineError('chip-protected', { params: { chip: chip.name } });
+async function orUndefined<T>(code: 'no-target' | 'target-fault', work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof FlashlineError && error.failure.code === code) return undefined;
+    throw error;
+  }
 }

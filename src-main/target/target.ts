@@ -1,9 +1,12 @@
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Interface } from '#shared/model/recipe.ts';
+import type { Reach } from '#shared/model/unit-record.ts';
 import type { MemoryAccess } from '../probe/memory-access.ts';
 import type { RunControl } from '../probe/run-control.ts';
 import type { ServerFlash } from '../probe/server-flash.ts';
+import type { DebugView } from './debug-view.ts';
+import type { Protection } from './protection/protection.ts';
 
 export interface Identity {
   /** The unit's own hardware id, lower-case hexadecimal, most significant byte first; null where it has none that we know. */
@@ -21,9 +24,17 @@ export interface Target {
   readonly can: {
     /** Memory writes reach peripherals (a flash controller's registers). QEMU's gdb stub goes past them. */
     readonly writePeripherals: boolean;
+    /** Memory can be read and written while the core runs: a gdb server answers only while it is halted. */
+    readonly accessWhileRunning: boolean;
     /** The core executes code we put in RAM. The bench's nRF52840 has no CPU. */
     readonly executeCode: boolean;
   };
+  /** How the chip refuses debuggers; absent where it cannot, and where the dialect cannot see it. */
+  readonly protection?: Protection;
+  /** What the chip's debug registers tell of it, for people; absent where a debug server keeps them to itself. */
+  look?(io: IoContext): Promise<DebugView>;
+  /** How the unit was reached, for records. */
+  reach?(): Reach;
   /** The debug server's own way to write flash, where it has one. */
   serverFlash?(io: IoContext): Promise<ServerFlash | undefined>;
   /** Reads the identity; rejects with `wrong-chip`, `identity-unreadable` or `chip-protected`. Changes nothing. */

@@ -29,6 +29,7 @@ export const FAILURES = {
   'no-target': { verdict: 'ERROR', blame: 'fixture', params: [] },
   'wire-noise': { verdict: 'ERROR', blame: 'fixture', params: ['detail'] },
   'wrong-chip': { verdict: 'ERROR', blame: 'recipe', params: ['expected', 'register', 'found'] },
+  'unlock-failed': { verdict: 'FAIL', blame: 'unit', params: ['chip', 'found'] },
   'chip-protected': { verdict: 'ERROR', blame: 'recipe', params: ['chip'] },
   'already-passed': { verdict: 'ERROR', blame: 'station', params: ['serial', 'when'] },
   'serial-pattern': { verdict: 'ERROR', blame: 'station', params: ['serial', 'pattern'] },

@@ -33,6 +33,10 @@ export const Recipe = z.strictObject({
   chip: z.string().min(1).describe('A chip description’s id; see `flashline chips list`'),
   interface: Interface,
   images: z.array(RecipeImage).min(1),
+  unlock: z
+    .literal('mass-erase')
+    .optional()
+    .describe('A unit that comes locked is erased whole, and so opened. Without it such a unit is refused'),
   serial: z.strictObject({
     pattern: z
       .string()

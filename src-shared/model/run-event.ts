@@ -6,6 +6,8 @@ import { UnitRecord } from './unit-record.ts';
 /** The steps of a run, in the order in which they happen (docs/architecture.md numbers them). */
 export const Step = z.enum([
   'connect',
+  // Only of a unit that came locked, where the recipe asks for it.
+  'unlock',
   'identify',
   'survey',
   'invalidate',

@@ -17,6 +17,20 @@ export const ImageRecord = z.object({
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;
 
+/** How a unit was reached: the probe in its own words, and its wire. */
+export const Reach = z.object({
+  vendor: z.string(),
+  product: z.string(),
+  serial: z.string(),
+  firmware: z.string(),
+  protocol: z.enum(['swd', 'jtag']),
+  /** The clock that the chip allows, and the one in use, which `limitedBy` explains where it is lower. */
+  askedHz: z.number().optional(),
+  usedHz: z.number().optional(),
+  limitedBy: z.enum(['probe', 'noise']).optional(),
+});
+export type Reach = z.infer<typeof Reach>;
+
 /** All of a record but its place in the chain. */
 export const RecordDraft = z.object({
   schema: z.literal(1),
@@ -45,8 +59,11 @@ export const RecordDraft = z.object({
   steps: z.array(z.object({ step: z.string(), ms: z.number() })),
   verdict: Verdict,
   failure: Failure.nullable(),
-  /** Lock words as read from the unit, by name, hexadecimal; never what was intended. */
+  /** Lock words and protection as read from the unit, by name; never what was intended. */
   locks: z.record(z.string(), z.string()),
+  /** The unit came locked, as read here by name, and this run erased all of it to open it. */
+  unlocked: z.record(z.string(), z.string()).optional(),
+  reach: Reach.optional(),
 });
 export type RecordDraft = z.infer<typeof RecordDraft>;
 

@@ -83,7 +83,7 @@ export interface RunResult {
   readonly outcome: Outcome;
   readonly link: CountingLink;
   /** Virtual milliseconds a phase. */
-  readonly ms: Readonly<Record<'connect' | 'identify' | 'survey' | 'carryOut' | 'start' | Step, number>>;
+  readonly ms: Readonly<Record<'connect' | 'identify' | 'survey' | 'carryOut' | 'start' | Exclude<Step, 'unlock'>, number>>;
 }
 
 /** One unit from connecting to starting its firmware: what the station does, without station and log. */

@@ -79,7 +79,15 @@ class Core implements MemoryAccess {
   }
 }
 
-const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() };
+let time = 0;
+const clock: Clock = {
+  now: () => 0,
+  monotonic: () => time,
+  sleep: (ms) => {
+    time += ms;
+    return Promise.resolve();
+  },
+};
 const io: IoContext = { clock, signal: new AbortController().signal };
 let core: Core;
 let control: CortexM;

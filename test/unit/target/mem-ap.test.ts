@@ -25,8 +25,7 @@ async function open() {
   const port = new ModelPort(SIZE);
   const clock = new ManualClock();
   const io: IoContext = { clock, signal: new AbortController().signal };
-  const adi = new Adi(port);
-  await adi.powerUp(io);
+  const adi = await Adi.connect(port, { protocol: 'swd', clockHz: 1_000_000 }, io);
   return { port, io, clock, memory: await MemAp.open(adi, 0, io) };
 }
 
