@@ -11,12 +11,20 @@ export type Transfer =
   | { readonly port: 'dp' | 'ap'; readonly address: number; readonly words: Uint32Array }
   | Match;
 
-/** The probe reads until `(word & matchMask) === matchValue`, its retry limit at most. */
+/**
+ * The probe reads until `(word & matchMask) === matchValue`, its retry limit (about 0.1 s) at most. Within a batch, a
+ * match that fails rejects with `target-stuck`, and nothing after it is carried out.
+ */
 export interface Match {
   readonly port: 'dp' | 'ap';
   readonly address: number;
   readonly matchMask: number;
   readonly matchValue: number;
+  /**
+   * What follows may be on its way before this is known to match, and is then carried out even if it does not: no
+   * round trip is lost. For streams that are thrown away whole when anything in them fails.
+   */
+  readonly runsOn?: true;
 }
 
 /** How a debug port is reached, and how fast. */
@@ -36,6 +44,13 @@ export interface JtagWire {
   readonly irLengths: readonly number[];
   /** Which of them is the debug port. */
   readonly tap: number;
+}
+
+/** The clock that was asked for, and the one in use, which is lower where `limitedBy` says why. */
+export interface WireClock {
+  readonly askedHz: number;
+  readonly usedHz: number;
+  readonly limitedBy?: 'probe' | 'noise';
 }
 
 /**
@@ -60,6 +75,14 @@ export interface DebugPort {
   writeBlock(address: number, words: Uint32Array, io: IoContext, progress?: Progress): Promise<void>;
   /** Drives nRESET for `ms`. */
   pulseReset(ms: number, io: IoContext): Promise<void>;
+  /**
+   * Pulls nRESET low (`asserted`) or lets it go; also before `connect`, which then leaves it low. Resolves to whether
+   * the line was seen to follow: it does not where it is not wired, where the board holds it, or where the probe
+   * cannot tell.
+   */
+  reset(asserted: boolean, io: IoContext): Promise<boolean>;
+  /** The wire's clock as of the last `connect`; undefined before it. */
+  wireClock(): WireClock | undefined;
   /** What the probe says of itself, for records and people. */
   describe(): { readonly vendor: string; readonly product: string; readonly serial: string; readonly firmware: string };
   close(io: IoContext): Promise<void>;

@@ -1,27 +1,20 @@
 import { assertNever } from '#shared/base/assert-never.ts';
+import { hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Link } from '../../link/link.ts';
-import type { DebugPort, Match, Transfer, Wire } from '../debug-port.ts';
+import type { DebugPort, Match, Transfer, Wire, WireClock } from '../debug-port.ts';
 import type { Progress } from '../memory-access.ts';
+import { clockLadder, SLOWEST_HZ } from './noise.ts';
 import {
-  connectSwdPacket,
-  decodeInfo,
-  decodeInfoString,
-  disconnectPacket,
-  hostStatusPacket,
-  INFO,
-  infoPacket,
-  type Packet,
+  decodeIdcode,
+  jtagIdcodePacket,
   STATUS_OK,
-  swdConfigurePacket,
-  swjClockPacket,
-  swjPinsPacket,
   swjSequencePacket,
   transferConfigurePacket,
   writeAbortPacket,
 } from './packets.ts';
-import { PacketQueue, type ProbeLimits } from './queue.ts';
+import { Probe, type ProbeDescription, tearDown } from './probe.ts';
 import {
   type Acknowledge,
   decodeTransferReply,
@@ -30,149 +23,173 @@ import {
   type TransferReply,
   wordsRead,
 } from './transfers.ts';
+import { rulesOf, type WireRules } from './wires.ts';
 
-/** The smallest packet of any CMSIS-DAP probe (full-speed HID); what we ask before we know better fits in it. */
-const SMALLEST_PACKET = 64;
-/** A larger answer is damage, not generosity: the longest USB bulk packet of any probe we know is 1024 bytes. */
-const LARGEST_PACKET = 65_535;
-
-/** DP ABORT (ADIv5.2, B2.2.1): clears STICKYCMP, STICKYERR, WDATAERR and STICKYORUN. */
-const ABORT_CLEAR = 0x1e;
-/** And DAPABORT, which ends an AP access that has said WAIT for too long. */
-const ABORT_STUCK = 0x1f;
-
-/** At least 50 ones, JTAG-to-SWD (0xE79E, LSB first), at least 50 ones, at least 2 zeros (ADIv5.2, B5.2.1). */
-const JTAG_TO_SWD = Uint8Array.of(...ones(7), 0x9e, 0xe7, ...ones(7), 0x00);
-const LINE_RESET = Uint8Array.of(...ones(7), 0x00);
+/** DP registers (ADIv5.2, B2.2), A[3:2]; with DPBANKSEL in SELECT's lowest bits. */
+const CTRL_STAT = 0x4;
+const SELECT = 0x8;
+const BANKED = 0x4;
+const TARGETID_BANK = 0x2;
+const DLPIDR_BANK = 0x3;
 const DPIDR: Transfer = { port: 'dp', address: 0x0, read: true };
+const STATUS: Transfer = { port: 'dp', address: CTRL_STAT, read: true };
 
-/** Bits on the wire of one try that gets WAIT, and of a whole read: what the retry limits are reckoned from. */
-const WAIT_BITS = 13;
-const READ_BITS = 46;
+/** ABORT (B2.2.1): clears STICKYCMP, STICKYERR, WDATAERR and STICKYORUN. */
+const ABORT_CLEAR = 0x1e;
+/** DAPABORT, which ends an AP access that has said WAIT for too long. */
+const ABORT_STUCK = 0x01;
+
+/** CTRL/STAT (B2.2.2). */
+const STICKY_FLAGS = 0x32;
+const WDATAERR = 0x80;
+
 const WAIT_SECONDS = 0.2;
 /** Short enough that an abort between polls is prompt, long enough that USB's latency does not show. */
 const POLL_SECONDS = 0.1;
 const MAX_RETRIES = 0xffff;
 
-const NRESET = 0x80;
-const CONNECT_ATTEMPTS = 3;
+/** Harmless accesses that a noisy wire is very unlikely to carry without a scratch. */
+const TRIAL_WRITES = 12;
+const TRIAL_READS = 120;
 
 /** Opens a CMSIS-DAP probe (v1 or v2) over a packet link, asking for its limits before anything else. Closes the link when it fails. */
 export async function openCmsisDap(link: Link, io: IoContext): Promise<DebugPort> {
-  try {
-    const limits = await askLimits(link, io);
-    link.expectPackets?.(limits.packetSize);
-    const queue = new PacketQueue(link, limits);
-    return new CmsisDap(link, queue, limits, {
-      vendor: await askString(queue, INFO.vendor, link, io),
-      product: await askString(queue, INFO.product, link, io),
-      serial: await askString(queue, INFO.serial, link, io),
-      // The product's own version came with 2.1; older probes tell the protocol's.
-      firmware: (await askString(queue, INFO.firmware, link, io)) || (await askString(queue, INFO.protocol, link, io)),
-    });
-  } catch (error) {
-    await link.close();
-    throw error;
-  }
-}
-
-async function askLimits(link: Link, io: IoContext): Promise<ProbeLimits> {
-  const cautious = new PacketQueue(link, { packetSize: SMALLEST_PACKET, packetCount: 1 }, true);
-  const size = await askInfo(cautious, INFO.packetSize, link, io);
-  const count = await askInfo(cautious, INFO.packetCount, link, io);
-  const packetSize = (size[0] ?? 0) | ((size[1] ?? 0) << 8);
-  const packetCount = count[0] ?? 0;
-  if (size.length < 2 || packetSize < SMALLEST_PACKET || packetSize > LARGEST_PACKET || packetCount < 1) {
-    throw protocolError(link, `it offers ${packetCount} packets of ${packetSize} bytes`);
-  }
-  return { packetSize, packetCount };
-}
-
-async function askInfo(queue: PacketQueue, id: number, link: Link, io: IoContext): Promise<Uint8Array> {
-  const data = decodeInfo(await queue.call(infoPacket(id), io));
-  if (data === undefined) throw protocolError(link, `its information ${id} is cut short`);
-  return data;
-}
-
-async function askString(queue: PacketQueue, id: number, link: Link, io: IoContext): Promise<string> {
-  return decodeInfoString(await askInfo(queue, id, link, io));
-}
-
-interface Description {
-  readonly vendor: string;
-  readonly product: string;
-  readonly serial: string;
-  readonly firmware: string;
+  return new CmsisDap(await Probe.open(link, io));
 }
 
 class CmsisDap implements DebugPort {
-  readonly #link: Link;
-  readonly #queue: PacketQueue;
-  readonly #limits: ProbeLimits;
-  readonly #description: Description;
+  readonly #probe: Probe;
+  #rules: WireRules = rulesOf({ protocol: 'swd', clockHz: 0 });
+  #clock: WireClock | undefined;
+  /** Noise was met above this. */
+  #quietHz = Infinity;
   #waitSeconds = WAIT_SECONDS;
+  /** SELECT.DPBANKSEL as last written. */
+  #dpBank = 0;
 
-  constructor(link: Link, queue: PacketQueue, limits: ProbeLimits, description: Description) {
-    this.#link = link;
-    this.#queue = queue;
-    this.#limits = limits;
-    this.#description = description;
+  constructor(probe: Probe) {
+    this.#probe = probe;
   }
 
+  /** Tries the asked clock first, and slower ones for as long as the wire is noisy or nothing answers. */
   async connect(wire: Wire, io: IoContext): Promise<number> {
-    if (wire.protocol !== 'swd') {
-      throw new FlashlineError('probe-unsuited', { params: { url: this.#link.url, detail: 'it does not offer JTAG' } });
+    this.#rules = rulesOf(wire);
+    await this.#probe.takePins(this.#rules.mode, io);
+    if (!(await this.#probe.obeys(this.#rules.setUp, io))) {
+      throw this.#probe.unsuited(`it refuses the set-up of ${this.#rules.mode.toUpperCase()}`);
     }
-    const { clockHz } = wire;
-    const mode = await this.#queue.call(connectSwdPacket(), io);
-    if (mode[1] !== 1) {
-      throw new FlashlineError('probe-unsuited', { params: { url: this.#link.url, detail: 'it does not offer SWD' } });
+    let noise = this.#quietHz < wire.clockHz;
+    let failure: unknown;
+    let triedHz: number | undefined;
+    for (const hz of clockLadder(Math.min(wire.clockHz, this.#quietHz))) {
+      const usedHz = await this.#probe.setClock(hz, io);
+      if (usedHz === undefined || usedHz === triedHz) continue;
+      triedHz = usedHz;
+      try {
+        await this.#configure(usedHz, io);
+        const id = await this.#wake(io);
+        await this.#refuseNoise(io);
+        this.#clock = wireClock(wire.clockHz, usedHz, noise);
+        return id;
+      } catch (error) {
+        if (!isLineTrouble(error)) throw error;
+        failure = graver(failure, error);
+        noise ||= error.failure.code === 'wire-noise';
+      }
     }
-    const waitRetry = Math.min(MAX_RETRIES, Math.ceil((clockHz * WAIT_SECONDS) / WAIT_BITS));
-    const matchRetry = Math.min(MAX_RETRIES, Math.ceil((clockHz * POLL_SECONDS) / READ_BITS));
-    this.#waitSeconds = (waitRetry * WAIT_BITS) / clockHz;
-    await this.#order(swjClockPacket(clockHz), io);
-    await this.#order(transferConfigurePacket(0, waitRetry, matchRetry), io);
-    await this.#order(swdConfigurePacket(), io);
-    // A light is a courtesy: a probe without one answers with an error status, which is fine.
-    await this.#queue.call(hostStatusPacket(0, true), io);
-    return this.#wake(io);
+    throw failure ?? this.#probe.unsuited(`it refuses every clock up to ${wire.clockHz} Hz`);
+  }
+
+  async #configure(clockHz: number, io: IoContext): Promise<void> {
+    const { waitBits, readBits } = this.#rules;
+    const waitRetry = Math.min(MAX_RETRIES, Math.ceil((clockHz * WAIT_SECONDS) / waitBits));
+    const matchRetry = Math.min(MAX_RETRIES, Math.ceil((clockHz * POLL_SECONDS) / readBits));
+    this.#waitSeconds = (waitRetry * waitBits) / clockHz;
+    await this.#probe.order([transferConfigurePacket(0, waitRetry, matchRetry)], io);
   }
 
   async #wake(io: IoContext): Promise<number> {
-    for (let attempt = 1; ; attempt++) {
-      await this.#order(swjSequencePacket(JTAG_TO_SWD), io);
+    let failure: unknown;
+    for (const way of this.#rules.ways) {
       try {
-        const [dpidr = 0] = await this.#carry([DPIDR], io);
-        await this.#abort(ABORT_CLEAR, io);
-        return dpidr;
+        await this.#send(way, io);
+        return this.#rules.mode === 'swd' ? await this.#identifySwd(io) : await this.#identifyJtag(io);
       } catch (error) {
-        if (!isLineTrouble(error) || attempt === CONNECT_ATTEMPTS) throw error;
+        if (!isLineTrouble(error)) throw error;
+        failure = graver(failure, error);
       }
+    }
+    throw failure;
+  }
+
+  async #identifySwd(io: IoContext): Promise<number> {
+    const [dpidr = 0] = await this.#carry([DPIDR], io);
+    await this.#abort(ABORT_CLEAR, io);
+    if (this.#rules.targetSel !== undefined) await this.#refuseOtherTarget(this.#rules.targetSel, io);
+    return dpidr;
+  }
+
+  /** TARGETID says which kind of port answers (B2.2.9), DLPIDR which of several of the kind (B2.2.3). */
+  async #refuseOtherTarget(targetSel: number, io: IoContext): Promise<void> {
+    const bank = (value: number): Transfer => ({ port: 'dp', address: SELECT, read: false, value });
+    const banked: Transfer = { port: 'dp', address: BANKED, read: true };
+    const [targetId = 0, dlpidr = 0] = await this.#carry(
+      [bank(TARGETID_BANK), banked, bank(DLPIDR_BANK), banked, bank(0)],
+      io,
+    );
+    const found = ((targetId & 0x0fff_ffff) | (dlpidr & 0xf000_0000)) >>> 0;
+    if (found === targetSel >>> 0) return;
+    throw new FlashlineError('wrong-chip', {
+      params: { register: 'TARGETID/DLPIDR', found: hexAddress(found), expected: hexAddress(targetSel >>> 0) },
+    });
+  }
+
+  /** The TAP's IDCODE stands for DPIDR where the port is of version 0, which has none over JTAG (B2.2.5). */
+  async #identifyJtag(io: IoContext): Promise<number> {
+    const idcode = decodeIdcode(await this.#probe.queue.call(jtagIdcodePacket(this.#rules.index), io));
+    if (idcode === undefined) throw this.#probe.unsuited('it refuses to read the IDCODE of the TAP');
+    // Bit 0 of an IDCODE is one, and a manufacturer is never all ones (IEEE 1149.1, 12.1).
+    if ((idcode & 1) === 0 || idcode === 0xffff_ffff) throw new FlashlineError('no-target');
+    const [dpidr = 0] = await this.#carry([DPIDR], io);
+    await this.#clearSticky(io);
+    const version = (dpidr >>> 12) & 0xf;
+    return (dpidr & 1) === 1 && version >= 1 && version < 0xf ? dpidr : idcode;
+  }
+
+  /** A wire that answers once may still be too fast: what follows would fail in the middle of a board. */
+  async #refuseNoise(io: IoContext): Promise<void> {
+    const swd = this.#rules.mode === 'swd';
+    const writes: Transfer = { port: 'dp', address: SELECT, words: new Uint32Array(TRIAL_WRITES) };
+    // Over JTAG nothing has parity: a register that stands still must read the same all the time.
+    const reads: Transfer = { port: 'dp', address: swd ? 0x0 : CTRL_STAT, readCount: TRIAL_READS };
+    const words = await this.transfer([writes, reads], io);
+    if (words.some((word) => word !== words[0])) {
+      throw new FlashlineError('wire-noise', { params: { detail: 'a register reads differently each time' } });
     }
   }
 
   async transfer(batch: readonly Transfer[], io: IoContext, progress?: Progress): Promise<Uint32Array> {
     try {
-      return await this.#carry(batch, io, progress);
+      const words = await this.#carry(batch, io, progress);
+      await this.#refuseSticky(io);
+      return words;
     } catch (error) {
-      await this.#recover(error, io);
-      throw error;
+      throw await this.#recovered(error, io);
     }
   }
 
   async poll(before: readonly Transfer[], match: Match, io: IoContext): Promise<boolean> {
     let matched = true;
     try {
-      await this.#queue.run(packTransfers([...before, match], this.#limits.packetSize), io, (packet, reply) => {
+      await this.#probe.queue.run(this.#pack([...before, match]), io, (packet, reply) => {
         const result = decodeTransferReply(packet, reply);
         matched = result.acknowledge !== 'mismatch';
         if (matched) this.#check(packet, result);
         return matched;
       });
+      await this.#refuseSticky(io);
     } catch (error) {
-      await this.#recover(error, io);
-      throw error;
+      throw await this.#recovered(error, io);
     }
     return matched;
   }
@@ -186,38 +203,50 @@ class CmsisDap implements DebugPort {
   }
 
   async pulseReset(ms: number, io: IoContext): Promise<void> {
-    await this.#queue.call(swjPinsPacket(0, NRESET, 0), io);
+    await this.reset(true, io);
     try {
       await io.clock.sleep(ms, io.signal);
     } finally {
-      await this.#queue.call(swjPinsPacket(NRESET, NRESET, 0), this.#tearDown(io));
+      await this.reset(false, tearDown(io));
     }
   }
 
-  describe(): Description {
-    return this.#description;
+  reset(asserted: boolean, io: IoContext): Promise<boolean> {
+    return this.#probe.drive('srst', asserted, io);
   }
 
-  async close(io: IoContext): Promise<void> {
-    const quiet = this.#tearDown(io);
-    try {
-      await this.#queue.call(hostStatusPacket(0, false), quiet);
-      await this.#queue.call(disconnectPacket(), quiet);
-    } catch (error) {
-      // A probe that is gone or mute needs no goodbye; anything else is a fault of ours.
-      if (!(error instanceof FlashlineError) || !error.failure.code.startsWith('probe-')) throw error;
-    } finally {
-      await this.#link.close();
+  wireClock(): WireClock | undefined {
+    return this.#clock;
+  }
+
+  describe(): ProbeDescription {
+    return this.#probe.description;
+  }
+
+  close(io: IoContext): Promise<void> {
+    return this.#probe.close(io);
+  }
+
+  #pack(batch: readonly Transfer[]): Generator<TransferPacket, void> {
+    for (const transfer of batch) {
+      if (transfer.port !== 'dp' || transfer.address !== SELECT) continue;
+      if ('words' in transfer) this.#dpBank = (transfer.words.at(-1) ?? this.#dpBank) & 0xf;
+      else if ('value' in transfer) this.#dpBank = transfer.value & 0xf;
     }
+    return packTransfers(batch, {
+      packetSize: this.#probe.limits.packetSize,
+      index: this.#rules.index,
+      pollMs: POLL_SECONDS * 1000,
+    });
   }
 
   async #carry(batch: readonly Transfer[], io: IoContext, progress?: Progress): Promise<Uint32Array> {
     const words = new Uint32Array(wordsRead(batch));
     let at = 0;
     let bytesDone = 0;
-    await this.#queue.run(packTransfers(batch, this.#limits.packetSize), io, (packet, reply) => {
+    await this.#probe.queue.run(this.#pack(batch), io, (packet, reply) => {
       this.#check(packet, decodeTransferReply(packet, reply));
-      if (reply.length < packet.dataAt + 4 * packet.words) throw protocolError(this.#link, 'a reply lacks data words');
+      if (reply.length < packet.dataAt + 4 * packet.words) throw this.#probe.protocolError('a reply lacks data words');
       const view = new DataView(reply.buffer, reply.byteOffset, reply.byteLength);
       for (let i = 0; i < packet.words; i++) words[at++] = view.getUint32(packet.dataAt + 4 * i, true);
       bytesDone += packet.blockBytes;
@@ -231,7 +260,7 @@ class CmsisDap implements DebugPort {
     const failure = this.#failureOf(result.acknowledge);
     if (failure !== undefined) throw failure;
     if (result.done !== packet.count) {
-      throw protocolError(this.#link, `it did ${result.done} of ${packet.count} transfers and calls that well`);
+      throw this.#probe.protocolError(`it did ${result.done} of ${packet.count} transfers and calls that well`);
     }
   }
 
@@ -244,8 +273,7 @@ class CmsisDap implements DebugPort {
       case 'wait':
         return new FlashlineError('target-stuck', { params: { seconds: this.#waitSeconds.toFixed(1) } });
       case 'fault':
-        // The memory access port knows which address that was, and fills it in.
-        return new FlashlineError('target-fault', { params: { address: 'debug port' } });
+        return targetFault();
       case 'noise':
         return new FlashlineError('wire-noise', { params: { detail: 'parity or acknowledge damaged' } });
       case 'mismatch':
@@ -255,49 +283,97 @@ class CmsisDap implements DebugPort {
     }
   }
 
-  /** After a failed batch the port is usable again, if anything can make it so: the failure itself is the caller's to tell. */
-  async #recover(error: unknown, io: IoContext): Promise<void> {
-    if (!(error instanceof FlashlineError)) return;
-    const quiet = this.#tearDown(io);
-    const { code } = error.failure;
+  /** JTAG has no FAULT: a failed access shows in the sticky flags only (B3.2.3), which hold up what comes after it. */
+  async #refuseSticky(io: IoContext): Promise<void> {
+    if (this.#rules.mode === 'swd' || this.#dpBank !== 0) return;
+    const [status = 0] = await this.#carry([STATUS], io);
+    if (status & STICKY_FLAGS) throw targetFault();
+  }
+
+  /** After a failed batch the port is usable again, if anything can make it so. Resolves to the failure to tell. */
+  async #recovered(error: unknown, io: IoContext): Promise<unknown> {
+    if (!(error instanceof FlashlineError)) return error;
+    let failure = error;
+    const quiet = tearDown(io);
     try {
-      if (code === 'target-fault') await this.#abort(ABORT_CLEAR, quiet);
-      if (code === 'target-stuck') await this.#abort(ABORT_STUCK, quiet);
-      if (code === 'wire-noise' || code === 'no-target') {
-        await this.#order(swjSequencePacket(LINE_RESET), quiet);
-        await this.#carry([DPIDR], quiet);
-        await this.#abort(ABORT_CLEAR, quiet);
+      switch (error.failure.code) {
+        case 'target-fault':
+          if (await this.#clearFault(quiet)) failure = damagedWrite(error);
+          break;
+        case 'target-stuck':
+          await this.#abort(this.#rules.mode === 'swd' ? ABORT_STUCK | ABORT_CLEAR : ABORT_STUCK, quiet);
+          if (this.#rules.mode === 'jtag') await this.#clearSticky(quiet);
+          break;
+        case 'wire-noise':
+        case 'no-target':
+          await this.#send(this.#rules.resync, quiet);
+          await this.#carry([DPIDR], quiet);
+          await this.#clearSticky(quiet);
+          break;
+        default:
       }
     } catch (secondary) {
       // What cannot be recovered fails again at the next batch; the first failure is the one that explains.
       if (!(secondary instanceof FlashlineError)) throw secondary;
     }
+    if (failure.failure.code === 'wire-noise' && this.#clock) {
+      this.#quietHz = Math.max(SLOWEST_HZ, Math.floor(this.#clock.usedHz / 2));
+    }
+    return failure;
+  }
+
+  /** Resolves to whether the fault was the wire's: write data arrived with its parity wrong. */
+  async #clearFault(io: IoContext): Promise<boolean> {
+    if (this.#rules.mode === 'jtag' || this.#dpBank !== 0) {
+      await this.#clearSticky(io);
+      return false;
+    }
+    const [status = 0] = await this.#carry([STATUS], io);
+    await this.#clearSticky(io);
+    return (status & WDATAERR) !== 0;
+  }
+
+  /** Over SWD by ABORT, over JTAG by writing ones to the flags where they stand (B2.2.2). */
+  async #clearSticky(io: IoContext): Promise<void> {
+    if (this.#rules.mode === 'swd') {
+      await this.#abort(ABORT_CLEAR, io);
+      return;
+    }
+    await this.#carry([{ port: 'dp', address: SELECT, read: false, value: 0 }], io);
+    const [status = 0] = await this.#carry([STATUS], io);
+    await this.#carry([{ port: 'dp', address: CTRL_STAT, read: false, value: status }], io);
   }
 
   /** The wire never refuses a write to ABORT; an error status means that nobody was there to take it. */
   async #abort(value: number, io: IoContext): Promise<void> {
-    const reply = await this.#queue.call(writeAbortPacket(value), io);
+    const reply = await this.#probe.queue.call(writeAbortPacket(this.#rules.index, value), io);
     if (reply[1] !== STATUS_OK) throw new FlashlineError('no-target');
   }
 
-  async #order(packet: Packet, io: IoContext): Promise<void> {
-    const reply = await this.#queue.call(packet, io);
-    if (reply[1] !== STATUS_OK) throw protocolError(this.#link, `it refuses command ${packet.request[0]}`);
-  }
-
-  #tearDown(io: IoContext): IoContext {
-    return { clock: io.clock, signal: new AbortController().signal };
+  #send(sequences: readonly Uint8Array[], io: IoContext): Promise<void> {
+    return this.#probe.order(sequences.map(swjSequencePacket), io);
   }
 }
 
-function isLineTrouble(error: unknown): boolean {
+function wireClock(askedHz: number, usedHz: number, noise: boolean): WireClock {
+  if (usedHz >= askedHz) return { askedHz, usedHz };
+  return { askedHz, usedHz, limitedBy: noise ? 'noise' : 'probe' };
+}
+
+/** The memory access port knows which address that was, and fills it in. */
+function targetFault(): FlashlineError {
+  return new FlashlineError('target-fault', { params: { address: 'debug port' } });
+}
+
+function damagedWrite(cause: FlashlineError): FlashlineError {
+  return new FlashlineError('wire-noise', { params: { detail: 'the chip received damaged data' }, cause });
+}
+
+/** Noise says more than silence does. */
+function graver(known: unknown, error: FlashlineError): unknown {
+  return known === undefined || error.failure.code === 'wire-noise' ? error : known;
+}
+
+function isLineTrouble(error: unknown): error is FlashlineError {
   return error instanceof FlashlineError && (error.failure.code === 'no-target' || error.failure.code === 'wire-noise');
-}
-
-function protocolError(link: Link, detail: string): FlashlineError {
-  return new FlashlineError('probe-protocol', { params: { url: link.url, detail } });
-}
-
-function ones(bytes: number): number[] {
-  return Array.from({ length: bytes }, () => 0xff);
 }

@@ -16,6 +16,9 @@ export const COMMAND = {
   swjClock: 0x11,
   swjSequence: 0x12,
   swdConfigure: 0x13,
+  jtagSequence: 0x14,
+  jtagConfigure: 0x15,
+  jtagIdcode: 0x16,
 } as const;
 
 export const INFO = {
@@ -24,7 +27,6 @@ export const INFO = {
   serial: 0x03,
   protocol: 0x04,
   firmware: 0x09,
-  capabilities: 0xf0,
   packetCount: 0xfe,
   packetSize: 0xff,
 } as const;
@@ -33,7 +35,14 @@ export const INFO = {
 export interface Packet {
   readonly request: Uint8Array;
   readonly minReply: number;
+  /** How long the target may keep the probe from answering, beyond the usual; milliseconds. */
+  readonly patienceMs?: number;
+  /** Nothing may be sent after it before it is answered. */
+  readonly fence?: boolean;
 }
+
+/** A packet whose reply is a status byte. */
+export type Order = Packet;
 
 /** Request: 00 id. Reply: 00 length data[length]. */
 export function infoPacket(id: number): Packet {
@@ -57,9 +66,12 @@ export function hostStatusPacket(type: 0 | 1, on: boolean): Packet {
   return { request: Uint8Array.of(COMMAND.hostStatus, type, on ? 1 : 0), minReply: 2 };
 }
 
-/** Request: 02 port (1 = SWD). Reply: 02 port, port 0 when the probe has no such mode. */
-export function connectSwdPacket(): Packet {
-  return { request: Uint8Array.of(COMMAND.connect, 1), minReply: 2 };
+/** DAP_Connect's names for what the pins can be. */
+export const PORT = { swd: 1, jtag: 2 } as const;
+
+/** Request: 02 port. Reply: 02 port, port 0 when the probe has no such mode. */
+export function connectPacket(port: number): Packet {
+  return { request: Uint8Array.of(COMMAND.connect, port), minReply: 2 };
 }
 
 /** Request: 03. Reply: 03 status. */
@@ -68,7 +80,7 @@ export function disconnectPacket(): Packet {
 }
 
 /** Request: 04 idleCycles(1) waitRetry(2) matchRetry(2). Reply: 04 status. */
-export function transferConfigurePacket(idleCycles: number, waitRetry: number, matchRetry: number): Packet {
+export function transferConfigurePacket(idleCycles: number, waitRetry: number, matchRetry: number): Order {
   const request = Uint8Array.of(
     COMMAND.transferConfigure,
     idleCycles,
@@ -80,29 +92,51 @@ export function transferConfigurePacket(idleCycles: number, waitRetry: number, m
   return { request, minReply: 2 };
 }
 
-/** Request: 08 index abort(4). Reply: 08 status. The index is ignored for SWD. */
-export function writeAbortPacket(value: number): Packet {
-  return { request: Uint8Array.of(COMMAND.writeAbort, 0, ...le32(value)), minReply: 2 };
+/** Request: 08 index abort(4). Reply: 08 status. The index (of the JTAG chain) is ignored for SWD. */
+export function writeAbortPacket(index: number, value: number): Order {
+  return { request: Uint8Array.of(COMMAND.writeAbort, index, ...le32(value)), minReply: 2 };
 }
 
-/** Request: 10 output select waitMicroseconds(4). Reply: 10 input. Bit 7 is nRESET. */
+/** The pins that somebody else may also pull. */
+export const PIN = { trst: 0x20, srst: 0x80 } as const;
+
+/** Request: 10 output select waitMicroseconds(4). Reply: 10 input. */
 export function swjPinsPacket(output: number, select: number, waitUs: number): Packet {
   return { request: Uint8Array.of(COMMAND.swjPins, output, select, ...le32(waitUs)), minReply: 2 };
 }
 
 /** Request: 11 hertz(4). Reply: 11 status. */
-export function swjClockPacket(hertz: number): Packet {
+export function swjClockPacket(hertz: number): Order {
   return { request: Uint8Array.of(COMMAND.swjClock, ...le32(hertz)), minReply: 2 };
 }
 
+/** Bytes of one SWJ sequence at most. */
+export const LONGEST_SEQUENCE = 32;
+
 /** Request: 12 bits(1, 0 means 256) data[bits / 8], least significant bit first. Reply: 12 status. */
-export function swjSequencePacket(data: Uint8Array): Packet {
+export function swjSequencePacket(data: Uint8Array): Order {
   return { request: Uint8Array.of(COMMAND.swjSequence, (data.length * 8) & 0xff, ...data), minReply: 2 };
 }
 
 /** Request: 13 configuration (0: one turnaround cycle, no data phase after WAIT and FAULT). Reply: 13 status. */
-export function swdConfigurePacket(): Packet {
+export function swdConfigurePacket(): Order {
   return { request: Uint8Array.of(COMMAND.swdConfigure, 0), minReply: 2 };
+}
+
+/** Request: 15 count irLength[count], the TAP nearest to TDO first. Reply: 15 status. */
+export function jtagConfigurePacket(irLengths: readonly number[]): Order {
+  return { request: Uint8Array.of(COMMAND.jtagConfigure, irLengths.length, ...irLengths), minReply: 2 };
+}
+
+/** Request: 16 index. Reply: 16 status idcode(4), which a refusal lacks. */
+export function jtagIdcodePacket(index: number): Packet {
+  return { request: Uint8Array.of(COMMAND.jtagIdcode, index), minReply: 2 };
+}
+
+/** Undefined when the probe refused. */
+export function decodeIdcode(reply: Uint8Array): number | undefined {
+  if (reply[1] !== STATUS_OK || reply.length < 6) return undefined;
+  return new DataView(reply.buffer, reply.byteOffset, reply.byteLength).getUint32(2, true);
 }
 
 /** Status byte of the commands that have one. */

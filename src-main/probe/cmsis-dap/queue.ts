@@ -31,12 +31,15 @@ export class PacketQueue {
   readonly #link: Link;
   readonly #limits: ProbeLimits;
   readonly #unaborted = new AbortController().signal;
+  readonly #guessing: boolean;
   #maybeStale: boolean;
 
-  constructor(link: Link, limits: ProbeLimits, maybeStale = false) {
+  /** `guessing`: nobody has asked the probe for its limits yet, nor thrown away what an earlier owner left in it. */
+  constructor(link: Link, limits: ProbeLimits, guessing = false) {
     this.#link = link;
     this.#limits = limits;
-    this.#maybeStale = maybeStale;
+    this.#guessing = guessing;
+    this.#maybeStale = guessing;
   }
 
   /**
@@ -53,7 +56,7 @@ export class PacketQueue {
     const inFlight: InFlight<P>[] = [];
     try {
       for (let sending = true, listening = true; ;) {
-        while (sending && inFlight.length < this.#limits.packetCount) {
+        while (sending && inFlight.length < this.#limits.packetCount && !inFlight.at(-1)?.packet.fence) {
           io.signal.throwIfAborted();
           const next = source.next();
           if (next.done) sending = false;
@@ -97,15 +100,26 @@ export class PacketQueue {
   }
 
   async #receive({ packet, failure }: InFlight<Packet>, clock: Clock): Promise<Uint8Array> {
-    const reply = await this.#reply(failure, clock);
+    const reply = await this.#reply(failure, REPLY_DEADLINE_MS + (packet.patienceMs ?? 0), clock);
+    const command = `command ${toHex(packet.request.subarray(0, 1))}`;
+    if (this.#isTooLong(reply)) throw this.#nonsense(`${command} was answered with ${reply.length} bytes`);
     if (reply[0] === packet.request[0] && reply.length >= packet.minReply) return reply;
-    const detail = `command ${toHex(packet.request.subarray(0, 1))} was answered with ${toHex(reply.subarray(0, 8)) || 'nothing'}`;
-    throw new FlashlineError('probe-protocol', { params: { url: this.#link.url, detail } });
+    throw this.#nonsense(`${command} was answered with ${toHex(reply.subarray(0, 8)) || 'nothing'}`);
   }
 
-  async #reply(failure: InFlight<Packet>['failure'], clock: Clock): Promise<Uint8Array> {
+  /** HID reports may be longer than the probe's packets; what is beyond those is padding. */
+  #isTooLong(reply: Uint8Array): boolean {
+    const { packetSize } = this.#limits;
+    return !this.#guessing && reply.length > packetSize && reply.subarray(packetSize).some((byte) => byte !== 0);
+  }
+
+  #nonsense(detail: string): FlashlineError {
+    return new FlashlineError('probe-protocol', { params: { url: this.#link.url, detail } });
+  }
+
+  async #reply(failure: InFlight<Packet>['failure'], deadlineMs: number, clock: Clock): Promise<Uint8Array> {
     try {
-      return await this.#link.read(REPLY_DEADLINE_MS, { clock, signal: this.#unaborted });
+      return await this.#link.read(deadlineMs, { clock, signal: this.#unaborted });
     } catch (error) {
       // A packet that did not get through explains why nothing came; one that still hangs must not hold us up.
       const failed = await Promise.race([failure, Promise.resolve(undefined)]);
@@ -136,7 +150,7 @@ export class PacketQueue {
         return;
       }
     }
-    throw new FlashlineError('probe-protocol', { params: { url: this.#link.url, detail: 'it does not stop talking' } });
+    throw this.#nonsense('it does not stop talking');
   }
 }
 

@@ -20,6 +20,15 @@ export interface TransferPacket extends Packet {
   readonly blockBytes: number;
 }
 
+/** What the packets are made for. */
+export interface PackOptions {
+  readonly packetSize: number;
+  /** Of the TAP in the JTAG chain; SWD ignores it. */
+  readonly index: number;
+  /** How long one match may poll. */
+  readonly pollMs: number;
+}
+
 const TRANSFER_HEADER = 3;
 const TRANSFER_REPLY_HEADER = 3;
 const BLOCK_HEADER = 5;
@@ -43,11 +52,11 @@ export function wordsRead(batch: readonly Transfer[]): number {
 }
 
 /** The packets for a batch, made as they are needed: a large batch is never in memory twice. */
-export function* packTransfers(batch: Iterable<Transfer>, packetSize: number): Generator<TransferPacket, void> {
-  const open = new OpenPacket(packetSize);
+export function* packTransfers(batch: Iterable<Transfer>, options: PackOptions): Generator<TransferPacket, void> {
+  const open = new OpenPacket(options);
   for (const transfer of batch) {
     if ('readCount' in transfer) yield* packReads(open, transfer.port, transfer.address, transfer.readCount);
-    else if ('words' in transfer) yield* packWrites(open, packetSize, transfer);
+    else if ('words' in transfer) yield* packWrites(open, options, transfer);
     else yield* packOne(open, transfer);
   }
   if (open.count > 0) yield open.take();
@@ -58,9 +67,8 @@ type Single = Exclude<Transfer, { readonly readCount: number } | { readonly word
 function* packOne(open: OpenPacket, transfer: Single): Generator<TransferPacket, void> {
   const request = requestByte(transfer);
   if ('matchMask' in transfer) {
-    if (!open.hasRoomForMatch()) yield open.take();
-    open.addWrite(MATCH_MASK, transfer.matchMask, false);
-    open.addWrite(request | READ | VALUE_MATCH, transfer.matchValue, false);
+    if (!open.hasRoomForMatch(transfer.matchMask)) yield open.take();
+    open.addMatch(request | READ | VALUE_MATCH, transfer);
   } else if (transfer.read) {
     if (!open.hasRoomForRead()) yield open.take();
     open.addRead(request | READ, false);
@@ -85,7 +93,7 @@ function* packReads(
 
 function* packWrites(
   open: OpenPacket,
-  packetSize: number,
+  { packetSize, index }: PackOptions,
   transfer: { readonly port: 'dp' | 'ap'; readonly address: number; readonly words: Uint32Array },
 ): Generator<TransferPacket, void> {
   const request = requestByte(transfer);
@@ -95,7 +103,7 @@ function* packWrites(
   while (at < transfer.words.length) {
     if (open.count === 0 && transfer.words.length - at > singles) {
       const words = transfer.words.subarray(at, at + blockWords);
-      yield writeBlockPacket(request, words);
+      yield writeBlockPacket(index, request, words);
       at += words.length;
     } else {
       if (!open.hasRoomForWrite()) yield open.take();
@@ -104,11 +112,11 @@ function* packWrites(
   }
 }
 
-function writeBlockPacket(request: number, words: Uint32Array): TransferPacket {
+function writeBlockPacket(index: number, request: number, words: Uint32Array): TransferPacket {
   const bytes = new Uint8Array(BLOCK_HEADER + 4 * words.length);
-  bytes.set([COMMAND.transferBlock, 0, words.length & 0xff, words.length >>> 8, request]);
+  bytes.set([COMMAND.transferBlock, index, words.length & 0xff, words.length >>> 8, request]);
   const view = new DataView(bytes.buffer);
-  words.forEach((word, index) => view.setUint32(BLOCK_HEADER + 4 * index, word, true));
+  words.forEach((word, place) => view.setUint32(BLOCK_HEADER + 4 * place, word, true));
   return {
     request: bytes,
     minReply: BLOCK_REPLY_HEADER,
@@ -126,16 +134,22 @@ function requestByte(access: Pick<Match, 'port' | 'address'>): number {
 /** A DAP_Transfer packet that is being filled. */
 class OpenPacket {
   count = 0;
+  readonly #options: PackOptions;
   readonly #size: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = TRANSFER_HEADER;
   #words = 0;
   #blockBytes = 0;
+  #matches = 0;
+  #fence = false;
+  /** The mask that this packet has set last. */
+  #mask: number | undefined;
 
-  constructor(size: number) {
-    this.#size = size;
-    this.#bytes = new Uint8Array(size);
+  constructor(options: PackOptions) {
+    this.#options = options;
+    this.#size = options.packetSize;
+    this.#bytes = new Uint8Array(this.#size);
     this.#view = new DataView(this.#bytes.buffer);
   }
 
@@ -149,8 +163,17 @@ class OpenPacket {
   }
 
   /** The mask and the match stay in one packet, so that a failure in between cannot leave another's mask. */
-  hasRoomForMatch(): boolean {
-    return this.count + 1 < MAX_TRANSFERS && this.#at + 10 <= this.#size;
+  hasRoomForMatch(mask: number): boolean {
+    const writes = mask === this.#mask ? 1 : 2;
+    return this.count + writes <= MAX_TRANSFERS && this.#at + 5 * writes <= this.#size;
+  }
+
+  addMatch(request: number, { matchMask, matchValue, runsOn }: Match): void {
+    if (matchMask !== this.#mask) this.addWrite(MATCH_MASK, matchMask, false);
+    this.#mask = matchMask;
+    this.addWrite(request, matchValue, false);
+    this.#matches++;
+    this.#fence ||= !runsOn;
   }
 
   addRead(request: number, block: boolean): void {
@@ -172,7 +195,7 @@ class OpenPacket {
   }
 
   take(): TransferPacket {
-    this.#bytes.set([COMMAND.transfer, 0, this.count]);
+    this.#bytes.set([COMMAND.transfer, this.#options.index, this.count]);
     const packet = {
       request: this.#bytes.slice(0, this.#at),
       minReply: TRANSFER_REPLY_HEADER,
@@ -180,11 +203,16 @@ class OpenPacket {
       dataAt: TRANSFER_REPLY_HEADER,
       words: this.#words,
       blockBytes: this.#blockBytes,
+      patienceMs: this.#matches * this.#options.pollMs,
+      fence: this.#fence,
     };
     this.count = 0;
     this.#at = TRANSFER_HEADER;
     this.#words = 0;
     this.#blockBytes = 0;
+    this.#matches = 0;
+    this.#fence = false;
+    this.#mask = undefined;
     return packet;
   }
 }

@@ -78,6 +78,14 @@ export class ModelPort implements DebugPort {
     throw new Error('not here');
   }
 
+  async reset(): Promise<boolean> {
+    return false;
+  }
+
+  wireClock(): undefined {
+    return undefined;
+  }
+
   describe() {
     return { vendor: '', product: '', serial: '', firmware: '' };
   }
