@@ -13,7 +13,6 @@ const TYPED: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'nothing-to-rework',
   'no-release',
   'probe-address',
-  'probe-ambiguous',
 ]);
 
 export function exitCodeOf(verdict: Verdict, failure: Pick<Failure, 'code' | 'blame'> | null): ExitCode {
