@@ -44,7 +44,11 @@ class GdbTarget implements Target {
     this.chip = chip;
     this.memory = new GdbMemory(connection);
     this.core = new GdbCore(connection, this.memory, chip.boot.vectors);
-    this.can = { writePeripherals: connection.stub.writePeripherals && !byServer, executeCode: !byServer };
+    this.can = {
+      writePeripherals: connection.stub.writePeripherals && !byServer,
+      executeCode: !byServer,
+      accessWhileRunning: false,
+    };
     this.#connection = connection;
   }
 
