@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import { assertNever } from '#shared/base/assert-never.ts';
-import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { type Bench, createBench } from '../bench/bench.ts';
 import { type BenchAddress, parseBenchUrl } from '../bench/parse-bench-url.ts';
@@ -8,12 +6,9 @@ import { openStream } from '../link/address.ts';
 import { type CmsisDapAddress, parseCmsisDapAddress } from '../link/cmsis-dap-address.ts';
 import { openUsbProbe } from '../link/open-usb-probe.ts';
 import { openCmsisDap } from '../probe/cmsis-dap/cmsis-dap.ts';
-import type { FlashDevice } from '../programmer/flash-device.ts';
-import { openFlashDevice } from '../programmer/open-flash-device.ts';
-import { loadFlashAlgorithm } from '../programmer/ram-loader-algorithm.ts';
 import { openAdiTarget } from '../target/open-adi.ts';
 import { openGdbTarget } from '../target/open-gdb.ts';
-import type { Connection, Connector, ConnectRequest, Target } from '../target/target.ts';
+import type { Connection, Connector, ConnectRequest } from '../target/target.ts';
 import { realClock } from './compose-home.ts';
 import { GDB_URL_FORMS, type GdbUrl, parseGdbUrl } from './gdb-url.ts';
 
@@ -87,11 +82,4 @@ function overGdb({ stream, options }: GdbUrl, { url, chip, interface: wire }: Co
     clock: realClock,
     open: async (io) => openGdbTarget(await openStream(stream, url, io), chip, io, { ...options, attach }),
   };
-}
-
-/** The way to write a target's flash; RAM loaders come from `resources`. */
-export function openFlashOf(resources: string): (target: Target, io: IoContext) => Promise<FlashDevice> {
-  const folder = join(resources, 'flash-algorithms');
-  return async (target, io) =>
-    openFlashDevice(target, io, await loadFlashAlgorithm(folder, target.chip.controller.kind));
 }

@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import type { Sample, StationState } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import type { UnitLog } from '../log/log.ts';
 import type { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
-import { type ChipLibrary, loadChips } from '../release/chip-library.ts';
 import { nodeFiles } from '../release/files.ts';
 import { openRelease } from '../release/open-release.ts';
 import type { Engine } from '../station/engine.ts';
@@ -11,7 +9,7 @@ import type { SlotOptions } from '../station/options.ts';
 import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
 import type { Connector } from '../target/target.ts';
-import { openFlashOf } from './compose-connector.ts';
+import { chipsOf, type ChipSources, openFlashOf } from './compose-chips.ts';
 import { failureTexts, openLogOf, realClock, realRandom, workplace } from './compose-home.ts';
 
 export interface StationComposition {
@@ -45,7 +43,7 @@ export const noSamples = (): Promise<readonly Sample[]> => Promise.resolve([]);
 /** Puts a station together; rejects with a release's or the log's failure, having closed what it opened. */
 export async function composeStation(options: StationComposition): Promise<ComposedStation> {
   const { resources, home, release } = options;
-  const engine = release === null ? null : await openEngine(release, resources);
+  const engine = release === null ? null : await openEngine(release, { resources, home });
   const log = openLogOf(home);
   try {
     const station = new Station({
@@ -74,11 +72,7 @@ export async function composeStation(options: StationComposition): Promise<Compo
   }
 }
 
-export async function openEngine(release: string, resources: string): Promise<Engine> {
-  const opened = await openRelease(release, { chips: await chipsOf(resources), files: nodeFiles });
-  return releaseEngine(opened, openFlashOf(resources));
-}
-
-export function chipsOf(resources: string): Promise<ChipLibrary> {
-  return loadChips(join(resources, 'chips'), nodeFiles);
+export async function openEngine(release: string, sources: ChipSources): Promise<Engine> {
+  const opened = await openRelease(release, { chips: await chipsOf(sources), files: nodeFiles });
+  return releaseEngine(opened, openFlashOf(sources));
 }

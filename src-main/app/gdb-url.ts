@@ -19,10 +19,10 @@ export function parseGdbUrl(url: string): GdbUrl {
   // A path may hold a question mark; what follows the last one is options only if it reads so.
   const [, address = url, query = ''] = /^(.*)\?((?:[a-z]+=[^&]*&?)+)$/su.exec(url) ?? [];
   const attach: { target?: number; power?: boolean; underReset?: boolean } = {};
-  let options: GdbTargetOptions = { attach };
+  const options: { -readonly [K in keyof GdbTargetOptions]: GdbTargetOptions[K] } = { attach };
   for (const [name, value] of new URLSearchParams(query)) {
-    if (name === 'server' && isStubName(value)) options = { ...options, server: value };
-    else if (name === 'flash' && value === 'server') options = { ...options, byServer: true };
+    if (name === 'server' && isStubName(value)) options.server = value;
+    else if (name === 'flash' && value === 'server') options.byServer = true;
     else if (name === 'target' && /^[1-9]\d{0,2}$/u.test(value)) attach.target = Number(value);
     else if (name === 'power' && /^(?:on|off)$/u.test(value)) attach.power = value === 'on';
     else if (name === 'reset' && value === 'held') attach.underReset = true;

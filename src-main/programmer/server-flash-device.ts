@@ -1,6 +1,4 @@
 import type { IoContext } from '#shared/base/clock.ts';
-import { isFilledWith } from '#shared/base/bytes.ts';
-import { crc32 } from '#shared/base/digest.ts';
 import type { ChipDescription, FlashMemory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { programRuns } from '../plan/contents.ts';
@@ -8,6 +6,7 @@ import type { PageState } from '../plan/page-state.ts';
 import type { MemoryAccess, Progress } from '../probe/memory-access.ts';
 import type { ServerFlash } from '../probe/server-flash.ts';
 import type { FlashDevice } from './flash-device.ts';
+import { pageStates } from './survey.ts';
 
 /** Data sheets give typical times, and the server has overheads of its own that we cannot see. */
 const PATIENCE = 10;
@@ -42,15 +41,7 @@ class ServerFlashDevice implements FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<PageState[]> {
-    const bytes = await this.read(address, size, io, progress);
-    return Array.from({ length: size / memory.page }, (_, index) => {
-      const page = bytes.subarray(index * memory.page, (index + 1) * memory.page);
-      return {
-        address: address + index * memory.page,
-        blank: isFilledWith(page, memory.erased),
-        crc32: crc32(page),
-      };
-    });
+    return pageStates(memory, address, await this.read(address, size, io, progress));
   }
 
   /** Page by page, so that progress is seen and a server that died is noticed. */

@@ -14,13 +14,28 @@ export interface ChipLibrary {
   readonly get: (id: string) => ChipDescription;
 }
 
-/** Reads every `*.yaml` of a folder (`resources/chips`). Throws `chip-invalid`, `file-missing` or `file-unreadable`. */
-export async function loadChips(folder: string, files: Files): Promise<ChipLibrary> {
+/**
+ * Reads every `*.yaml` of these folders; a chip in an earlier one goes before its namesake in a later one. The first
+ * must be there (`resources/chips`), the others need not. Throws `chip-invalid`, `file-missing` or `file-unreadable`.
+ */
+export async function loadChips(
+  [first, ...others]: readonly [string, ...string[]],
+  files: Files,
+): Promise<ChipLibrary> {
+  const folders = [await chipFiles(first, files)];
+  for (const folder of others) {
+    if (await files.isFolder(folder).catch(() => false)) folders.push(await chipFiles(folder, files));
+  }
+  const known = new Set<string>();
+  const paths = folders.flat().filter((path) => !known.has(basename(path)) && known.add(basename(path)));
+  return chipLibrary(await Promise.all(paths.map((path) => readChip(path, files))));
+}
+
+async function chipFiles(folder: string, files: Files): Promise<string[]> {
   const names = await files.list(folder).catch((error: unknown) => {
     throw fileFailure(folder, { file: folder }, error);
   });
-  const paths = names.filter((name) => name.endsWith('.yaml')).map((name) => join(folder, name));
-  return chipLibrary(await Promise.all(paths.map((path) => readChip(path, files))));
+  return names.filter((name) => name.endsWith('.yaml')).map((name) => join(folder, name));
 }
 
 export function chipLibrary(chips: readonly ChipDescription[]): ChipLibrary {

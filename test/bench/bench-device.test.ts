@@ -14,7 +14,7 @@ import { openAdiTarget } from '#main/target/open-adi.ts';
 const START = Date.UTC(2026, 0, 1);
 
 async function chip(): Promise<ChipDescription> {
-  return (await loadChips('resources/chips', nodeFiles)).get('nrf52840');
+  return (await loadChips(['resources/chips'], nodeFiles)).get('nrf52840');
 }
 
 /** Opens the bench's chip with the real driver, erases and programs `bytes` at 0, reads all back. */

@@ -1,15 +1,14 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { Memory } from '#shared/model/chip.ts';
-import { loadChips } from '../../release/chip-library.ts';
-import { nodeFiles } from '../../release/files.ts';
-import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
+import { chipsOf } from '../compose-chips.ts';
+import { chipsImportCommand } from './chips-import.ts';
+import { chipSources, type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 
 export function chipsCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   const list = command('list', 'lists the chips that Flashline knows', ['chips list']).action(
     async (options: CommonOptions) => {
-      const { chips } = await loadChips(join(context.resources, 'chips'), nodeFiles);
+      const { chips } = await chipsOf(chipSources(context));
       for (const { id, name, core } of chips) {
         context.print(
           options.json ? JSON.stringify({ type: 'chip', id, name, core }) : `${id.padEnd(14)}${name} (${core})`,
@@ -21,7 +20,7 @@ export function chipsCommand(context: CliContext, end: (code: ExitCode) => void)
   const show = command('show', 'shows one chip: memories, identity, locks', ['chips show nrf52840'])
     .argument('<chip>')
     .action(async (id: string, options: CommonOptions) => {
-      const chip = (await loadChips(join(context.resources, 'chips'), nodeFiles)).get(id);
+      const chip = (await chipsOf(chipSources(context))).get(id);
       if (options.json) context.print(JSON.stringify({ type: 'chip', ...chip }));
       else {
         context.print(`${chip.name} (${chip.id}), ${chip.core}`);
@@ -31,10 +30,11 @@ export function chipsCommand(context: CliContext, end: (code: ExitCode) => void)
       }
       end(0);
     });
-  return withExamples(new Command('chips'), ['chips list', 'chips show nrf52840'])
+  return withExamples(new Command('chips'), ['chips list', 'chips show nrf52840', 'chips import X.pack'])
     .description('chip descriptions')
     .addCommand(list)
-    .addCommand(show);
+    .addCommand(show)
+    .addCommand(chipsImportCommand(context, end));
 }
 
 function memoryLine(memory: Memory): string {

@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Failure } from '#shared/model/failure.ts';
+import type { ChipSources } from '../compose-chips.ts';
+import { homeFolder } from '../compose-home.ts';
 import type { FailureText } from '../../station/options.ts';
 
 /** What a command is handed; nothing of it is ambient. */
@@ -17,6 +19,11 @@ export interface CliContext {
   readonly resources: string;
   readonly appVersion: string;
   readonly describeFailure: (failure: Failure) => FailureText;
+}
+
+/** Where this station's chips come from. */
+export function chipSources({ resources, env }: CliContext): ChipSources {
+  return { resources, home: homeFolder(env) };
 }
 
 /** 0 pass, 1 the unit failed, 2 usage, recipe or file error, 3 station, fixture or plant error, 4 aborted. */
@@ -46,4 +53,10 @@ export function probeOption(): Option {
     '--probe <url>',
     'which probe: bench:<chip>, cmsis-dap:<serial>, cmsis-dap:@<usb port>, gdb:tcp:<host>:<port>, ...',
   );
+}
+
+export function wireOption(): Option {
+  return new Option('--interface <wire>', 'by which wire the probe reaches the chip')
+    .choices(['swd', 'jtag'])
+    .default('swd');
 }

@@ -2,7 +2,15 @@ import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import { openEngine } from '../compose.ts';
-import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, releaseOption } from './command.ts';
+import {
+  chipSources,
+  type CliContext,
+  command,
+  type CommonOptions,
+  type ExitCode,
+  probeOption,
+  releaseOption,
+} from './command.ts';
 import { reportFailure } from './outcome.ts';
 import { planFor, planLines } from './plan-lines.ts';
 import { humanRun, jsonRun } from './show-run.ts';
@@ -50,7 +58,7 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
 }
 
 async function dryRun(options: FlashOptions, context: CliContext): Promise<ExitCode> {
-  const engine = await openEngine(options.release, context.resources);
+  const engine = await openEngine(options.release, chipSources(context));
   const plan: Plan = options.probe === undefined ? engine.plan() : await planFor(engine, options.probe, context);
   if (options.json) context.print(JSON.stringify({ type: 'plan', ...plan }));
   else for (const line of planLines(plan)) context.print(line);

@@ -4,9 +4,9 @@ import { listSerialPorts } from '../../link/serial-ports.ts';
 import type { UsbProbe } from '../../link/usb-probe.ts';
 import { listUsbProbes } from '../../link/usb-probes.ts';
 import { BENCH_CHIPS } from '../../bench/bench.ts';
-import { chipsOf } from '../compose.ts';
+import { chipsOf } from '../compose-chips.ts';
 import { watchUsbProbes } from '../compose-probes.ts';
-import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
+import { chipSources, type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 
 interface ProbeEntry {
   readonly url: string;
@@ -73,7 +73,7 @@ async function findProbes(context: CliContext): Promise<ProbeEntry[]> {
     problem: null,
     description: [port.manufacturer, port.product, port.device].filter(Boolean).join(' '),
   }));
-  const { chips } = await chipsOf(context.resources);
+  const { chips } = await chipsOf(chipSources(context));
   const simulated = chips
     .filter(({ id }) => BENCH_CHIPS.some((known) => known === id))
     .map(({ id, name }) => ({

@@ -1,23 +1,24 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import type { Interface } from '#shared/model/recipe.ts';
 import { bounded } from '../../station/bounded.ts';
 import type { Target } from '../../target/target.ts';
-import { chipsOf } from '../compose.ts';
+import { chipsOf } from '../compose-chips.ts';
 import { connectorOf } from '../compose-connector.ts';
 import { realClock } from '../compose-home.ts';
-import type { CliContext } from './command.ts';
+import { chipSources, type CliContext } from './command.ts';
 
 const TEAR_DOWN_MS = 5000;
 
 /** Service work on one chip: opens, works, and closes whatever happened. */
 export async function withTarget<T>(
-  probe: string,
+  { probe, interface: via = 'swd' }: { readonly probe: string; readonly interface?: Interface },
   chip: ChipDescription,
   context: CliContext,
   work: (target: Target, io: IoContext) => Promise<T>,
 ): Promise<T> {
-  const connection = connectorOf({ pace: null })({ url: probe, chip, interface: 'swd', serial: '' });
+  const connection = connectorOf({ pace: null })({ url: probe, chip, interface: via, serial: '' });
   const { clock } = connection;
   const io: IoContext = { clock, signal: context.signal };
   const target = await connection.open(io);
@@ -35,6 +36,6 @@ export async function chipFor(
 ): Promise<ChipDescription> {
   const [, onBench] = /^bench:([a-z0-9-]+)/u.exec(options.probe) ?? [];
   const id = options.chip ?? onBench;
-  if (id !== undefined) return (await chipsOf(context.resources)).get(id);
+  if (id !== undefined) return (await chipsOf(chipSources(context))).get(id);
   throw new FlashlineError('usage', { params: { detail: '--chip is missing, for example --chip nrf51822' } });
 }

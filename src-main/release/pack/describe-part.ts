@@ -118,19 +118,19 @@ function ramFor(device: PackDevice, algorithm: PackAlgorithm): { readonly start:
 function flashMemories(device: PackDevice, algorithm: PackAlgorithm, flm: Flm): Memory[] {
   const { start, size } = rangeOf(algorithm, flm);
   const label = device.memories.find((one) => one.start <= start && start < one.start + one.size)?.name ?? 'flash';
-  const runs = flm.sectors.flatMap(({ size: page, offset }, index): Memory[] => {
+  return flm.sectors.flatMap(({ size: page, offset }, index): Memory[] => {
     const from = Math.max(start, flm.start + offset);
     const to = Math.min(start + size, flm.start + (flm.sectors[index + 1]?.offset ?? flm.size));
     if (to <= from) return [];
     const word = Math.min(flm.pageSize, page);
     const whole = (from - flm.start - offset) % page === 0 && (to - from) % page === 0 && page % word === 0;
     if (!whole) throw invalid(algorithm.file, `sectors of ${page} bytes do not fit its range`);
+    const name = flm.sectors.length === 1 ? label : `${label}-${index + 1}`;
     const eraseMs = Math.max(flm.eraseMs / PATIENCE, 0.1);
     const wordUs = Math.max((flm.programMs * 1000) / PATIENCE, 1);
     const cost = { page, word, erased: flm.erased, zeroable: false, eraseMs, wordUs };
-    return [{ kind: 'flash', name: label, start: from, size: to - from, ...cost }];
+    return [{ kind: 'flash', name, start: from, size: to - from, ...cost }];
   });
-  return runs.length < 2 ? runs : runs.map((run, index) => ({ ...run, name: `${label}-${index + 1}` }));
 }
 
 function startOf({ memories }: PackDevice): number | undefined {

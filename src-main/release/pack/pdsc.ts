@@ -70,7 +70,7 @@ const Algorithm = z.object({
   style: z.string().optional(),
 });
 const Processor = z.object({ Dcore: z.string().optional() });
-const Debug = z.object({ __ap: Integer.optional() });
+const Debug = z.object({ ['__ap']: Integer.optional() }).transform((debug) => debug['__ap']);
 const DebugConfig = z.object({ clock: Integer.optional() });
 
 /** What stands on every level: family, sub-family, device, variant. */
@@ -84,18 +84,16 @@ interface Level {
 }
 
 const LISTS = new Set([
-  ...[
-    'family',
-    'subFamily',
-    'device',
-    'variant',
-    'memory',
-    'algorithm',
-    'processor',
-    'debug',
-    'debugconfig',
-    'release',
-  ],
+  'family',
+  'subFamily',
+  'device',
+  'variant',
+  'memory',
+  'algorithm',
+  'processor',
+  'debug',
+  'debugconfig',
+  'release',
 ]);
 
 /** Reads a pack's description (Open-CMSIS-Pack specification, "/package/devices"). Throws `pack-invalid`. */
@@ -129,7 +127,7 @@ function devicesBelow(file: string, level: Level, above: Inherited, name: string
 
 function inherit(file: string, level: Level, above: Inherited): Inherited {
   const core = listOf(level.processor).map((one) => check(file, Processor, one).Dcore)[0];
-  const ap = listOf(level.debug).map((one) => check(file, Debug, one).__ap)[0];
+  const ap = listOf(level.debug).map((one) => check(file, Debug, one))[0];
   const clockHz = listOf(level.debugconfig).map((one) => check(file, DebugConfig, one).clock)[0] ?? above.clockHz;
   const memories = listOf(level.memory).map((one) => memoryOf(check(file, Memory, one)));
   const algorithms = listOf(level.algorithm)

@@ -30,7 +30,7 @@ function target(writePeripherals: boolean, executeCode: boolean): Target {
     ...TINY,
     memories: [...TINY.memories, { kind: 'ram', name: 'ram', start: 0x2000_0000, size: 0x4000 } as const],
   };
-  const can = { writePeripherals, executeCode };
+  const can = { writePeripherals, executeCode, accessWhileRunning: writePeripherals };
   return { chip, memory, core, can, identify: untouched, start: untouched, close: untouched };
 }
 

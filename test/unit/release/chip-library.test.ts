@@ -13,14 +13,14 @@ const failed = (text: string, name = 'nrf51822.yaml') =>
 
 describe('the chip library', () => {
   test('every description that we ship is valid', async () => {
-    const { chips, get } = await loadChips(folder, nodeFiles);
+    const { chips, get } = await loadChips([folder], nodeFiles);
     expect(chips.map(({ id }) => id)).toEqual(expect.arrayContaining(['nrf51822', 'nrf52840']));
     expect(get('nrf51822').memories[0]).toMatchObject({ name: 'flash', page: 1024, word: 4, erased: 0xff });
   });
 
   test('names what it knows when asked for what it does not', async () => {
     const { get, find } = await loadChips(
-      '/chips',
+      ['/chips'],
       memoryFiles({ '/chips/nrf51822.yaml': nrf51, '/chips/README.md': '' }),
     );
     expect(await failureOf(() => get('nrf51'))).toMatchObject({
@@ -31,7 +31,7 @@ describe('the chip library', () => {
   });
 
   test('says which folder is missing', async () => {
-    expect(await failureOf(() => loadChips('/none', memoryFiles({})))).toMatchObject({
+    expect(await failureOf(() => loadChips(['/none'], memoryFiles({})))).toMatchObject({
       code: 'file-missing',
       where: { file: '/none' },
     });

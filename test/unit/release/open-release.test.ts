@@ -27,7 +27,7 @@ const good = { '/r/recipe.yaml': RECIPE, '/r/app.hex': app, '/r/sub/boot.bin': b
 
 let chips: ChipLibrary;
 beforeAll(async () => {
-  chips = await loadChips(fileURLToPath(new URL('../../../resources/chips', import.meta.url)), nodeFiles);
+  chips = await loadChips([fileURLToPath(new URL('../../../resources/chips', import.meta.url))], nodeFiles);
 });
 
 const open = (content: Record<string, string | Uint8Array>, path = '/r', links = {}) =>

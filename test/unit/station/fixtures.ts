@@ -139,7 +139,7 @@ export class FakeBoard {
         waitForHalt: unused,
         reset: unused,
       },
-      can: { writePeripherals: true, executeCode: false },
+      can: { writePeripherals: true, accessWhileRunning: true, executeCode: false },
       identify: () => this.#do('identify', () => ({ uid: this.uid, chip: CHIP.id, locks: { RBPCONF: '0xFFFFFFFF' } })),
       start: () => this.#do('start', () => undefined),
       close: () =>

@@ -115,7 +115,7 @@ describe('a Black Magic Probe', () => {
   it('writes flash by its own driver, whatever the bytes are', async () => {
     const probe = new BlackMagic();
     const target = await open(probe.script, io, { attach: { power: true }, byServer: true });
-    expect(target.can).toEqual({ writePeripherals: false, executeCode: false });
+    expect(target.can).toEqual({ writePeripherals: false, executeCode: false, accessWhileRunning: false });
     const server = await target.serverFlash?.(io);
     if (!server) throw new Error('no flash');
     const device = createServerFlashDevice(server, target.chip, target.memory);
