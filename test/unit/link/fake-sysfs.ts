@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 export interface FakeInterface {
@@ -47,7 +47,7 @@ export function plugDevice(root: string, device: FakeDevice): string {
 }
 
 export function unplugDevice(root: string, port: string): void {
-  rmSync(join(root, 'sys/bus/usb/devices', port));
+  unlinkSync(join(root, 'sys/bus/usb/devices', port));
   rmSync(join(root, 'sys/devices/pci0000:00/usb1', port), { recursive: true });
 }
 
