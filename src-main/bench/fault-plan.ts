@@ -1,11 +1,14 @@
 import { faultsOf, type FaultOf, type Faults } from './faults.ts';
 import type { ChipEvents, ChipModel } from './chip.ts';
+import { Prng } from './prng.ts';
 import { toNs } from './virtual-clock.ts';
 
 export type WireFault = 'none' | 'no-answer' | 'wait' | 'fault' | 'parity';
 
 /** Carries a connection's faults out: counts what `after` counts, and says when each is due. */
 export class FaultPlan implements ChipEvents {
+  /** The port hears nothing of what the probe does. */
+  readonly deaf: boolean;
   readonly #faults: Faults;
   readonly #startNs: number;
   #transfers = 0;
@@ -14,9 +17,11 @@ export class FaultPlan implements ChipEvents {
   #operations = 0;
   readonly #rotPending: FaultOf<'bit-rot'>[];
   readonly #spoiled = new Set<Faults[number]>();
+  readonly #dice = new Prng(0x6e6f6973);
 
   constructor(faults: Faults, startNs: number) {
     this.#faults = faults;
+    this.deaf = faultsOf(faults, 'swapped-wires').length > 0;
     this.#startNs = startNs;
     this.#rotPending = faultsOf(faults, 'bit-rot');
   }
@@ -37,12 +42,12 @@ export class FaultPlan implements ChipEvents {
     return times.length === 0 ? Infinity : this.#startNs + toNs(Math.min(...times));
   }
 
-  /** Called once an SWD transfer, before it. */
-  nextTransfer(read: boolean): WireFault {
+  /** Called once a transfer on the wire, before it; `bitNs` is its clock's period. */
+  nextTransfer(read: boolean, bitNs: number): WireFault {
     if (this.#faults.length === 0) return 'none';
     const index = this.#transfers++;
     for (const fault of this.#faults) {
-      const due = this.#wireFault(fault, index, read);
+      const due = fault.kind === 'noise' ? this.#noise(fault, bitNs) : this.#wireFault(fault, index, read);
       if (due !== 'none') return due;
     }
     return 'none';
@@ -59,7 +64,7 @@ export class FaultPlan implements ChipEvents {
   }
 
   #wireFault(fault: Faults[number], index: number, read: boolean): WireFault {
-    if (fault.kind === 'no-target') return 'no-answer';
+    if (fault.kind === 'no-target' || fault.kind === 'swapped-wires') return 'no-answer';
     if (fault.kind === 'ack-fault') return index === fault.after ? 'fault' : 'none';
     if (fault.kind === 'ack-wait') {
       if (index < fault.after || this.#waits >= (fault.times ?? Infinity)) return 'none';
@@ -70,6 +75,10 @@ export class FaultPlan implements ChipEvents {
     if (fault.kind !== 'parity' || index < fault.after || !read || this.#spoiled.has(fault)) return 'none';
     this.#spoiled.add(fault);
     return 'parity';
+  }
+
+  #noise({ aboveHz, chance }: FaultOf<'noise'>, bitNs: number): WireFault {
+    return 1e9 / bitNs > aboveHz && this.#dice.next() / 2 ** 32 < chance ? 'parity' : 'none';
   }
 
   #rot(chip: ChipModel, due: (fault: FaultOf<'bit-rot'>) => boolean): void {

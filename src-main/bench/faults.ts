@@ -10,12 +10,19 @@ const cell = { address: z.number().int().min(0).max(0xffffffff), bit: z.number()
 export const Fault = z.discriminatedUnion('kind', [
   /** Nothing answers on the wire. */
   z.object({ kind: z.literal('no-target') }),
+  /** SWDIO and SWCLK are swapped: the port sees no clock, and nothing ever answers. */
+  z.object({ kind: z.literal('swapped-wires') }),
   /** The debug port answers WAIT to `times` transfers (for ever when left out). */
   z.object({ kind: z.literal('ack-wait'), after: count.default(0), times: count.optional() }),
   /** One transfer is answered FAULT, with the sticky error to clear. */
   z.object({ kind: z.literal('ack-fault'), after: count.default(0) }),
   /** One read arrives with its parity wrong. */
   z.object({ kind: z.literal('parity'), after: count.default(0) }),
+  /**
+   * Above this clock every transfer arrives with its parity wrong with the probability `chance`, in either direction:
+   * a cable that is too long.
+   */
+  z.object({ kind: z.literal('noise'), aboveHz: count.default(0), chance: z.number().min(0).max(1).default(0.1) }),
   /** A programmed cell changes: after that many flash operations, or (left out) just before its word is read next. */
   z.object({ kind: z.literal('bit-rot'), ...cell, after: count.optional() }),
   /** A cell that holds `value` whatever is done. */

@@ -10,15 +10,16 @@ export interface BenchAddress {
 }
 
 const EXPECTED =
-  'bench:<chip>[?probe=high-speed|full-speed|hid][&fault=<kind>[@<address>[.<bit>[=0|1]]][:<after>|:<time>ms]...], ' +
+  `bench:<chip>[?probe=${Object.keys(PROBES).join('|')}]` +
+  '[&fault=<kind>[@<address>[.<bit>[=0|1]]][:<after>|:<time>ms|:<clock>hz]...], ' +
   'for example bench:nrf52840?fault=stuck-bit@0x1000.3';
 
 const FAULT =
-  /^(?<kind>[a-z-]+)(?:@(?<address>0x[0-9a-f]+|\d+)(?:\.(?<bit>\d+)(?:=(?<value>[01]))?)?)?(?::(?:(?<ms>\d+(?:\.\d+)?)ms|(?<after>\d+)(?:x(?<times>\d+))?))?$/i;
+  /^(?<kind>[a-z-]+)(?:@(?<address>0x[0-9a-f]+|\d+)(?:\.(?<bit>\d+)(?:=(?<value>[01]))?)?)?(?::(?:(?<ms>\d+(?:\.\d+)?)ms|(?<aboveHz>\d+)hz|(?<after>\d+)(?:x(?<times>\d+))?))?$/i;
 
 /**
  * Reads a bench address: `bench:nrf52840?fault=bit-rot@0x2000.5&fault=ack-wait:100x3&probe=hid`. `:N` is `after`,
- * `:NxM` is `after` N, M times, `:Nms` a virtual time. Throws `probe-address`.
+ * `:NxM` is `after` N, M times, `:Nms` a virtual time, `:Nhz` the clock above which it happens. Throws `probe-address`.
  */
 export function parseBenchUrl(url: string): BenchAddress {
   const match = /^bench:(?<chip>[a-z0-9-]+)(?:\?(?<query>.*))?$/.exec(url);

@@ -50,7 +50,7 @@ export class SwdHost {
   /** One attempt; WAIT is the caller's to retry. */
   transfer(ap: boolean, read: boolean, address: number, value: number): HostAnswer {
     this.checkSupply();
-    const fault = this.#faults.nextTransfer(read);
+    const fault = this.#faults.nextTransfer(read, this.#timing.bitNs);
     const answer = this.#answer(fault, ap, read, address, value);
     const onWire = answer.ack === PROTOCOL_ERROR ? Ack.ok : answer.ack;
     this.now += swdBits(onWire as Ack, this.#timing) * this.#timing.bitNs;
@@ -62,7 +62,7 @@ export class SwdHost {
     this.checkSupply();
     for (let i = 0; i < count; i++) {
       this.swdio = ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1 ? 1 : 0;
-      this.#line.clock(this.swdio, this.now, this.tdi);
+      this.#clock(this.swdio);
       this.now += this.#timing.bitNs;
     }
   }
@@ -71,14 +71,14 @@ export class SwdHost {
   cycle(tms: 0 | 1, tdi: 0 | 1): 0 | 1 {
     this.swdio = tms;
     this.tdi = tdi;
-    const { tdo } = this.#line;
-    this.#line.clock(tms, this.now, tdi);
+    const { tdo } = this;
+    this.#clock(tms);
     this.now += this.#timing.bitNs;
     return tdo;
   }
 
   get tdo(): 0 | 1 {
-    return this.#line.tdo;
+    return this.#faults.deaf ? 1 : this.#line.tdo;
   }
 
   testReset(asserted: boolean): void {
@@ -94,7 +94,7 @@ export class SwdHost {
     this.checkSupply();
     const bytes = new Uint8Array(Math.ceil(count / 8));
     for (let i = 0; i < count; i++) {
-      const level = this.#line.clock(null, this.now);
+      const level = this.#clock(null);
       bytes[i >> 3] = (bytes[i >> 3] ?? 0) | (level << (i & 7));
       this.now += this.#timing.bitNs;
     }
@@ -115,6 +115,10 @@ export class SwdHost {
     this.#chip.powerCut(at);
   }
 
+  #clock(level: 0 | 1 | null): 0 | 1 {
+    return this.#faults.deaf ? (level ?? 1) : this.#line.clock(level, this.now, this.tdi);
+  }
+
   #answer(fault: string, ap: boolean, read: boolean, address: number, value: number): HostAnswer {
     switch (fault) {
       case 'no-answer':
@@ -125,8 +129,9 @@ export class SwdHost {
         this.raiseStickyErrors();
         return { ack: Ack.fault, data: 0 };
       default: {
-        const answer = this.#line.transfer(ap, read, address, value, this.now);
-        if (fault === 'parity' && answer.ack === Ack.ok) return { ack: PROTOCOL_ERROR, data: 0 };
+        const spoiled = fault === 'parity';
+        const answer = this.#line.transfer(ap, read, address, value, this.now, spoiled);
+        if (spoiled && read && answer.ack === Ack.ok) return { ack: PROTOCOL_ERROR, data: 0 };
         return answer;
       }
     }

@@ -85,7 +85,7 @@ export class JtagHost {
   transfer(ap: boolean, read: boolean, address: number, value: number): HostAnswer {
     this.#pins.checkSupply();
     this.#select(ap ? JTAG_DP.apacc : JTAG_DP.dpacc);
-    const fault = this.#faults.nextTransfer(read);
+    const fault = this.#faults.nextTransfer(read, this.#pins.timing.bitNs);
     if (fault === 'fault') this.#pins.raiseStickyErrors();
     this.#toShiftDr();
     for (let i = 0; i < this.#tap; i++) this.#cycle(0, 1);
@@ -98,7 +98,8 @@ export class JtagHost {
     const data = this.#exchange(read ? 0 : value);
     this.#toIdle();
     for (let i = 0; i < this.#pins.timing.idle; i++) this.#cycle(0, 1);
-    return { ack, data };
+    // JTAG has no parity: a damaged bit is taken for a good one.
+    return { ack, data: fault === 'parity' ? (data ^ 1) >>> 0 : data };
   }
 
   /** RnW, A2, A3 out; the three bits in, in CMSIS-DAP's order: 1 is OK or FAULT, 2 is WAIT, 7 nobody. */

@@ -295,23 +295,11 @@ class CmsisDap implements DebugPort {
     if (!(error instanceof FlashlineError)) return error;
     let failure = error;
     const quiet = tearDown(io);
+    const { code } = error.failure;
     try {
-      switch (error.failure.code) {
-        case 'target-fault':
-          if (await this.#clearFault(quiet)) failure = damagedWrite(error);
-          break;
-        case 'target-stuck':
-          await this.#abort(this.#rules.mode === 'swd' ? ABORT_STUCK | ABORT_CLEAR : ABORT_STUCK, quiet);
-          if (this.#rules.mode === 'jtag') await this.#clearSticky(quiet);
-          break;
-        case 'wire-noise':
-        case 'no-target':
-          await this.#send(this.#rules.resync, quiet);
-          await this.#carry([DPIDR], quiet);
-          await this.#clearSticky(quiet);
-          break;
-        default:
-      }
+      if (code === 'target-fault' && (await this.#clearFault(quiet))) failure = damagedWrite(error);
+      if (code === 'target-stuck') await this.#unstick(quiet);
+      if (code === 'wire-noise' || code === 'no-target') await this.#resync(quiet);
     } catch (secondary) {
       // What cannot be recovered fails again at the next batch; the first failure is the one that explains.
       if (!(secondary instanceof FlashlineError)) throw secondary;
@@ -320,6 +308,21 @@ class CmsisDap implements DebugPort {
       this.#quietHz = Math.max(SLOWEST_HZ, Math.floor(this.#clock.usedHz / 2));
     }
     return failure;
+  }
+
+  async #unstick(io: IoContext): Promise<void> {
+    if (this.#rules.mode === 'swd') {
+      await this.#abort(ABORT_STUCK | ABORT_CLEAR, io);
+      return;
+    }
+    await this.#abort(ABORT_STUCK, io);
+    await this.#clearSticky(io);
+  }
+
+  async #resync(io: IoContext): Promise<void> {
+    await this.#send(this.#rules.resync, io);
+    await this.#carry([DPIDR], io);
+    await this.#clearSticky(io);
   }
 
   /** Resolves to whether the fault was the wire's: write data arrived with its parity wrong. */

@@ -11,11 +11,12 @@ export interface Quirks {
   readonly reconnects?: true;
 }
 
-interface QuirkRow extends Quirks {
+interface QuirkRow {
   readonly name: string;
   readonly product: RegExp;
   /** Rows with a version hold up to and with it; of a probe that tells none too. */
   readonly upToFirmware?: string;
+  readonly quirks: Quirks;
   /** Where this is documented. */
   readonly source: string;
 }
@@ -26,31 +27,31 @@ export const QUIRKS: readonly QuirkRow[] = [
     name: 'TI XDS110',
     product: /XDS110/,
     upToFirmware: '03.00.00.25',
-    packetCount: 1,
+    quirks: { packetCount: 1 },
     source: 'pyOCD docs/debug_probes.md, "TI XDS110": several outstanding packets fail up to this firmware',
   },
   {
     name: 'Picoprobe (before it became the Raspberry Pi Debug Probe)',
     product: /^Picoprobe/,
-    packetCount: 1,
+    quirks: { packetCount: 1 },
     source: 'raspberrypi/debugprobe #46 and #47: requests that arrive together are joined in a FIFO and lost',
   },
   {
     name: 'ORBTrace',
     product: /ORBTrace/i,
-    maxClockHz: 25_000_000,
+    quirks: { maxClockHz: 25_000_000 },
     source: 'orbcode/orbtrace #22: SWJ_Clock outside about 200 kHz to 25 MHz is refused',
   },
   {
     name: 'Atmel EDBG',
     product: /\bEDBG\b/,
-    reconnects: true,
+    quirks: { reconnects: true },
     source: 'OpenOCD src/jtag/drivers/cmsis_dap.c, quirk mode: SAM D, R, L and C need a disconnect before each connect',
   },
   {
     name: 'Keil ULINK-ME',
     product: /ULINK-ME/i,
-    reconnects: true,
+    quirks: { reconnects: true },
     source: 'OpenOCD src/jtag/drivers/cmsis_dap.c, quirk mode: a reconnect must run DAP_Connect again',
   },
 ];
@@ -60,10 +61,7 @@ export function quirksOf(probe: ProbeDescription): Quirks {
     ({ product, upToFirmware }) =>
       product.test(probe.product) && (upToFirmware === undefined || isAtMost(probe.firmware, upToFirmware)),
   );
-  return Object.assign(
-    {},
-    ...rows.map(({ name: _, product: __, upToFirmware: ___, source: ____, ...quirks }) => quirks),
-  );
+  return Object.assign({}, ...rows.map(({ quirks }) => quirks));
 }
 
 /** Dotted numbers, compared field by field. A version that cannot be read counts as old. */

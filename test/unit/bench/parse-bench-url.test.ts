@@ -16,6 +16,8 @@ describe('bench addresses', () => {
     ['ack-wait:100x3', { kind: 'ack-wait', after: 100, times: 3 }],
     ['unplug:40', { kind: 'unplug', after: 40 }],
     ['power-cut:120', { kind: 'power-cut', after: 120 }],
+    ['swapped-wires', { kind: 'swapped-wires' }],
+    ['noise:2000000hz', { kind: 'noise', aboveHz: 2_000_000, chance: 0.1 }],
     ['power-cut:12.5ms', { kind: 'power-cut', ms: 12.5 }],
   ])('%s', (text, fault) => {
     expect(parseBenchUrl(`bench:nrf52840?fault=${text}&probe=hid`)).toEqual({
