@@ -10,7 +10,7 @@ const APPROTECTSTATUS = 0x0c;
 const IDR = 0xfc;
 
 export interface CtrlApHooks {
-  reset(): void;
+  reset(at: number): void;
   eraseAll(at: number): void;
   eraseAllBusy(at: number): boolean;
   protectionOn(): boolean;
@@ -47,7 +47,7 @@ export class CtrlAp implements AccessPort {
   write(register: number, value: number, at: number): AccessResult {
     if (register === RESET) {
       // Held in reset while 1; leaving it is what latches protection anew.
-      if (value & 1 || this.#reset) this.#hooks.reset();
+      if (value & 1 || this.#reset) this.#hooks.reset(at);
       this.#reset = value & 1;
     }
     if (register === ERASEALL && value & 1) this.#hooks.eraseAll(at);

@@ -1,15 +1,37 @@
 import { assertNever } from '#shared/base/assert-never.ts';
 import { busFault, done, type AccessResult, type AccessSize } from './bus.ts';
-import { PAGE, type FlashArray } from './flash-array.ts';
+import type { FlashArray } from './flash-array.ts';
 import type { Prng } from './prng.ts';
 import { toNs, usToNs } from './virtual-clock.ts';
 
+/** What differs between the controllers of the nRF52 and the nRF51. */
+export interface NvmcKind {
+  readonly writeNs: number;
+  readonly erasePageNs: number;
+  readonly eraseAllNs: number;
+  /** A write is taken while another one is running (READYNEXT). */
+  readonly buffersWrite: boolean;
+  /** ERASEPAGEPARTIAL. */
+  readonly erasesPartially: boolean;
+}
+
 /** nRF52840 PS v1.1, 4.3 NVMC, Electrical specification: tWRITE, tERASEPAGE, tERASEALL. */
-export const NVMC_TIMES = {
+export const NVMC_TIMES: NvmcKind = {
   writeNs: usToNs(41),
   erasePageNs: toNs(85),
   eraseAllNs: toNs(169),
-} as const;
+  buffersWrite: true,
+  erasesPartially: true,
+};
+
+/** nRF51822 PS v3.1, 8.12: the longest write, and erasing in its typical time. */
+export const NRF51_NVMC: NvmcKind = {
+  writeNs: usToNs(46.3),
+  erasePageNs: toNs(21),
+  eraseAllNs: toNs(21),
+  buffersWrite: false,
+  erasesPartially: false,
+};
 
 /** Register offsets (PS v1.1, 4.3 NVMC, Registers). */
 const READY = 0x400;
@@ -56,6 +78,7 @@ export class Nvmc {
   readonly #uicr: FlashArray;
   readonly #prng: Prng;
   readonly #hooks: NvmcHooks;
+  readonly #kind: NvmcKind;
   readonly #partialMs = new Map<number, number>();
   #config = 0;
   #partialDuration = PARTIAL_DURATION_RESET;
@@ -66,7 +89,8 @@ export class Nvmc {
   /** Nothing ends after the supply has failed, however long the bus is held for it. */
   supplyFailsAt = Infinity;
 
-  constructor(flash: FlashArray, uicr: FlashArray, prng: Prng, hooks: NvmcHooks) {
+  constructor(flash: FlashArray, uicr: FlashArray, prng: Prng, hooks: NvmcHooks, kind: NvmcKind = NVMC_TIMES) {
+    this.#kind = kind;
     this.#flash = flash;
     this.#uicr = uicr;
     this.#prng = prng;
@@ -92,7 +116,20 @@ export class Nvmc {
   idleAt(at: number): number | undefined {
     this.settle(at);
     if (!this.#busy) return undefined;
-    return this.#busy.until + (this.#buffered ? NVMC_TIMES.writeNs : 0);
+    return this.#busy.until + (this.#buffered ? this.#kind.writeNs : 0);
+  }
+
+  /** When the registers will next change by themselves; Infinity when nothing is under way. */
+  steadyUntil(at: number): number {
+    this.settle(at);
+    return this.#busy?.until ?? Infinity;
+  }
+
+  /** Until when an access to flash or UICR is kept waiting; `at` when it is not. */
+  heldUntil(write: boolean, at: number): number {
+    const idle = this.idleAt(at);
+    if (idle === undefined || (write && (this.#config !== WEN || this.#canBuffer()))) return at;
+    return write ? (this.#busy?.until ?? at) : idle;
   }
 
   /** A system reset: registers return to their reset values, a running operation is carried through. */
@@ -162,7 +199,7 @@ export class Nvmc {
       case READY:
         return this.#busy ? 0 : 1;
       case READYNEXT:
-        return !this.#busy || this.#canBuffer() ? 1 : 0;
+        return this.#kind.buffersWrite && (!this.#busy || this.#canBuffer()) ? 1 : 0;
       case CONFIG:
         return this.#config;
       case ERASEPAGEPARTIALCFG:
@@ -200,18 +237,18 @@ export class Nvmc {
     }
     // Outside the code area the PS promises nothing (4.3, Erasing a page in flash): here nothing happens.
     if (!this.#flash.holds(value)) return;
-    const page = value - (value % PAGE);
+    const page = value - (value % this.#flash.page);
     if (offset === ERASEPAGE || offset === ERASEPCR0) {
       this.#start({ kind: 'erase-page', array: this.#flash, address: page }, at);
     }
-    if (offset === ERASEPAGEPARTIAL) {
+    if (offset === ERASEPAGEPARTIAL && this.#kind.erasesPartially) {
       this.#start({ kind: 'erase-partial', address: page, ms: this.#partialDuration }, at);
     }
   }
 
   /** Only a write can follow a write without waiting (4.3, Writing to flash: READYNEXT). */
   #canBuffer(): boolean {
-    return this.#busy?.operation.kind === 'write' && !this.#buffered;
+    return this.#kind.buffersWrite && this.#busy?.operation.kind === 'write' && !this.#buffered;
   }
 
   #waitIdle(at: number): number {
@@ -221,7 +258,7 @@ export class Nvmc {
   }
 
   #start(operation: Operation, at: number): void {
-    this.#busy = { operation, until: at + duration(operation) };
+    this.#busy = { operation, until: at + this.#duration(operation) };
   }
 
   #apply(operation: Operation): void {
@@ -246,7 +283,7 @@ export class Nvmc {
   /** A page is erased once its parts add up to tERASEPAGE (4.3, Partial erase of a page in flash); until then its content is undefined. */
   #partialErase(address: number, ms: number): void {
     const sum = (this.#partialMs.get(address) ?? 0) + ms;
-    if (toNs(sum) >= NVMC_TIMES.erasePageNs) {
+    if (toNs(sum) >= this.#kind.erasePageNs) {
       this.#flash.erasePage(address);
       this.#partialMs.delete(address);
       return;
@@ -268,23 +305,24 @@ export class Nvmc {
         return;
       case 'erase-all':
         // The order within a mass erase is not documented: every page may be anywhere in between.
-        for (let page = 0; page < this.#flash.size; page += PAGE) this.#flash.erasePageHalfway(page, this.#prng);
+        for (let page = 0; page < this.#flash.size; page += this.#flash.page)
+          this.#flash.erasePageHalfway(page, this.#prng);
         this.#uicr.erasePageHalfway(this.#uicr.start, this.#prng);
     }
   }
-}
 
-function duration(operation: Operation): number {
-  switch (operation.kind) {
-    case 'write':
-      return NVMC_TIMES.writeNs;
-    case 'erase-page':
-      return NVMC_TIMES.erasePageNs;
-    case 'erase-partial':
-      return toNs(operation.ms);
-    case 'erase-all':
-      return NVMC_TIMES.eraseAllNs;
-    default:
-      return assertNever(operation, 'flash operation');
+  #duration(operation: Operation): number {
+    switch (operation.kind) {
+      case 'write':
+        return this.#kind.writeNs;
+      case 'erase-page':
+        return this.#kind.erasePageNs;
+      case 'erase-partial':
+        return toNs(operation.ms);
+      case 'erase-all':
+        return this.#kind.eraseAllNs;
+      default:
+        return assertNever(operation, 'flash operation');
+    }
   }
 }
