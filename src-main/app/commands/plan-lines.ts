@@ -6,11 +6,16 @@ import { withTarget } from './with-target.ts';
 
 /** The plan for the unit that is on the probe now; reads, and changes nothing. */
 export async function planFor(engine: Engine, probe: string, context: CliContext): Promise<Plan> {
-  return withTarget(probe, engine.release.chip, context, async (target, io) => {
-    await target.identify(io);
-    const device = await engine.openFlash(target, io);
-    return engine.plan(await engine.survey(device, io, () => undefined));
-  });
+  return withTarget(
+    { probe, interface: engine.release.recipe.interface },
+    engine.release.chip,
+    context,
+    async (target, io) => {
+      await target.identify(io);
+      const device = await engine.openFlash(target, io);
+      return engine.plan(await engine.survey(device, io, () => undefined));
+    },
+  );
 }
 
 export function planLines(plan: Plan): string[] {

@@ -39,7 +39,7 @@ async function read(options: ReadOptions, context: CliContext): Promise<void> {
   if (size < 1 || address + size > 2 ** 32) throw usage('--address and --size lie outside of 32-bit memory');
   if (!/\.(hex|bin)$/iu.test(options.out)) throw usage('--out ends in .hex or .bin');
   const chip = await chipFor(options, context);
-  const bytes = await withTarget(options.probe, chip, context, async (target, io) => {
+  const bytes = await withTarget(options, chip, context, async (target, io) => {
     await target.identify(io);
     return target.memory.read(address, size, io);
   });

@@ -12,6 +12,7 @@ import { reportFailure } from './outcome.ts';
 import { probesCommand } from './probes.ts';
 import { readCommand } from './read.ts';
 import { serveCommand } from './serve.ts';
+import { unlockCommand } from './unlock.ts';
 
 /** The whole command line; resolves to the exit code and never rejects. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<ExitCode> {
@@ -53,6 +54,7 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
     probesCommand,
     identifyCommand,
     readCommand,
+    unlockCommand,
     inspectCommand,
     logCommand,
     chipsCommand,

@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import type { IoContext } from '#shared/base/clock.ts';
+import { type ChipDescription, flashMemories } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Target } from '../../target/target.ts';
+import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, wireOption } from './command.ts';
+import { line } from './debug-lines.ts';
+import { chipFor, withTarget } from './with-target.ts';
+
+interface UnlockOptions extends CommonOptions {
+  readonly probe: string;
+  readonly chip?: string;
+  readonly interface: 'swd' | 'jtag';
+  readonly yes?: boolean;
+}
+
+export function unlockCommand(context: CliContext, end: (code: ExitCode) => void): Command {
+  return command('unlock', 'opens a locked chip by erasing everything in it', [
+    'unlock --probe bench:nrf52840?fault=protected --yes',
+    'unlock --chip stm32f407 --probe cmsis-dap:<serial> --yes',
+  ])
+    .addOption(probeOption().makeOptionMandatory())
+    .option('--chip <chip>', 'which chip to expect (flashline chips list)')
+    .addOption(wireOption())
+    .option('--yes', 'really: all flash of the chip is lost')
+    .action(async (options: UnlockOptions) => {
+      const chip = await chipFor(options, context);
+      if (options.yes !== true) {
+        throw new FlashlineError('usage', {
+          params: { detail: 'unlocking erases the whole chip: add --yes to do it' },
+        });
+      }
+      await withTarget(options, chip, context, (target, io) => unlock(target, chip, options, context, io));
+      end(0);
+    });
+}
+
+async function unlock(
+  target: Target,
+  chip: ChipDescription,
+  { json, probe }: UnlockOptions,
+  context: CliContext,
+  io: IoContext,
+): Promise<void> {
+  const { protection } = target;
+  if (!protection) {
+    const detail = 'it has no protection that Flashline knows, or this probe cannot see it';
+    throw new FlashlineError('probe-unsuited', { params: { url: probe, detail: `${chip.name}: ${detail}` } });
+  }
+  const found = await protection.read(io);
+  const total = flashMemories(chip).reduce((sum, { size }) => sum + size, 0);
+  const now = await protection.unlock(io, (done) =>
+    context.terminal?.rewrite(`erasing ${Math.floor((100 * done) / total)} %`),
+  );
+  context.terminal?.rewrite('');
+  const { uid } = await target.identify(io);
+  if (json) {
+    const told = {
+      type: 'unlocked',
+      chip: chip.id,
+      erased: found.locked,
+      found: found.observed,
+      now: now.observed,
+      uid,
+    };
+    context.print(JSON.stringify(told));
+    return;
+  }
+  context.print(
+    line('chip', `${chip.name} ${found.locked ? 'was locked, and was erased' : 'was not locked; nothing was done'}`),
+  );
+  for (const [name, value] of Object.entries(now.observed)) context.print(line(name, value));
+  context.print(line('hardware id', uid ?? '(none that is known)'));
+}
