@@ -16,6 +16,7 @@ import type { Release } from '#main/release/open-release.ts';
 import type { Engine } from '#main/station/engine.ts';
 import type { RunServices } from '#main/station/options.ts';
 import { releaseEngine } from '#main/station/release-engine.ts';
+import type { Protection } from '#main/target/protection/protection.ts';
 import type { Connection, Target } from '#main/target/target.ts';
 
 /** Time that passes only when the test says so; sleepers wake when it does. */
@@ -85,6 +86,9 @@ export class FakeBoard {
   opened = 0;
   closed = 0;
   uid = UID;
+  /** Null: a chip without protection. */
+  locked: boolean | null = null;
+  tellsUidWhileLocked = false;
   readonly #gate: Gate;
 
   constructor(gate: Gate = async () => undefined) {
@@ -140,12 +144,29 @@ export class FakeBoard {
         reset: unused,
       },
       can: { writePeripherals: true, accessWhileRunning: true, executeCode: false },
+      ...(this.locked === null ? {} : { protection: this.#protection() }),
       identify: () => this.#do('identify', () => ({ uid: this.uid, chip: CHIP.id, locks: { RBPCONF: '0xFFFFFFFF' } })),
       start: () => this.#do('start', () => undefined),
       close: () =>
         this.#do('close', () => {
           this.closed += 1;
         }),
+    };
+  }
+
+  #protection(): Protection {
+    const state = () => ({ locked: this.locked === true, observed: { RDP: this.locked ? 'level 1' : 'level 0' } });
+    return {
+      read: () => this.#do('protection.read', state),
+      readUid: () => this.#do('protection.readUid', () => (this.tellsUidWhileLocked ? this.uid : null)),
+      unlock: (_, progress) =>
+        this.#do('unlock', () => {
+          this.flash.fill(0xff);
+          this.locked = false;
+          progress?.(FLASH);
+          return state();
+        }),
+      lock: () => Promise.reject(new Error('no run locks')),
     };
   }
 
