@@ -14,7 +14,15 @@ export const layers = {
   'src-main/target': ['src-main/probe', ...SHARED],
   'src-main/image': [...SHARED],
   'src-main/plan': ['src-main/image/image.ts', ...SHARED],
-  'src-main/programmer': ['src-main/plan', 'src-main/target', 'src-main/probe', 'src-main/image/flm.ts', ...SHARED],
+  'src-main/programmer': [
+    'src-main/plan',
+    'src-main/target',
+    'src-main/probe',
+    'src-main/image/flm.ts',
+    'src-main/image/svf.ts',
+    'src-main/image/svf-bits.ts',
+    ...SHARED,
+  ],
   'src-main/release': ['src-main/image', 'src-main/plan', ...SHARED],
   'src-main/log': [...SHARED],
   'src-main/station': [
