@@ -26,6 +26,8 @@ export interface PrivateBus {
   isSteady(address: number): boolean;
 }
 
+/** Cycles executed in one go. */
+const LONGEST_STRETCH = 0x3fffffff;
 const PPB_START = 0xe0000000;
 const PPB_END = 0xe0100000;
 const NO_RAM = { halves: new Uint16Array(0), bytes: new Uint8Array(0), words: new Int32Array(0) };
@@ -35,8 +37,11 @@ export abstract class CoreMemory extends CoreState {
   readonly bus: CoreBus;
   readonly spin: SpinWatch;
   readonly #ppb: PrivateBus;
-  /** Cycles lived since power came up. */
-  cycles = 0;
+  /** Cycles lived since `#base`: a small integer, which costs less to count than a large one. */
+  protected spent = 0;
+  /** The value of `spent` at which the core comes up for air. */
+  protected limit = 0;
+  #base = 0;
   trap: Trap = Trap.none;
   #nsPerCycle: number;
   #originNs = 0;
@@ -54,6 +59,24 @@ export abstract class CoreMemory extends CoreState {
     this.#ppb = ppb;
     this.#nsPerCycle = 1e9 / hz;
     this.spin = new SpinWatch(skipSpins);
+  }
+
+  /** Cycles lived since the core was made. */
+  get cycles(): number {
+    return this.#base + this.spent;
+  }
+
+  /** Time passes without instructions. */
+  protected skipCycles(cycles: number): void {
+    this.#base += cycles;
+    this.limit -= cycles;
+  }
+
+  /** Counts from 0 again; `limit` is a number of cycles from here, shortened to what stays a small integer. */
+  protected begin(limit: number): void {
+    this.#base += this.spent;
+    this.spent = 0;
+    this.limit = Math.min(limit, LONGEST_STRETCH);
   }
 
   /** The core's clock from now on, in Hz. */
@@ -214,7 +237,7 @@ export abstract class CoreMemory extends CoreState {
   #held(address: number, write: boolean, now: number): boolean {
     const until = this.bus.heldUntil(address, write, now);
     if (until <= now) return false;
-    this.cycles = this.cycleAt(until);
+    this.skipCycles(this.cycleAt(until) - this.cycles);
     this.spin.disturbed = true;
     this.trap = Trap.held;
     return true;
@@ -222,7 +245,7 @@ export abstract class CoreMemory extends CoreState {
 
   #waitFor(doneAt: number, now: number): void {
     if (doneAt <= now) return;
-    this.cycles = this.cycleAt(doneAt);
+    this.skipCycles(this.cycleAt(doneAt) - this.cycles);
     this.spin.disturbed = true;
   }
 

@@ -59,7 +59,6 @@ export class Core extends Thumb {
   #status: CoreStatus = 'halted';
   /** Up to here nothing has to be done: the core stands still, or its loop is known. Nanoseconds. */
   #quietUntil = Infinity;
-  #limit = 0;
   #allowance = 0;
   #resetRequested = false;
 
@@ -99,7 +98,7 @@ export class Core extends Thumb {
   step(at: number): void {
     this.wakeAt(at);
     this.#start(Infinity);
-    do this.#execute(this.cycles + 1);
+    do this.#execute(1);
     while (this.#status === 'running' && this.#trapped() === Trap.held);
     this.#deliverReset();
     if (this.#status === 'running' || this.#status === 'sleeping') this.#stop('halted');
@@ -154,21 +153,14 @@ export class Core extends Thumb {
     this.#quietUntil = this.#status === 'running' ? -1 : Infinity;
   }
 
-  halfword(address: number): number {
-    const { ram } = this.bus;
-    const unsigned = address >>> 0;
-    if (ram.holds(unsigned)) return ram.read(unsigned, 2);
-    return this.bus.read(unsigned, 2, this.now).value;
-  }
-
   /** The end of an instruction of the program that wrote AIRCR. */
   requestReset(): void {
     this.#resetRequested = true;
-    this.#limit = -1;
+    this.limit = -1;
   }
 
-  protected loopBack(target: number, from: number): void {
-    if (this.spin.pass(this, target, from)) this.#limit = -1;
+  protected loopBack(target: number): void {
+    if (this.spin.pass(this, target)) this.limit = -1;
   }
 
   protected exceptionReturn(value: number): void {
@@ -207,7 +199,7 @@ export class Core extends Thumb {
 
   #stop(status: CoreStatus): void {
     this.#status = status;
-    this.#limit = -1;
+    this.limit = -1;
     this.#quietUntil = Infinity;
     this.spin.restart();
   }
@@ -217,7 +209,7 @@ export class Core extends Thumb {
     if (!proven) return;
     const passes = Math.floor((cycle - this.cycles) / proven.period);
     if (passes > 0) {
-      this.cycles += passes * proven.period;
+      this.skipCycles(passes * proven.period);
       const { countdown } = proven;
       if (countdown) this.r[countdown.register] = (this.r[countdown.register] ?? 0) - passes * countdown.step;
     }
@@ -232,9 +224,8 @@ export class Core extends Thumb {
   }
 
   #spend(limit: number): void {
-    const before = this.cycles;
-    this.#execute(Math.min(limit, before + this.#allowance));
-    this.#allowance -= this.cycles - before;
+    this.#execute(Math.min(limit - this.cycles, this.#allowance));
+    this.#allowance -= this.spent;
     if (this.#allowance <= 0 && this.#status === 'running') this.#stop('parked');
   }
 
@@ -242,10 +233,11 @@ export class Core extends Thumb {
     return this.trap;
   }
 
-  #execute(limit: number): void {
+  /** At most about so many cycles. */
+  #execute(cycles: number): void {
     const r = this.r;
-    this.#limit = limit;
-    while (this.cycles < this.#limit) {
+    this.begin(cycles);
+    while (this.spent < this.limit) {
       const pc = r[PC] ?? 0;
       const offset = (pc - this.ramStart) >>> 0;
       this.trap = Trap.none;
@@ -269,6 +261,7 @@ export class Core extends Thumb {
     }
     const op = this.fetchSlowly(pc >>> 0);
     if (this.trap !== Trap.none) return;
+    if (this.spin.recording) this.spin.noteOp(op);
     this.r[PC] = pc + 2;
     this.execute(op);
     if (this.#trapped() === Trap.unknown && (this.kind.architecture === 'v6-m' || op === ERASED_INSTRUCTION)) {
@@ -316,7 +309,7 @@ export class Core extends Thumb {
     words.push(returnAddress, this.xpsr | aligned);
     for (const [index, word] of words.entries()) this.store32(frame + index * 4, word);
     const vector = this.load32(this.#events.vectorTable() + exception * 4);
-    this.cycles += 15;
+    this.spent += 15;
     if (this.#trapped() !== Trap.none) {
       this.#lockUp();
       return;

@@ -1,30 +1,22 @@
-/** Where instructions are read from while the core stands between two of them. */
-interface Code {
-  halfword(address: number): number;
-}
-
-/** The longest loop body that is looked through, in halfwords. */
-const LONGEST = 32;
-
 /**
- * True if, of all instructions from `start` up to the branch at `end`, exactly one touches `register`, and that is
- * SUBS register, #step. Then passes differ in nothing else, and its flags are the same as long as the result stays above 0.
- * Instructions whose registers are not listed here make it false.
+ * True if, of the instructions of one pass (first halfwords), exactly one changes `register`, that is SUBS register, #step, and
+ * no other looks at it but CMP register, #0. Then passes differ in nothing else, and all flags are the same as long as the result
+ * stays above 0.
  */
-export function countsDown(code: Code, start: number, end: number, register: number, step: number): boolean {
-  if (end < start || end - start > LONGEST * 2 || step > 255) return false;
+export function countsDown(pass: readonly number[], register: number, step: number): boolean {
   const subtraction = 0x3800 | (register << 8) | step;
   const short = 0x1e00 | (step << 6) | (register << 3) | register;
+  const compareWithZero = 0x2800 | (register << 8);
   let found = 0;
-  for (let at = start; at < end; at += 2) {
-    const op = code.halfword(at);
-    if (op === subtraction || (step < 8 && op === short)) found++;
-    else if (touched(op) & (1 << register)) return false;
+  for (const op of pass) {
+    if ((step < 256 && op === subtraction) || (step < 8 && op === short)) found++;
+    else if (op !== compareWithZero && touched(op) & (1 << register)) return false;
   }
   return found === 1;
 }
 
 const ALL = 0xff;
+const NOP = 0xbf00;
 
 /** Low registers that an instruction reads or writes, a bit each; all of them where this table says nothing. */
 function touched(op: number): number {
@@ -50,16 +42,16 @@ function touched(op: number): number {
     case 18:
     case 19:
       return 1 << ((op >>> 8) & 7);
-    case 8: // data processing
-      return op & 0x400 ? ALL : low;
+    case 8: // data processing; with high registers, which come as 8 and up
+      return op & 0x400 ? (1 << ((op & 7) | ((op >>> 4) & 8))) | (1 << ((op >>> 3) & 15)) : low;
     case 10: // LDR, STR by two registers
     case 11:
       return low | (1 << ((op >>> 6) & 7));
-    case 26: // conditional branches
+    case 26: // branches
     case 27:
     case 28:
       return 0;
     default:
-      return op === 0xbf00 ? 0 : ALL;
+      return op === NOP ? 0 : ALL;
   }
 }

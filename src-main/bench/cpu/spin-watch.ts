@@ -31,7 +31,6 @@ export interface Watched extends CoreState {
   cycleAt(at: number): number;
   /** Every access is told to the watch. */
   detachRam(): void;
-  halfword(address: number): number;
 }
 
 type Phase = 'counting' | 'comparing' | 'recording';
@@ -56,6 +55,7 @@ export class SpinWatch {
   #begin = 0;
   #steadyUntil = Infinity;
   #words = new Set<number>();
+  #ops: number[] = [];
 
   constructor(enabled: boolean) {
     this.#enabled = enabled;
@@ -80,12 +80,17 @@ export class SpinWatch {
     if (this.#words.size > MOST_WORDS) this.disturbed = true;
   }
 
+  /** The first halfword of an instruction about to be executed. */
+  noteOp(op: number): void {
+    this.#ops.push(op);
+  }
+
   noteRead(steadyUntil: number): void {
     if (steadyUntil < this.#steadyUntil) this.#steadyUntil = steadyUntil;
   }
 
-  /** At a branch backwards to `target`, from the one whose address is `from`. True when the loop is proven to spin. */
-  pass(core: Watched, target: number, from: number): boolean {
+  /** At a branch backwards to `target`. True when the loop is proven to spin. */
+  pass(core: Watched, target: number): boolean {
     if (!this.#enabled) return false;
     if (target !== this.#target || this.disturbed) {
       this.restart(target);
@@ -94,7 +99,7 @@ export class SpinWatch {
     this.#passes++;
     if (this.#phase === 'counting') {
       if (this.#passes >= this.#next) this.#compareNext(core);
-    } else if (!this.#comparable(core, target, from)) this.#pause();
+    } else if (!this.#comparable(core)) this.#pause();
     else if (this.#phase === 'comparing') this.#recordNext(core);
     else return this.#prove(core);
     return false;
@@ -111,6 +116,7 @@ export class SpinWatch {
     this.#phase = 'recording';
     this.#steadyUntil = Infinity;
     this.#words = new Set();
+    this.#ops = [];
     core.detachRam();
   }
 
@@ -124,7 +130,8 @@ export class SpinWatch {
       validUntil = Math.min(validUntil, core.cycles + passes * period);
     }
     this.#phase = 'counting';
-    if (validUntil < core.cycles + period) {
+    const counts = countdown ? countsDown(this.#ops, countdown.register, countdown.step) : true;
+    if (!counts || validUntil < core.cycles + period) {
       this.#pause();
       return false;
     }
@@ -145,7 +152,7 @@ export class SpinWatch {
   }
 
   /** The same as in the snapshot, but for one register that counts down. */
-  #comparable(core: Watched, target: number, from: number): boolean {
+  #comparable(core: Watched): boolean {
     const snapshot = this.#snapshot;
     if (snapshot[16] !== core.xpsr || snapshot[17] !== core.primask) return false;
     let countdown: Countdown | undefined;
@@ -158,7 +165,7 @@ export class SpinWatch {
     if (!countdown) return this.#countdown === undefined || this.#phase === 'comparing';
     if (this.#phase === 'recording' && this.#countdown?.step !== countdown.step) return false;
     this.#countdown = countdown;
-    return countedIn(core, countdown) > 0 && countsDown(core, target, from, countdown.register, countdown.step);
+    return countedIn(core, countdown) > 0;
   }
 }
 

@@ -20,12 +20,12 @@ export abstract class Thumb extends CoreMemory {
 
   /** EXC_RETURN in the program counter (B1.5.8). */
   protected abstract exceptionReturn(value: number): void;
-  /** A branch backwards has been taken; `from` is its own address. */
-  protected abstract loopBack(target: number, from: number): void;
+  /** A branch backwards has been taken. */
+  protected abstract loopBack(target: number): void;
 
   protected execute(op: number): void {
     const r = this.r;
-    this.cycles++;
+    this.spent++;
     switch (op >>> 11) {
       case 0:
         r[op & 7] = shiftLeft(this, r[(op >>> 3) & 7] ?? 0, (op >>> 6) & 31);
@@ -104,28 +104,28 @@ export abstract class Thumb extends CoreMemory {
         this.#byRegister(op, base + (r[(op >>> 6) & 7] ?? 0));
         return;
       case 12:
-        this.cycles++;
+        this.spent++;
         this.store32(base + (five << 2), r[op & 7] ?? 0);
         return;
       case 13:
         this.#put(op & 7, this.load32(base + (five << 2)));
         return;
       case 14:
-        this.cycles++;
+        this.spent++;
         this.store8(base + five, r[op & 7] ?? 0);
         return;
       case 15:
         this.#put(op & 7, this.load8(base + five));
         return;
       case 16:
-        this.cycles++;
+        this.spent++;
         this.store16(base + (five << 1), r[op & 7] ?? 0);
         return;
       case 17:
         this.#put(op & 7, this.load16(base + (five << 1)));
         return;
       case 18:
-        this.cycles++;
+        this.spent++;
         this.store32((r[SP] ?? 0) + eight, r[t] ?? 0);
         return;
       case 19:
@@ -150,7 +150,7 @@ export abstract class Thumb extends CoreMemory {
 
   /** A register takes what was loaded, unless the load did not happen. */
   #put(register: number, value: number): void {
-    this.cycles++;
+    this.spent++;
     if (this.trap === Trap.none) this.r[register] = value;
   }
 
@@ -159,15 +159,15 @@ export abstract class Thumb extends CoreMemory {
     const value = this.r[t] ?? 0;
     switch ((op >>> 9) & 7) {
       case 0:
-        this.cycles++;
+        this.spent++;
         this.store32(address, value);
         return;
       case 1:
-        this.cycles++;
+        this.spent++;
         this.store16(address, value);
         return;
       case 2:
-        this.cycles++;
+        this.spent++;
         this.store8(address, value);
         return;
       case 3:
@@ -211,13 +211,13 @@ export abstract class Thumb extends CoreMemory {
 
   #putHigh(d: number, value: number): void {
     if (d === PC) {
-      this.cycles += this.kind.cycles.branch;
+      this.spent += this.kind.cycles.branch;
       this.r[PC] = value & ~1;
     } else this.r[d] = d === SP ? value & ~3 : value;
   }
 
   #exchange(target: number, link: boolean): void {
-    this.cycles += this.kind.cycles.branch;
+    this.spent += this.kind.cycles.branch;
     if (link) this.r[LR] = (this.r[PC] ?? 0) | 1;
     else if (this.ipsr !== 0 && target >>> 28 === 15) {
       this.exceptionReturn(target);
@@ -234,10 +234,10 @@ export abstract class Thumb extends CoreMemory {
   }
 
   #branch(offset: number): void {
-    this.cycles += this.kind.cycles.branch;
+    this.spent += this.kind.cycles.branch;
     const next = this.r[PC] ?? 0;
     this.r[PC] = next + 2 + offset;
-    if (offset < 0) this.loopBack(next + 2 + offset, next - 2);
+    if (offset < 0) this.loopBack(next + 2 + offset);
   }
 
   /** 11101, 11110, 11111: two halfwords; v6-M has BL, MSR, MRS, the barriers and UDF (A5.3). */
@@ -258,7 +258,7 @@ export abstract class Thumb extends CoreMemory {
     const i2 = 1 ^ (s ^ ((second >>> 11) & 1));
     const offset = ((s << 31) >> 7) | (i1 << 23) | (i2 << 22) | ((op & 0x3ff) << 12) | ((second & 0x7ff) << 1);
     const next = (this.r[PC] ?? 0) + 2;
-    this.cycles += this.kind.cycles.link;
+    this.spent += this.kind.cycles.link;
     this.r[LR] = next | 1;
     this.r[PC] = next + offset;
   }
@@ -267,7 +267,7 @@ export abstract class Thumb extends CoreMemory {
     const BARRIERS = 0x8f40;
     if (op === 0xf3ef && (second & 0xf000) === 0x8000) this.#readSpecial((second >>> 8) & 15, second & 0xff);
     else if ((op & 0xfff0) === 0xf380 && (second & 0xff00) === 0x8800) this.#writeSpecial(op & 15, second & 0xff);
-    else if (op === 0xf3bf && second >= BARRIERS && second < BARRIERS + 0x30) this.cycles += this.kind.cycles.special;
+    else if (op === 0xf3bf && second >= BARRIERS && second < BARRIERS + 0x30) this.spent += this.kind.cycles.special;
     else if ((op & 0xfff0) === 0xf7f0 && (second & 0xf000) === 0xa000) this.trap = Trap.fault;
     else this.trap = Trap.unknown;
     if (this.trap === Trap.none) this.r[PC] = (this.r[PC] ?? 0) + 2;
@@ -275,7 +275,7 @@ export abstract class Thumb extends CoreMemory {
 
   /** MRS; the numbers are B5.1.1's, SYSm. */
   #readSpecial(d: number, sysm: number): void {
-    this.cycles += this.kind.cycles.special;
+    this.spent += this.kind.cycles.special;
     if (sysm < 8) this.r[d] = (sysm & 4 ? 0 : this.apsr) | (sysm & 1 ? this.ipsr : 0);
     else if (sysm === 8) this.r[d] = this.msp;
     else if (sysm === 9) this.r[d] = this.psp;
@@ -286,7 +286,7 @@ export abstract class Thumb extends CoreMemory {
 
   #writeSpecial(n: number, sysm: number): void {
     const value = this.r[n] ?? 0;
-    this.cycles += this.kind.cycles.special;
+    this.spent += this.kind.cycles.special;
     if (sysm < 4) this.apsr = value;
     else if (sysm === 8) this.msp = value;
     else if (sysm === 9) this.psp = value;
@@ -309,7 +309,7 @@ export abstract class Thumb extends CoreMemory {
       if (i === n) base = value;
       else r[i] = value;
       address += 4;
-      this.cycles++;
+      this.spent++;
     }
     r[n] = op & (1 << n) ? base : address;
   }
@@ -322,7 +322,7 @@ export abstract class Thumb extends CoreMemory {
       this.store32(address, r[i] ?? 0);
       if (this.trap !== Trap.none) return;
       address += 4;
-      this.cycles++;
+      this.spent++;
     }
     r[n] = address;
   }
@@ -402,7 +402,7 @@ export abstract class Thumb extends CoreMemory {
       address -= 4;
       this.store32(address, r[i] ?? 0);
       if (this.trap !== Trap.none) return;
-      this.cycles++;
+      this.spent++;
     }
     r[SP] = address;
   }
@@ -416,13 +416,13 @@ export abstract class Thumb extends CoreMemory {
       if (this.trap !== Trap.none) return;
       r[i] = value;
       address += 4;
-      this.cycles++;
+      this.spent++;
     }
     if (op & 0x100) {
       const target = this.load32(address);
       if (this.trap !== Trap.none) return;
       r[SP] = address + 4;
-      this.cycles += this.kind.cycles.popPc;
+      this.spent += this.kind.cycles.popPc;
       if (this.ipsr !== 0 && target >>> 28 === 15) this.exceptionReturn(target);
       else this.branchTo(target);
     } else r[SP] = address;
