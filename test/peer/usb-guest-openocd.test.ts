@@ -16,6 +16,8 @@ interface Rig {
   /** OpenOCD's target script, with what has to be set before it. */
   readonly script: string;
   readonly identity: readonly RegExp[];
+  /** What the ROM table leads to, as OpenOCD calls it. */
+  readonly parts: readonly string[];
   /** Where an image is programmed by OpenOCD's own flash driver. */
   readonly flash: number;
   readonly ram: number;
@@ -23,13 +25,13 @@ interface Rig {
 
 const NRF52840: Omit<Rig, 'probe'> = {
   chip: 'nrf52840',
-  // No code can run on the bench's chip: flash by the controller's registers, word for word.
-  script: 'set WORKAREASIZE 0; source [find target/nrf52.cfg]',
+  script: 'source [find target/nrf52.cfg]',
   identity: [
     /SWD DPIDR 0x2ba01477/,
     /Cortex-M4 r0p1 processor detected/,
     /nRF52840-xxAA\(build code: C0\) 1024kB Flash/,
   ],
+  parts: ['Cortex-M4 SCS', 'Cortex-M3 DWT', 'Cortex-M3 FPB', 'Cortex-M3 ITM', 'Cortex-M4 TPIU'],
   flash: 0x2000,
   ram: 0x20001000,
 };
@@ -82,30 +84,37 @@ describe.skipIf(!requirePrograms([...GUEST_PROGRAMS, 'openocd']))('OpenOCD drive
     return stdout + stderr;
   }
 
-  it.each(names)('finds $name, its core and its ROM table', async ({ index }) => {
-    const said = await openocd(index, 'halt', 'flash probe 0', 'flash info 0', 'dap info 0');
-    for (const line of rig(index).identity) expect(said).toMatch(line);
-    expect(said).toMatch(/Type is MEM-AP AHB3/);
-    expect(said).toMatch(/Valid ROM table present/);
-  });
-
-  it.each(names)('reads and writes the RAM of $name', async ({ index }) => {
-    const { ram } = rig(index);
+  it.each(names)('finds $name, reads and writes its RAM, and runs code there', async ({ index }) => {
+    const { ram, identity, parts } = rig(index);
     const bytes = randomBytes(index, 1021);
     writeFileSync(join(guest.out, 'ram.bin'), bytes);
+    // movs r0, #0; movs r1, #100; loop: adds r0, r0, r1; subs r1, #1; bne loop; bkpt
+    writeFileSync(join(guest.out, 'sum.bin'), Uint16Array.of(0x2000, 0x2164, 0x1840, 0x3901, 0xd1fc, 0xbe00));
     const said = await openocd(
       index,
-      'halt',
+      'reset halt',
+      'flash probe 0',
+      'dap info 0',
       `load_image /out/ram.bin ${ram} bin`,
       `verify_image /out/ram.bin ${ram} bin`,
-      `dump_image /out/back.bin ${ram} 1021`,
+      `dump_image /out/back.bin ${ram} ${bytes.length}`,
       `mwb ${ram + 3} 0x5a`,
       `mdw ${ram}`,
+      `load_image /out/sum.bin ${ram} bin`,
+      `reg sp ${ram + 0x400}`,
+      `resume ${ram}`,
+      'wait_halt 2000',
+      'reg r0',
+      'reg pc',
     );
+    for (const line of identity) expect(said).toMatch(line);
+    expect(said).toMatch(/Component class is 0x1, ROM table/);
+    for (const part of parts) expect(said).toContain(part);
     expect(new Uint8Array(readFileSync(join(guest.out, 'back.bin')))).toEqual(bytes);
-    expect(said).toMatch(
-      new RegExp(`${ram.toString(16)}: 5a${(readU32(bytes, 0) & 0xffffff).toString(16).padStart(6, '0')}`),
-    );
+    const word = ((readU32(bytes, 0) & 0xffffff) | 0x5a000000).toString(16);
+    expect(said).toContain(`0x${ram.toString(16)}: ${word}`);
+    expect(said).toMatch(/r0 \(\/32\): 0x000013ba/);
+    expect(said).toContain(`pc (/32): 0x${(ram + 10).toString(16)}`);
   });
 
   it.each(names)('programs and verifies the flash of $name by its own driver', async ({ index }) => {

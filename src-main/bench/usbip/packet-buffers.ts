@@ -28,9 +28,9 @@ export interface PacketBuffersParts {
 
 /**
  * How much of the real time between two packets passes for the board too, in nanoseconds: a flash operation ends while
- * the host looks away, but a core that runs has no more to catch up with than this.
+ * the host looks away, and a core that runs has no more to catch up with than this.
  */
-const MOST_IDLE_NS = 5_000_000;
+const MOST_IDLE_NS = 100_000_000;
 
 /**
  * A probe's firmware behind its endpoints: as many requests as it has buffers for, each kept with its response until
@@ -74,6 +74,8 @@ export class PacketBuffers {
       clock.advanceTo(doneAt);
       if (!this.#silent) this.#responses.push(response);
     }
+    // What the simulation itself took is no time that the board had.
+    this.#lastMs = this.#parts.realMs();
   }
 
   /** The oldest response that was not fetched yet. */
@@ -99,9 +101,7 @@ export class PacketBuffers {
   }
 
   #passRealTime(): void {
-    const now = this.#parts.realMs();
-    const idleNs = Math.round((now - this.#lastMs) * 1_000_000);
-    this.#lastMs = now;
+    const idleNs = Math.round((this.#parts.realMs() - this.#lastMs) * 1_000_000);
     this.#parts.clock.advance(Math.max(0, Math.min(idleNs, MOST_IDLE_NS)));
   }
 }

@@ -39,7 +39,7 @@ export function describeProbe({ probe, probeSerial }: UsbProbeOptions): UsbDescr
     product: PROBES[probe].product,
     serial: probeSerial,
   };
-  return probe === 'hid' ? describeV1(identity) : describeV2(identity, probe === 'high-speed' ? 'high' : 'full');
+  return probe.startsWith('hid') ? describeV1(identity) : describeV2(identity, probe === 'high-speed' ? 'high' : 'full');
 }
 
 /** Plugs it in: the probe starts anew and the board's power comes up. `unplug` is called when a fault pulls it out. */
@@ -56,6 +56,6 @@ export function plugInProbe(options: UsbProbeOptions, unplug: () => void): Plugg
     unplug,
   });
   const description = describeProbe(options);
-  const does = probe === 'hid' ? cmsisDapV1(description, buffers) : cmsisDapV2(description, buffers);
+  const does = probe.startsWith('hid') ? cmsisDapV1(description, buffers) : cmsisDapV2(description, buffers);
   return { device: new UsbDevice(does), counts: () => buffers.counts };
 }

@@ -148,7 +148,7 @@ describe('a v2 probe on the bus', () => {
 
 describe('a v1 probe on the bus', () => {
   it('is a HID device with reports of 64 bytes each way', () => {
-    plugIn('hid');
+    plugIn('hid-single');
     const report = Buffer.from(ask(0x81, 6, 0x2200, 0, 255)?.data ?? []);
     const hid = Buffer.from(ask(0x81, 6, 0x2100, 0, 255)?.data ?? []);
     expect(hid.readUInt16LE(7)).toBe(report.length);
@@ -160,7 +160,7 @@ describe('a v1 probe on the bus', () => {
   });
 
   it('takes packets as control transfers too, and loses one that finds no buffer', () => {
-    plugIn('hid');
+    plugIn('hid-single');
     const setup = Uint8Array.of(0x21, 9, 0, 2, 0, 0, 64, 0);
     submit({ data: ASK_COUNT, length: 2, setup });
     write(ENDPOINTS.v1.out, ASK_COUNT);
@@ -182,7 +182,7 @@ describe('time and faults', () => {
     expect(board.clock.elapsedNs - before).toBe(2_000_000);
     ms += 60_000;
     write(ENDPOINTS.v2.out, ASK_COUNT);
-    expect(board.clock.elapsedNs - before).toBe(7_000_000);
+    expect(board.clock.elapsedNs - before).toBe(102_000_000);
   });
 
   it('a probe that is to be pulled out is, before the packet that is due', () => {
