@@ -9,6 +9,7 @@ import { decodeIdr } from './debug-ids.ts';
 import { readDebugView } from './debug-view.ts';
 import { identifyChip } from './identity.ts';
 import { MemAp } from './mem-ap.ts';
+import { orResetting } from './protection/after-reset.ts';
 import { protectionOf } from './protection/protection-of.ts';
 import type { Protection } from './protection/protection.ts';
 import type { ConnectRequest, Identity, Target } from './target.ts';
@@ -38,7 +39,7 @@ export async function openAdiTarget(
 ): Promise<Target> {
   try {
     const wire = wireOf(unit);
-    const adi = await orUndefined('no-target', Adi.connect(debugPort, wire, io));
+    const adi = await connectIfAny(debugPort, wire, io);
     if (!adi) return await openUnderReset(debugPort, unit.chip, wire, io, options);
     return adiTarget(adi, unit.chip, await openBus(adi, unit.chip, io), options);
   } catch (error) {
@@ -61,14 +62,10 @@ async function openUnderReset(
     const adi = await Adi.connect(debugPort, wire, io);
     const memory = await openBus(adi, chip, io);
     const core = new CortexM(memory);
-    // Some chips hold their bus in reset too: their core is halted a few instructions late.
-    const caught = await orUndefined(
-      'target-fault',
-      core.catchReset(io).then(() => true),
-    );
+    // Some chips hold their bus in reset too, and some boards have no reset line: their core is halted a bit late.
+    const asked = await orResetting(core.catchReset(io));
     await debugPort.reset(false, io);
-    if (caught) await core.waitForHalt(RESET_HOLD_MS, io);
-    else await core.halt(io);
+    if (!asked || !(await orResetting(core.waitForHalt(RESET_HOLD_MS, io)))) await core.halt(io);
     return adiTarget(adi, chip, memory, options);
   } finally {
     await debugPort.reset(false, { clock: io.clock, signal: new AbortController().signal });
@@ -139,11 +136,11 @@ function wireOf({ chip, interface: via }: AdiUnit): Wire {
   return { protocol: 'jtag', clockHz: jtag.maxHz, irLengths: jtag.taps.map(({ irLength }) => irLength), tap };
 }
 
-async function orUndefined<T>(code: 'no-target' | 'target-fault', work: Promise<T>): Promise<T | undefined> {
+async function connectIfAny(port: DebugPort, wire: Wire, io: IoContext): Promise<Adi | undefined> {
   try {
-    return await work;
+    return await Adi.connect(port, wire, io);
   } catch (error) {
-    if (error instanceof FlashlineError && error.failure.code === code) return undefined;
+    if (error instanceof FlashlineError && error.failure.code === 'no-target') return undefined;
     throw error;
   }
 }
