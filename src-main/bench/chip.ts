@@ -15,6 +15,8 @@ export interface ChipReport {
   readonly flashOperations: number;
   /** Words written more often since their erase than the data sheet allows. */
   readonly overwrittenWords: readonly number[];
+  /** What else was asked of the flash controller against its manual, a sentence each; left out by models that do not tell. */
+  readonly misuse?: readonly string[];
 }
 
 /**
