@@ -25,8 +25,17 @@ export const PROBES = {
     packetCount: 4,
     maxClockHz: 8_000_000,
   },
+  /** As DAPLink's HID interface: its DAP_config.h says 64 bytes and 4 packets. */
   hid: {
     product: 'Flashline bench CMSIS-DAP v1 (HID)',
+    usb: FULL_SPEED_HID,
+    packetSize: 64,
+    packetCount: 4,
+    maxClockHz: 4_000_000,
+  },
+  /** As the small ones that hold a packet at a time. */
+  'hid-single': {
+    product: 'Flashline bench CMSIS-DAP v1 (HID, one packet)',
     usb: FULL_SPEED_HID,
     packetSize: 64,
     packetCount: 1,

@@ -78,7 +78,8 @@ it('puts bootloader, application and user registers in place, bootloader first',
 it.each<[ProbeName, number]>([
   ['high-speed', 4],
   ['full-speed', 4],
-  ['hid', 1],
+  ['hid', 4],
+  ['hid-single', 1],
 ])('works by a %s probe, never with more under way than it holds', async (probe, packetCount) => {
   const bench = newBench();
   const app = application(12_345, 5);

@@ -68,6 +68,7 @@ export class Probe {
       const queue = new PacketQueue(link, { packetSize: SMALLEST_PACKET, packetCount: 1 }, true);
       const ask = (id: number) => askInfo(queue, id, link, io);
       const limits = limitsOf(await ask(INFO.packetSize), await ask(INFO.packetCount), link);
+      link.expectPackets?.(limits.packetSize);
       const text = async (id: number) => decodeInfoString(await ask(id));
       return new Probe(link, limits, {
         vendor: await text(INFO.vendor),

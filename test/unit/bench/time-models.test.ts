@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { pace, PacedClock } from '#main/bench/paced-clock.ts';
 import { Ack } from '#main/bench/sw-dp.ts';
 import { bitTime, swdBits } from '#main/bench/swd-time.ts';
-import { completion, FULL_SPEED_BULK, FULL_SPEED_HID, HIGH_SPEED_BULK, transferEnd } from '#main/bench/usb-time.ts';
+import { completion, FULL_SPEED_BULK, FULL_SPEED_HID, HIGH_SPEED_BULK, UsbEndpoint } from '#main/bench/usb-time.ts';
 import { VirtualClock } from '#main/bench/virtual-clock.ts';
 
 describe('the virtual clock', () => {
@@ -91,21 +91,28 @@ describe('SWD bit times', () => {
 
 describe('USB times', () => {
   it('high speed: a 512 B packet is a thirteenth of a microframe, told at the next microframe', () => {
-    const end = transferEnd(HIGH_SPEED_BULK, 512, 1_000_000);
+    const end = new UsbEndpoint(HIGH_SPEED_BULK).transferEnd(512, 1_000_000);
     expect(end).toBe(1_000_000 + 9_616);
     expect(completion(HIGH_SPEED_BULK, end)).toBe(1_125_000);
-    expect(transferEnd(HIGH_SPEED_BULK, 513, 0)).toBe(19_231);
+    expect(new UsbEndpoint(HIGH_SPEED_BULK).transferEnd(513, 0)).toBe(2 * 9_616);
   });
 
-  it('full speed: 64 B is a nineteenth of a frame, told at the next frame', () => {
-    const end = transferEnd(FULL_SPEED_BULK, 64, 0);
+  it('full speed: 64 B is a nineteenth of a frame', () => {
+    const end = new UsbEndpoint(FULL_SPEED_BULK).transferEnd(64, 0);
     expect(end).toBe(52_632);
-    expect(completion(FULL_SPEED_BULK, end)).toBe(1_000_000);
+    expect(completion(FULL_SPEED_BULK, end)).toBe(125_000);
   });
 
-  it('HID: one report a frame', () => {
-    expect(transferEnd(FULL_SPEED_HID, 64, 1)).toBe(1_000_000);
-    expect(transferEnd(FULL_SPEED_HID, 64, 1_000_000)).toBe(1_000_000);
-    expect(completion(FULL_SPEED_HID, 2_000_000)).toBe(2_000_000);
+  it('what is queued ahead goes one behind the other without the software', () => {
+    const bulk = new UsbEndpoint(HIGH_SPEED_BULK);
+    expect([1, 2, 3].map(() => bulk.transferEnd(512, 0))).toEqual([9_616, 2 * 9_616, 3 * 9_616]);
+  });
+
+  it('HID: one report a frame, however many are queued, and none in the frame in which it is queued', () => {
+    const hid = new UsbEndpoint(FULL_SPEED_HID);
+    expect(hid.transferEnd(64, 1)).toBe(1_052_632);
+    expect(hid.transferEnd(64, 1)).toBe(2_052_632);
+    expect(hid.transferEnd(64, 2_052_632)).toBe(3_052_632);
+    expect(hid.transferEnd(65, 3_052_632)).toBe(5_052_632);
   });
 });
