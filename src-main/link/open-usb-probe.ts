@@ -9,7 +9,7 @@ import { findUsbProbe, type UsbProbe } from './usb-probe.ts';
 import { listUsbProbes, type UsbProbesOptions } from './usb-probes.ts';
 
 /** Opening is a handful of control requests; a hub that hangs must not hold a slot. */
-const OPEN_MS = 3000;
+const OPEN_MS = 5000;
 
 /**
  * Finds the probe that is at this address now and opens it, v2 before v1. Rejects with `probe-not-found`,
@@ -25,22 +25,30 @@ export async function openUsbProbe(
   const probe = findUsbProbe(address, url, await listUsbProbes(options));
   if (probe.access === 'denied') throw new FlashlineError('probe-permission', { params: { url } });
   if (probe.access === 'busy') throw new FlashlineError('probe-busy', { params: { url } });
-  return withinDeadline(openInterface(probe, url), url, io);
+  const open = await openerOf(probe, url);
+  return withinDeadline(open(), url, io);
 }
 
-async function openInterface(probe: UsbProbe, url: string): Promise<Link> {
-  if (probe.interface === 'bulk' && probe.bulk) return openUsbBulk(await usbDevice(probe, url), probe.bulk, url);
-  const { path, reportBytes } = probe.hid ?? {};
-  if (!path || reportBytes === undefined) throw new FlashlineError('probe-busy', { params: { url } });
-  // Loaded on demand, as every native binding.
+/** Loads the native binding, on demand as every one of them; a slow disk has no part in the deadline of opening. */
+async function openerOf(probe: UsbProbe, url: string): Promise<() => Promise<Link>> {
+  const { bulk, hid } = probe;
+  if (probe.interface === 'bulk' && bulk) {
+    const { usb } = await import('usb');
+    return async () => openUsbBulk(deviceAmong(await usb.getDevices(), probe, url), bulk, url);
+  }
+  const path = hid?.path;
+  if (!hid || !path) throw new FlashlineError('probe-busy', { params: { url } });
   const { HIDAsync } = await import('node-hid');
-  return openHid(() => HIDAsync.open(path), reportBytes, url);
+  return () => openHid(() => HIDAsync.open(path), hid.reportBytes, url);
 }
 
 /** The library's own handle of the very device that was found, not of another at the same port by now. */
-async function usbDevice(probe: UsbProbe, url: string): Promise<BulkDevice> {
-  const { usb } = await import('usb');
-  const found = (await usb.getDevices()).find(({ bus, address }) => deviceName(bus, address) === probe.device);
+function deviceAmong<D extends BulkDevice & { readonly bus: string; readonly address: number }>(
+  devices: readonly D[],
+  probe: UsbProbe,
+  url: string,
+): D {
+  const found = devices.find(({ bus, address }) => deviceName(bus, address) === probe.device);
   if (found) return found;
   throw new FlashlineError('probe-not-found', { params: { url } });
 }
