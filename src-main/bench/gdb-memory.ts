@@ -76,6 +76,10 @@ export class GdbMemory {
     return written;
   }
 
+  readWord(address: number): number {
+    return this.#board.chip.read(address, 4, this.#tick()).value;
+  }
+
   writeWord(address: number, value: number): void {
     this.#board.chip.write(address, 4, value, this.#tick());
   }

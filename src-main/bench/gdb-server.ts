@@ -59,17 +59,26 @@ function converse(socket: Socket, session: GdbSession): void {
   let acknowledge = true;
   let last: Uint8Array = new Uint8Array();
   socket.setNoDelay(true);
+  const say = (body: string) => {
+    last = frame(encoder.encode(body));
+    socket.write(last);
+  };
+  /** The core lives a little in every turn of the event loop, so that a Ctrl-C gets in between. */
+  const watch = () => {
+    if (socket.destroyed) return;
+    const stopped = session.advance();
+    if (stopped !== undefined) say(stopped);
+    else if (session.running) setImmediate(watch);
+  };
   const answer = (received: Frame) => {
     if (received.kind === 'resend' && acknowledge) socket.write(last);
     if (received.kind === 'damaged' && acknowledge) socket.write('-');
-    if (received.kind === 'interrupt') socket.write(frame(encoder.encode('S02')));
+    if (received.kind === 'interrupt') say(session.interrupt() ?? 'S02');
     if (received.kind !== 'packet') return;
     if (acknowledge) socket.write('+');
     const reply = session.handle(received.body);
-    for (const body of reply.bodies) {
-      last = frame(encoder.encode(body));
-      socket.write(last);
-    }
+    for (const body of reply.bodies) say(body);
+    if (reply.running) watch();
     if (reply.noAck) acknowledge = false;
     if (reply.end) socket.end();
   };

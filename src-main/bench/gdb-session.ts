@@ -2,40 +2,58 @@ import { fromHex, readU32, toHex, writeU32 } from '#shared/base/bytes.ts';
 import type { Board } from './board.ts';
 import { CORE_REGISTERS, TARGET_XML } from './gdb-documents.ts';
 import { unescape } from './gdb-framing.ts';
+import { GdbCore } from './gdb-core.ts';
 import { GdbMemory } from './gdb-memory.ts';
 
 /** Body of the longest packet, in bytes (announced in hexadecimal). */
 const PACKET_SIZE = 0x4000;
 const ERROR = 'E01';
+/** SIGTRAP, and SIGINT for a core that was stopped by request. */
 const HALTED = 'S05';
-const DHCSR = 0xe000edf0;
-const DEMCR = 0xe000edfc;
-const AIRCR = 0xe000ed0c;
-const HALT = 0xa05f0003;
-const RUN = 0xa05f0000;
-const VC_CORERESET = 1;
-const SYSRESETREQ = 0x05fa0004;
+const INTERRUPTED = 'S02';
 
 export interface GdbReply {
   /** Bodies in order; the last one ends the command. */
   readonly bodies: readonly string[];
   readonly end?: 'disconnect';
   readonly noAck?: true;
+  /** The core runs: the reply comes when it stops. */
+  readonly running?: true;
 }
 
 /**
- * What a gdb may ask of a board. The core does not execute: continue and step say so and report it halted at once.
- * Unknown packets get the empty reply, nonsense in known ones an error; nothing throws.
+ * What a gdb may ask of a board. Unknown packets get the empty reply, nonsense in known ones an error; nothing throws.
+ * While the core runs, somebody calls `advance` until it gives the reply, or `interrupt`.
  */
 export class GdbSession {
   readonly #board: Board;
   readonly #memory: GdbMemory;
-  readonly #breakpoints = new Set<string>();
+  readonly #core: GdbCore;
+  #running = false;
 
   constructor(board: Board) {
     this.#board = board;
     this.#memory = new GdbMemory(board);
-    this.#memory.writeWord(DHCSR, HALT);
+    this.#core = new GdbCore(board, this.#memory);
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Lets a running core live a little; its stop reply once it has halted. */
+  advance(): string | undefined {
+    if (!this.#running || !this.#core.advance()) return undefined;
+    this.#running = false;
+    return HALTED;
+  }
+
+  /** Ctrl-C: the stop reply, or undefined when the core was halted already. */
+  interrupt(): string | undefined {
+    if (!this.#running) return undefined;
+    this.#core.halt();
+    this.#running = false;
+    return INTERRUPTED;
   }
 
   handle(body: Uint8Array): GdbReply {
@@ -62,18 +80,17 @@ export class GdbSession {
       case 'M':
         return reply(this.#writeMemory(packet.slice(1)));
       case 's':
+        return this.#run(packet, 'step');
       case 'c':
-        return say('The bench models no executing core: it stays halted.\n', HALTED);
+        return this.#run(packet, 'resume');
       case 'Z':
-        this.#breakpoints.add(packet.slice(1));
-        return reply('OK');
       case 'z':
-        this.#breakpoints.delete(packet.slice(1));
-        return reply('OK');
+        return reply(this.#breakpoint(packet));
       case 'H':
       case 'T':
         return reply('OK');
       case 'D':
+        this.#core.release();
         return { bodies: ['OK'], end: 'disconnect' };
       case 'k':
         return { bodies: [], end: 'disconnect' };
@@ -85,6 +102,26 @@ export class GdbSession {
       default:
         return reply('');
     }
+  }
+
+  /** `s [addr]`, `c [addr]` */
+  #run(packet: string, how: 'step' | 'resume'): GdbReply {
+    const address = packet.length > 1 ? hex(packet.slice(1)) : undefined;
+    if (Number.isNaN(address)) return reply(ERROR);
+    this.#core[how](address);
+    this.#running = true;
+    return { bodies: [], running: true };
+  }
+
+  /** `Z0,addr,kind` and `Z1,addr,kind`: whichever is asked for, what suits the place; no watchpoints. */
+  #breakpoint(packet: string): string {
+    const match = /^([Zz])([0-4]),([0-9a-f]+),/i.exec(packet);
+    if (!match) return ERROR;
+    if (match[2] !== '0' && match[2] !== '1') return '';
+    const address = hex(match[3]);
+    if (match[1] === 'z') this.#core.clearBreakpoint(address);
+    else if (!this.#core.setBreakpoint(address)) return ERROR;
+    return 'OK';
   }
 
   #verbose(packet: string): GdbReply {
@@ -120,19 +157,15 @@ export class GdbSession {
     const command = bytes === undefined ? '' : String.fromCharCode(...bytes).trim();
     switch (command) {
       case 'halt':
-        this.#memory.writeWord(DHCSR, HALT);
+        this.#core.halt();
         return say('halted\n', 'OK');
       case 'reset':
       case 'reset run':
-        this.#memory.writeWord(DEMCR, 0);
-        this.#memory.writeWord(DHCSR, RUN);
-        this.#memory.writeWord(AIRCR, SYSRESETREQ);
+        this.#core.reset('run');
         return say('reset\n', 'OK');
       case 'reset halt':
       case 'reset init':
-        this.#memory.writeWord(DHCSR, HALT);
-        this.#memory.writeWord(DEMCR, VC_CORERESET);
-        this.#memory.writeWord(AIRCR, SYSRESETREQ);
+        this.#core.reset('halt');
         return say('reset and halted\n', 'OK');
       default:
         return say('commands: halt, reset [run|halt|init]\n', 'OK');

@@ -133,12 +133,56 @@ describe.skipIf(!requirePrograms(['gdb-multiarch', 'arm-none-eabi-gcc']))('gdb d
       'print/x $r3',
       'print/x $pc',
       'monitor reset halt',
-      'stepi',
     );
     expect(printed).toMatch(/Cannot access memory at address 0x8001/);
     expect(printed).toMatch(/= 0xabcdef01/);
     expect(printed).toMatch(/= 0x1234/);
-    expect(printed).toMatch(/stays halted/);
+  });
+
+  it('code in RAM executes: by the instruction, up to a breakpoint, and until it is stopped', async () => {
+    const printed = await gdb(
+      'delete mem',
+      'mem 0 0 rw',
+      // movs r0, #5; adds r0, #1; nop; b . - 4
+      'set *(unsigned *)0x20000000 = 0x30012005',
+      'set *(unsigned *)0x20000004 = 0xe7fcbf00',
+      'set $pc = 0x20000000',
+      'set $xpsr = 0x01000000',
+      'stepi',
+      'print/x $r0',
+      'print/x $pc',
+      // The comparators do not reach RAM.
+      'break *0x20000004',
+      'ignore 1 9',
+      'continue',
+      'print/x $r0',
+    );
+    expect(printed).toMatch(/\$1 = 0x5/);
+    expect(printed).toMatch(/\$2 = 0x20000002/);
+    expect(printed).toMatch(/Breakpoint 1, 0x20000004/);
+    expect(printed).toMatch(/\$3 = 0xf/);
+  });
+
+  it('a core that runs stops when it is asked to, and not before', async () => {
+    const socket = connect(server.port, '127.0.0.1');
+    let heard = '';
+    socket.on('data', (chunk) => (heard += chunk.toString('latin1')));
+    const send = (body: string) => {
+      const sum = [...Buffer.from(body)].reduce((total, byte) => total + byte, 0) & 0xff;
+      socket.write(`+$${body}#${sum.toString(16).padStart(2, '0')}`);
+    };
+    // b .
+    send('M20000000,2:fee7');
+    send('Pf=00000020');
+    send('P10=00000001');
+    await expect.poll(() => heard.match(/OK/g)?.length).toBe(3);
+    send('c');
+    const begun = board.clock.elapsedNs;
+    await expect.poll(() => board.clock.elapsedNs).toBeGreaterThan(begun + 20_000_000);
+    expect(heard).not.toMatch(/S0/);
+    socket.write('\x03');
+    await expect.poll(() => heard).toMatch(/\$S02#/);
+    socket.destroy();
   });
 
   it('garbage, damage and half packets cost their own connection at most', async () => {

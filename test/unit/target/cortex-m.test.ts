@@ -11,6 +11,7 @@ const DEMCR = 0xe000edfc;
 const AIRCR = 0xe000ed0c;
 const FP_CTRL = 0xe0002000;
 const FP_COMP0 = 0xe0002008;
+const RAM = 0x2000_0000;
 
 /** The debug registers of ARMv7-M, C1.6, as far as halting, registers, reset and breakpoints need them. */
 class Core implements MemoryAccess {
@@ -20,6 +21,7 @@ class Core implements MemoryAccess {
   fpCtrl = 0x260;
   readonly registers = new Map<number, number>();
   readonly comparators = new Map<number, number>();
+  readonly ram = new Uint8Array(0x1000);
   #demcr = 0;
   #dcrdr = 0;
 
@@ -51,12 +53,12 @@ class Core implements MemoryAccess {
     throw new FlashlineError('flash-timeout', { params: { address: 'x', seconds: timeoutMs / 1000 } });
   }
 
-  async read(): Promise<Uint8Array> {
-    throw new Error('run control works by words');
+  async read(address: number, length: number): Promise<Uint8Array> {
+    return this.ram.slice(address - RAM, address - RAM + length);
   }
 
-  async write(): Promise<void> {
-    throw new Error('run control works by words');
+  async write(address: number, bytes: Uint8Array): Promise<void> {
+    this.ram.set(bytes, address - RAM);
   }
 
   #control(word: number): void {
@@ -154,6 +156,16 @@ describe('breakpoints', () => {
     core.fpCtrl = 0x1000_0260;
     await control.setBreakpoint(0x2000_0102, io);
     expect(core.comparators.get(0)).toBe(0x2000_0103);
+  });
+
+  it('become an instruction in RAM where the first revision does not reach, and go again', async () => {
+    const code = Uint8Array.of(0x70, 0x47);
+    await core.write(0x2000_0102, code);
+    await control.setBreakpoint(0x2000_0102, io);
+    expect(core.comparators.size).toBe(0);
+    expect(await core.read(0x2000_0102, 2)).toEqual(Uint8Array.of(0x00, 0xbe));
+    await control.clearBreakpoint(0x2000_0102, io);
+    expect(await core.read(0x2000_0102, 2)).toEqual(code);
   });
 
   it('are set once, freed, and end where the unit ends', async () => {
