@@ -1,7 +1,16 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toFailure } from '#shared/model/failure.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Board } from '#main/bench/board.ts';
 import type { ChipKind } from '#main/bench/chip.ts';
+import { CHIPS } from '#main/bench/chips.ts';
+import type { Faults } from '#main/bench/faults.ts';
 import { serveBitbang, type BitbangServer } from '#main/bench/jtag/remote-bitbang.ts';
+import { playSvf } from '#main/programmer/svf-player.ts';
+import { BenchJtagPort } from '#test/support/bench-jtag-port.ts';
+import { cpldSvf, type CpldProgram } from '#test/support/cpld-svf.ts';
 import { JtagChip } from '#test/support/jtag-chip.ts';
 import { openocdOverBitbang } from '#test/support/openocd-bitbang.ts';
 import { requirePrograms } from '#test/support/programs.ts';
@@ -18,12 +27,68 @@ const CORTEX_M = [
   'init',
 ];
 
+/** The CPLD's own: eight bits of instruction. */
+const CPLD_TAP = 'jtag newtap bench cpld -irlen 8 -expected-id 0x1c064f4b';
+const ROWS = Array.from({ length: 12 }, (_, row) => (0xa5a50000 + 77 * row).toString(16).toUpperCase().repeat(4));
+
+/** One file, what is wrong with the unit, and where a player must stop; null if it passes. */
+interface SvfCase {
+  readonly name: string;
+  readonly program: CpldProgram;
+  readonly edit?: (text: string) => string;
+  readonly faults?: Faults;
+  readonly passes: boolean;
+}
+
+const SVF_CASES: readonly SvfCase[] = [
+  { name: 'as it should be', program: { rows: ROWS }, passes: true },
+  {
+    name: 'a cell that is stuck',
+    program: { rows: ROWS },
+    faults: [{ kind: 'stuck-bit', address: 36, bit: 0, value: 1 }],
+    passes: false,
+  },
+  {
+    name: 'another content expected',
+    program: { rows: ROWS, expected: [...ROWS.slice(0, 11), 'F'.repeat(32)] },
+    passes: false,
+  },
+  {
+    name: 'the wrong part',
+    program: { rows: ROWS },
+    edit: (text) => text.replace('TDO (1C064F4B)', 'TDO (1C065F4B)'),
+    passes: false,
+  },
+  {
+    name: 'a difference that the mask leaves out',
+    program: { rows: ROWS },
+    edit: (text) => text.replace('TDO (1C064F4B)', 'TDO (2C064F4B)'),
+    passes: true,
+  },
+  {
+    name: 'padding before and after, pauses between',
+    program: { rows: ROWS },
+    edit: (text) =>
+      text.replace(
+        'STATE IDLE;',
+        'STATE IDLE;\nHIR 0; TIR 0; HDR 0; TDR 0;\nENDIR IRPAUSE; ENDDR DRPAUSE;\nSTATE IDLE DRSELECT DRCAPTURE DREXIT1 DRPAUSE;\nSTATE IDLE;\nENDIR IDLE; ENDDR IDLE;',
+      ),
+    passes: true,
+  },
+  {
+    name: 'a syntax error',
+    program: { rows: ROWS },
+    edit: (text) => text.replace('2.0E-3 SEC', '2.0E-3 SEX'),
+    passes: false,
+  },
+];
+
 describe.skipIf(!requirePrograms(['openocd']))('OpenOCD on the pins of the bench', () => {
   let server: BitbangServer;
 
-  async function offer(kind: ChipKind): Promise<Board> {
+  async function offer(kind: ChipKind, faults: Faults = []): Promise<Board> {
     const board = new Board({ serial: 'OCD', kind, seed: 9, startAt: 0 });
-    board.insert([]);
+    board.insert(faults);
     server = await serveBitbang({ board, port: 0 });
     return board;
   }
@@ -71,6 +136,49 @@ describe.skipIf(!requirePrograms(['openocd']))('OpenOCD on the pins of the bench
       expect(said).toMatch(/0x02880000/);
       expect(said.match(/r5 \(\/32\): 0x00005eed/g)).toHaveLength(2);
       expect(failed).toBe(false);
+    });
+  });
+
+  describe('with the CPLD', () => {
+    let folder: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'flashline-svf-'));
+    });
+    afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+    it.each(SVF_CASES)('its own SVF player and ours agree: $name', async ({ program, edit, faults = [], passes }) => {
+      const kind = CHIPS['cpld'];
+      if (!kind) throw new Error('no CPLD on the bench');
+      const plain = cpldSvf(program).text;
+      const text = edit ? edit(plain) : plain;
+      const file = join(folder, 'cpld.svf');
+      writeFileSync(file, text);
+      const theirs = await offer(kind, faults);
+      const { said, failed } = await openocdOverBitbang(server.port, [CPLD_TAP, 'init', `svf ${file} quiet`]);
+      const ours = new Board({ serial: 'OCD', kind, seed: 9, startAt: 0 });
+      ours.insert(faults);
+      const playing = playSvf(
+        [new TextEncoder().encode(text)],
+        new BenchJtagPort(ours),
+        { file, maxHz: 4_000_000 },
+        {
+          clock: ours.clock,
+          signal: new AbortController().signal,
+        },
+      );
+      expect(!failed && /svf file programmed successfully/.test(said)).toBe(passes);
+      const failure = await playing.then(() => undefined, toFailure);
+      expect(failure === undefined).toBe(passes);
+      const [, line] = /tdo check error at line (\d+)/.exec(said) ?? [];
+      // OpenOCD names the line on which a statement ends, we the one on which it begins; they span two at most.
+      const apart = line === undefined ? 0 : Number(line) - (failure?.where.line ?? 0);
+      expect([0, 1]).toContain(apart);
+      expect(line !== undefined).toBe(failure?.code === 'svf-mismatch');
+      if (!passes) return;
+      for (let address = 0; address < 1024; address += 4) {
+        expect(ours.chip.peek(address)).toBe(theirs.chip.peek(address));
+      }
+      expect(ours.chip.peek(0)).toBe(0xa5a50000);
     });
   });
 });

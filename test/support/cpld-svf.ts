@@ -5,12 +5,15 @@ export interface CpldProgram {
   readonly rows: readonly string[];
   /** Before the verification the rows are exchanged for these. */
   readonly expected?: readonly string[];
-  /** Seconds of the wait after a row; 0.001 is what the part needs. */
-  readonly rowSeconds?: string;
+  /**
+   * The wait after a row; the part needs a millisecond. Left out, it is given in clocks too, enough for OpenOCD's
+   * remote_bitbang: it sleeps before it has sent what it waits for, so that only clocks reach the part as time.
+   */
+  readonly rowWait?: string;
 }
 
 /** An SVF file that identifies, erases, programs and verifies the bench's CPLD, and the lines of its row checks. */
-export function cpldSvf({ rows, expected = rows, rowSeconds = '1.1E-3' }: CpldProgram): {
+export function cpldSvf({ rows, expected = rows, rowWait = '300 TCK 1.1E-3 SEC' }: CpldProgram): {
   readonly text: string;
   readonly rowLines: readonly number[];
 } {
@@ -26,16 +29,15 @@ export function cpldSvf({ rows, expected = rows, rowSeconds = '1.1E-3' }: CpldPr
     `SIR 8 TDI (${hex(I.enable)});`,
     'RUNTEST IDLE 5 TCK 2.0E-5 SEC;',
     `SIR 8 TDI (${hex(I.erase)}) TDO (09) MASK (1F);`,
-    'RUNTEST 1.2E-1 SEC MAXIMUM 1 SEC;',
+    'RUNTEST 30000 TCK 1.2E-1 SEC MAXIMUM 1 SEC;',
     `SIR 8 TDI (${hex(I.address)});`,
     'SDR 8 TDI (00);',
     `SIR 8 TDI (${hex(I.program)});`,
   ];
-  for (const row of rows)
-    lines.push(`SDR 128 TDI (${row.slice(0, 16)}`, `  ${row.slice(16)});`, `RUNTEST ${rowSeconds} SEC;`);
+  for (const row of rows) lines.push(`SDR 128 TDI (${row.slice(0, 16)}`, `  ${row.slice(16)});`, `RUNTEST ${rowWait};`);
   lines.push(
     `SIR 8 TDI (${hex(I.programDone)});`,
-    'RUNTEST 2.0E-3 SEC;',
+    'RUNTEST 500 TCK 2.0E-3 SEC;',
     `SIR 8 TDI (${hex(I.address)});`,
     'SDR 8 TDI (00);',
     `SIR 8 TDI (${hex(I.read)}) TDO (0D) MASK (1F);`,

@@ -12,6 +12,7 @@ import { reportFailure } from './outcome.ts';
 import { probesCommand } from './probes.ts';
 import { readCommand } from './read.ts';
 import { serveCommand } from './serve.ts';
+import { svfCommand } from './svf.ts';
 import { unlockCommand } from './unlock.ts';
 
 /** The whole command line; resolves to the exit code and never rejects. */
@@ -54,6 +55,7 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
     probesCommand,
     identifyCommand,
     readCommand,
+    svfCommand,
     unlockCommand,
     inspectCommand,
     logCommand,

@@ -7,14 +7,14 @@ const WRITE_NS = usToNs(2);
 
 /**
  * The pins of a board as OpenOCD's `remote_bitbang` speaks of them: '0'-'7' set TCK (4), TMS (2), TDI (1); 'R' asks for
- * TDO; 'r' to 'u' set nTRST and nSRST; 'B' and 'b' a light; 'Q' ends. Who waits on a real clock between two bytes finds
- * that time passed here too.
+ * TDO; 'r' to 'u' set nTRST and nSRST; 'B' and 'b' a light; 'Q' ends. Time that passes between two pieces on a real clock
+ * passes here too, however far the clocks of the pins have run ahead: who sleeps finds that it helped.
  */
 export class BitbangSession {
   readonly #board: Board;
-  readonly #openedAt: number;
-  readonly #from: number;
   readonly #realMs: () => number;
+  /** When the last piece was done. */
+  #quietSince: number;
   #clockHigh = false;
   ended = false;
 
@@ -22,13 +22,12 @@ export class BitbangSession {
   constructor(board: Board, realMs: () => number) {
     this.#board = board;
     this.#realMs = realMs;
-    this.#openedAt = realMs();
-    this.#from = board.clock.elapsedNs;
+    this.#quietSince = realMs();
   }
 
   /** Answers in order; unknown bytes are passed over, as OpenOCD's own servers do. */
   receive(bytes: Uint8Array): Uint8Array {
-    this.#board.clock.advanceTo(this.#from + toNs(this.#realMs() - this.#openedAt));
+    this.#board.clock.advance(toNs(this.#realMs() - this.#quietSince));
     const out: number[] = [];
     for (const byte of bytes) {
       const command = String.fromCodePoint(byte);
@@ -37,6 +36,7 @@ export class BitbangSession {
       else if (command === 'R') out.push(this.#board.line.tdo ? 0x31 : 0x30);
       else if (command === 'Q') this.ended = true;
     }
+    this.#quietSince = this.#realMs();
     return Uint8Array.from(out);
   }
 

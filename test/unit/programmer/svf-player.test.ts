@@ -87,12 +87,12 @@ describe('playing SVF', () => {
   it('waits are kept: as clocks where they are short, as time where they are long', async () => {
     for (const seconds of ['1.0E-3', '1E-1']) {
       const unit = cpld();
-      await play(cpldSvf({ rows: ROWS, rowSeconds: seconds }).text, unit);
+      await play(cpldSvf({ rows: ROWS, rowWait: `${seconds} SEC` }).text, unit);
       expect(unit.board.report().flashOperations).toBe(2 + ROWS.length);
     }
     const unit = cpld();
     // Too short for the part: it loses rows, and verification sees that.
-    expect(await failureOf(play(cpldSvf({ rows: ROWS, rowSeconds: '1E-5' }).text, unit))).toMatchObject({
+    expect(await failureOf(play(cpldSvf({ rows: ROWS, rowWait: '1E-5 SEC' }).text, unit))).toMatchObject({
       code: 'svf-mismatch',
     });
   });
