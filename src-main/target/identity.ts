@@ -30,14 +30,16 @@ async function checkPart(memory: MemoryAccess, chip: ChipDescription, io: IoCont
   }
 }
 
-/** Where another chip has nothing at all, its bus refuses: undefined. */
+/** Where another chip has nothing at all, its bus refuses, each time it is asked: undefined. */
 async function readOrFault(memory: MemoryAccess, address: number, io: IoContext): Promise<number | undefined> {
-  try {
-    return await memory.readWord(address, io);
-  } catch (error) {
-    if (error instanceof FlashlineError && error.failure.code === 'target-fault') return undefined;
-    throw error;
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    try {
+      return await memory.readWord(address, io);
+    } catch (error) {
+      if (!(error instanceof FlashlineError) || error.failure.code !== 'target-fault') throw error;
+    }
   }
+  return undefined;
 }
 
 /** Rejects with `identity-unreadable`. */

@@ -64,3 +64,27 @@ describe('identifyChip', () => {
     });
   });
 });
+
+describe('a register that the bus refuses', () => {
+  const refusing = (times: number): MemoryAccess => {
+    const memory = memoryWith(GOOD);
+    let left = times;
+    return {
+      ...memory,
+      readWord: (address, context) =>
+        left-- > 0
+          ? Promise.reject(new FlashlineError('target-fault', { params: { address: 'x' } }))
+          : memory.readWord(address, context),
+    };
+  };
+
+  it('once is read again', async () => {
+    expect(await identifyChip(refusing(1), CHIP, io)).toMatchObject({ chip: 'chip' });
+  });
+
+  it('each time belongs to another chip', async () => {
+    await expect(identifyChip(refusing(2), CHIP, io)).rejects.toMatchObject({
+      failure: { code: 'wrong-chip', params: { register: 'ID.PART', found: 'a bus fault' } },
+    });
+  });
+});
