@@ -3,11 +3,13 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { measureBenchNrf52840 } from './bench-nrf52840.ts';
+import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureOperatorLatency } from './operator-latency.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
 
 const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'bench-nrf52840': measureBenchNrf52840,
+  'link-cmsis-dap': measureCmsisDapLink,
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,
 };
