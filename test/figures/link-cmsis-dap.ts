@@ -1,4 +1,5 @@
-import dapjs, { type Transport } from 'dapjs';
+import { createRequire } from 'node:module';
+import type * as Dapjs from 'dapjs';
 import type { IoContext } from '#shared/base/clock.ts';
 import { createBench } from '#main/bench/bench.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
@@ -6,6 +7,9 @@ import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
 import { Adi } from '#main/target/adi.ts';
 import { MemAp } from '#main/target/mem-ap.ts';
 import { CountingLink } from '../bench/bench-run.ts';
+
+/** A UMD bundle, whose names Node cannot see from an import. */
+const { ADI, CmsisDAP }: typeof Dapjs = createRequire(import.meta.url)('dapjs');
 
 /** RAM of the bench's nRF52840: memory that is never busy, so that only link and wire are measured. */
 const RAM = 0x2000_0000;
@@ -109,7 +113,7 @@ async function measureOurs({ probe, clockHz }: Setup): Promise<{ readonly write:
 
 async function measureDapjs({ probe, clockHz }: Setup): Promise<{ readonly write: Flow; readonly read: Flow }> {
   const { link, io } = plugIn(probe);
-  const port = new dapjs.ADI(new dapjs.CmsisDAP(transportOver(link, io), 1, clockHz));
+  const port = new ADI(new CmsisDAP(transportOver(link, io), undefined, clockHz));
   await port.connect();
   const words = new Uint32Array(pattern().buffer);
   const step = INCREMENT_BYTES / 4;
@@ -133,7 +137,7 @@ function plugIn(probe: ProbeName): { readonly link: CountingLink; readonly io: I
 }
 
 /** dapjs writes and reads a packet at a time; its buffers may be views of any kind. */
-function transportOver(link: CountingLink, io: IoContext): Transport {
+function transportOver(link: CountingLink, io: IoContext): Dapjs.Transport {
   return {
     packetSize: DAPJS_PACKET,
     open: async () => undefined,
