@@ -17,9 +17,9 @@ export class PacketBox {
     return this.#packets.length;
   }
 
-  /** Somebody waits for a packet right now. */
+  /** Somebody waits for a packet that has not come yet. */
   get awaited(): boolean {
-    return this.#wake !== undefined;
+    return this.#wake !== undefined && this.#packets.length === 0;
   }
 
   get ended(): boolean {

@@ -126,6 +126,17 @@ describe('a USB bulk link', () => {
     await link.close();
   });
 
+  it('has nothing posted once every reply is here, so that closing waits for nothing', async () => {
+    const device = new EchoDevice();
+    const link = await open(device);
+    for (let index = 0; index < 5; index++) {
+      await link.write(packet(index), realIo());
+      await link.read(1000, realIo());
+    }
+    expect(device.lengths).toHaveLength(5);
+    await link.close();
+  });
+
   it('asks for the longest packet once that is known, in whole USB packets', async () => {
     const device = new EchoDevice();
     const link = await open(device);
