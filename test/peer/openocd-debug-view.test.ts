@@ -1,0 +1,105 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, vi } from 'vitest';
+import { hexAddress } from '#shared/base/bytes.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import { createBench } from '#main/bench/bench.ts';
+import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
+import { nodeFiles } from '#main/release/files.ts';
+import { loadChips } from '#main/release/chip-library.ts';
+import { openAdiTarget } from '#main/target/open-adi.ts';
+import type { DebugView } from '#main/target/debug-view.ts';
+import type { Component } from '#main/target/rom-table.ts';
+import { listenBusPirate } from '#test/support/buspirate.ts';
+import { requirePrograms } from '#test/support/programs.ts';
+
+const run = promisify(execFile);
+
+/** Debug port, core, and each component of the ROM table in the order of its entries. */
+interface View {
+  readonly dpidr: string;
+  readonly idr: string;
+  readonly core: string;
+  readonly components: readonly (readonly [address: string, designer: number, part: number])[];
+}
+
+function oursAsView({ debugPort, accessPorts, core, components }: DebugView): View {
+  const flat = ({ address, id, entries }: Component): View['components'] => [
+    [hexAddress(address).toLowerCase(), id?.designer ?? 0, id?.part ?? 0],
+    ...entries.flatMap(flat),
+  ];
+  return {
+    dpidr: hexAddress(debugPort.value).toLowerCase(),
+    idr: hexAddress(accessPorts[0]?.id.value ?? 0).toLowerCase(),
+    core: core?.name ?? '',
+    components: components ? flat(components) : [],
+  };
+}
+
+function openocdsView(said: string): View {
+  const component =
+    /Component base address (0x[0-9a-f]+)\s+Peripheral ID.*\s+Designer is (0x[0-9a-f]+).*\s+Part is (0x[0-9a-f]+)/g;
+  return {
+    dpidr: /SWD DPIDR (0x[0-9a-f]+)/.exec(said)?.[1] ?? '',
+    idr: /AP ID register (0x[0-9a-f]+)/.exec(said)?.[1] ?? '',
+    core: /\] (Cortex-\S+ r\dp\d) processor detected/.exec(said)?.[1] ?? '',
+    components: [...said.matchAll(component)].map(([, address = '', designer, part]) => [
+      address,
+      Number(designer),
+      Number(part),
+    ]),
+  };
+}
+
+async function ours(chip: string): Promise<View> {
+  const description = (await loadChips(['resources/chips'], nodeFiles)).get(chip);
+  const { link, clock } = createBench({ startAt: 0, seed: 9 }).connect(chip, 'V1');
+  const io: IoContext = { clock, signal: new AbortController().signal };
+  const target = await openAdiTarget(await openCmsisDap(link, io), { chip: description, interface: 'swd' }, io);
+  const view = await target.look?.(io);
+  await target.close(io);
+  if (!view) throw new Error('a target behind a debug port can be looked at');
+  return oursAsView(view);
+}
+
+async function openocds(chip: string): Promise<View> {
+  const folder = mkdtempSync(join(tmpdir(), 'flashline-debug-view-'));
+  const board = createBench({ startAt: 0, seed: 9 }).boardFor(chip, 'V1');
+  const [pirateAt, tty] = [join(folder, 'pirate'), join(folder, 'tty')];
+  const pirate = await listenBusPirate(pirateAt, board.line, board.clock);
+  const socat = spawn('socat', [`PTY,link=${tty},raw,echo=0`, `UNIX-CONNECT:${pirateAt}`]);
+  try {
+    await vi.waitUntil(() => existsSync(tty), { timeout: 5000 });
+    const commands = [
+      'adapter driver buspirate',
+      `buspirate port ${tty}`,
+      'buspirate speed fast',
+      'transport select swd',
+      ...['gdb_port', 'tcl_port', 'telnet_port'].map((port) => `${port} disabled`),
+      'swd newdap chip cpu -irlen 4',
+      'dap create chip.dap -chain-position chip.cpu',
+      'target create chip.core cortex_m -dap chip.dap',
+      'init',
+      'dap info 0',
+      'shutdown',
+    ];
+    const asOptions = commands.flatMap((command) => ['-c', command]);
+    const { stdout, stderr } = await run('openocd', asOptions, { timeout: 60_000 });
+    return openocdsView(stdout + stderr);
+  } finally {
+    socat.kill();
+    await pirate.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe.skipIf(!requirePrograms(['openocd', 'socat']))('OpenOCD and we see the same chip', () => {
+  it.each(['nrf52840', 'nrf51822', 'stm32f407vg'])('%s', async (chip) => {
+    const theirs = await openocds(chip);
+    expect(theirs.components.length).toBeGreaterThan(3);
+    expect(await ours(chip)).toEqual(theirs);
+  });
+});
