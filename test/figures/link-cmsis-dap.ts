@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import type * as Dapjs from 'dapjs';
 import type { IoContext } from '#shared/base/clock.ts';
 import { createBench } from '#main/bench/bench.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
@@ -8,8 +7,27 @@ import { Adi } from '#main/target/adi.ts';
 import { MemAp } from '#main/target/mem-ap.ts';
 import { CountingLink } from '../bench/bench-run.ts';
 
+/** What we use of dapjs, in its words: its own types bring those of WebUSB into every file of the program. */
+interface Dapjs {
+  readonly CmsisDAP: new (transport: DapjsTransport, mode: undefined, clockHz: number) => object;
+  readonly ADI: new (proxy: object) => {
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readBlock(address: number, count: number): Promise<Uint32Array>;
+    writeBlock(address: number, words: Uint32Array): Promise<void>;
+  };
+}
+
+interface DapjsTransport {
+  readonly packetSize: number;
+  open(): Promise<void>;
+  close(): Promise<void>;
+  read(): Promise<DataView>;
+  write(data: BufferSource): Promise<void>;
+}
+
 /** A UMD bundle, whose names Node cannot see from an import. */
-const { ADI, CmsisDAP }: typeof Dapjs = createRequire(import.meta.url)('dapjs');
+const { ADI, CmsisDAP }: Dapjs = createRequire(import.meta.url)('dapjs');
 
 /** RAM of the bench's nRF52840: memory that is never busy, so that only link and wire are measured. */
 const RAM = 0x2000_0000;
@@ -137,7 +155,7 @@ function plugIn(probe: ProbeName): { readonly link: CountingLink; readonly io: I
 }
 
 /** dapjs writes and reads a packet at a time; its buffers may be views of any kind. */
-function transportOver(link: CountingLink, io: IoContext): Dapjs.Transport {
+function transportOver(link: CountingLink, io: IoContext): DapjsTransport {
   return {
     packetSize: DAPJS_PACKET,
     open: async () => undefined,
