@@ -24,8 +24,13 @@ export interface BulkDevice {
 
 /** A probe whose buffers are full takes the next packet when it has worked one off. */
 const WRITE_MS = 3000;
-/** How long one IN transfer stays posted: what closing has to wait for at worst. */
-const POSTED_MS = 100;
+/**
+ * How long an IN transfer stays posted for a reply: longer than anybody waits for one (3 s). A reply that arrives while
+ * its transfer is being cancelled is lost, as Linux then reports the cancelling alone. Closing waits for it at worst.
+ */
+const POSTED_MS = 4000;
+/** The same for what was left over in the probe, while no reply is owed. */
+const LEFTOVER_MS = 30;
 /** Replies that nobody fetches are left in the probe, which then stops by itself. */
 const BOX_PACKETS = 256;
 
@@ -56,6 +61,7 @@ class BulkPipe implements PacketPipe {
   readonly #box: PacketBox;
   /** Packets that were sent and not answered yet. */
   #owed = 0;
+  #aboutToSend = false;
   #longest: number;
   #listening: Promise<void> = Promise.resolve();
   #isListening = false;
@@ -76,6 +82,10 @@ class BulkPipe implements PacketPipe {
   }
 
   async send(packet: Uint8Array): Promise<void> {
+    this.#aboutToSend = true;
+    // The reply must not come while a transfer that is posted for leftovers is being cancelled.
+    if (this.#owed === 0) await this.#listening;
+    this.#aboutToSend = false;
     this.#owed++;
     this.listen();
     try {
@@ -100,14 +110,15 @@ class BulkPipe implements PacketPipe {
 
   get #wanted(): boolean {
     if (this.#closed || this.#box.ended) return false;
-    return this.#box.awaited || (this.#owed > 0 && this.#box.size < BOX_PACKETS);
+    return (this.#box.awaited && !this.#aboutToSend) || (this.#owed > 0 && this.#box.size < BOX_PACKETS);
   }
 
   async #listen(): Promise<void> {
     this.#isListening = true;
     while (this.#wanted) {
       try {
-        const packet = await this.#device.nativeTransferIn(this.#endpoints.in, POSTED_MS, this.#longest);
+        const ms = this.#owed > 0 ? POSTED_MS : LEFTOVER_MS;
+        const packet = await this.#device.nativeTransferIn(this.#endpoints.in, ms, this.#longest);
         // A transfer of length zero only ends the one before it.
         if (!packet || packet.length === 0) continue;
         if (this.#owed > 0) this.#owed--;
