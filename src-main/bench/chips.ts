@@ -4,6 +4,7 @@ import { Cpld } from './jtag/cpld.ts';
 import { Nrf51822 } from './nrf51822.ts';
 import { Nrf52840 } from './nrf52840.ts';
 import { makeStm32f407 } from './stm32f4/stm32f407.ts';
+import { makeStm32g071 } from './stm32g0/stm32g071.ts';
 
 /** The chips that the bench has models of, by the id of their description (resources/chips). */
 export const CHIPS: Readonly<Record<string, ChipKind>> = {
@@ -11,4 +12,5 @@ export const CHIPS: Readonly<Record<string, ChipKind>> = {
   nrf51822: { make: (factory) => new Nrf51822(factory) },
   nrf52840: { make: (factory) => new Nrf52840(factory), gdbMemoryMap: NRF52840_MEMORY_MAP },
   stm32f407vg: { make: makeStm32f407 },
+  stm32g071rb: { make: makeStm32g071 },
 };

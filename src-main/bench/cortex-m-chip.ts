@@ -61,7 +61,7 @@ export class CortexMChip implements ChipModel {
       kind: parts.core,
       bus: this.#bus,
       hz: parts.hz,
-      resetRequest: (at) => this.#systemReset(at),
+      resetRequest: (at) => this.reset(at),
     });
     this.#debugged = new DebuggedBus(this.scs, this.#bus);
     this.#accessPort = new AhbAp(this, () => true, parts.incrementWindow, parts.accessPort);
@@ -96,7 +96,14 @@ export class CortexMChip implements ChipModel {
   resetPin(asserted: boolean, at: number): void {
     if (!asserted) return;
     this.scs.core.runUntil(at);
-    this.#systemReset(at);
+    this.reset(at);
+  }
+
+  /** A system reset. RAM and the debug port outlive it; a flash operation under way does not. */
+  reset(at: number): void {
+    this.#parts.work.abort(at);
+    this.#parts.reset(false, at);
+    this.scs.reset(...this.#vectors(), at);
   }
 
   flashIdleAt(at: number): number | undefined {
@@ -160,13 +167,6 @@ export class CortexMChip implements ChipModel {
     this.debugPorts[0].powerOnReset();
     this.#accessPort.powerOnReset();
     this.scs.powerOn(...this.#vectors(), at);
-  }
-
-  /** RAM and the debug port outlive it; a flash operation under way does not. */
-  #systemReset(at: number): void {
-    this.#parts.work.abort(at);
-    this.#parts.reset(false, at);
-    this.scs.reset(...this.#vectors(), at);
   }
 
   #loseRam(): void {

@@ -1,7 +1,9 @@
 import { busFault, done, type AccessResult, type AccessSize } from '../bus.ts';
-import { laneMask, withLanes } from '../chip-bus.ts';
+import { withLanes } from '../chip-bus.ts';
 import type { FlashArray } from '../flash-array.ts';
+import type { FlashInterface } from '../flash-slaves.ts';
 import type { FlashOperation, FlashWork } from '../flash-work.ts';
+import { KeyLock } from '../key-lock.ts';
 import { hex, Misuse } from '../misuse.ts';
 import type { Prng } from '../prng.ts';
 import { toNs, usToNs } from '../virtual-clock.ts';
@@ -27,6 +29,7 @@ const SR = 0x0c;
 const CR = 0x10;
 const OPTCR = 0x14;
 
+/** Flash, then options (RM0090, 3.6.1 and 3.7.2). */
 const KEYS = [0x45670123, 0xcdef89ab] as const;
 const OPTION_KEYS = [0x08192a3b, 0x4c5d6e7f] as const;
 
@@ -49,11 +52,8 @@ const OPTLOCK = 1 << 0;
 const OPTSTRT = 1 << 1;
 const OPTCR_WRITABLE = 0x0fffffec;
 
-/** Locked, half unlocked, open; or shut until the next reset after a wrong key (RM0090, 3.6.1). */
-type Door = 'locked' | 'first-key' | 'open' | 'jammed';
-
 /** The flash interface of the STM32F405/407 (RM0090, 3). Times are virtual nanoseconds. */
-export class FlashController {
+export class FlashController implements FlashInterface {
   readonly misuse = new Misuse();
   readonly #cells: Cells;
   readonly #work: FlashWork;
@@ -62,8 +62,8 @@ export class FlashController {
   #sr = 0;
   #cr = 0;
   #optcr = 0;
-  #door: Door = 'locked';
-  #optionDoor: Door = 'locked';
+  readonly #lock = new KeyLock(...KEYS);
+  readonly #optionLock = new KeyLock(...OPTION_KEYS);
   /** A debugger has been at the chip since power came up (RM0090, 3.7.3: level 1 then shuts the flash). */
   #intruded = false;
 
@@ -94,8 +94,8 @@ export class FlashController {
     this.#acr = 0;
     this.#sr = 0;
     this.#cr = 0;
-    this.#door = 'locked';
-    this.#optionDoor = 'locked';
+    this.#lock.reset();
+    this.#optionLock.reset();
     this.#optcr = readOptions(this.#cells.options);
   }
 
@@ -114,8 +114,8 @@ export class FlashController {
     if (!this.#mayProgram(array, address, size)) return done(when);
     const word = (address & ~3) >>> 0;
     const old = array.readWord(word);
-    const next = withLanes(0xffffffff, address, size, value & laneMask(size));
-    if (next & ~old) array.overwritten.add(word);
+    const next = withLanes(0xffffffff, address, size, value);
+    if (withLanes(0, address, size, value) & ~old) array.overwritten.add(word);
     this.#start(
       {
         ns: WORD_NS,
@@ -135,9 +135,9 @@ export class FlashController {
       case SR:
         return busy ? this.#sr | BSY : this.#sr;
       case CR:
-        return (this.#cr | (busy && this.#cr & (SER | MER) ? STRT : 0) | (this.#door === 'open' ? 0 : LOCK)) >>> 0;
+        return (this.#cr | (busy && this.#cr & (SER | MER) ? STRT : 0) | (this.#lock.open ? 0 : LOCK)) >>> 0;
       case OPTCR:
-        return this.#optcr | (this.#optionDoor === 'open' ? 0 : OPTLOCK);
+        return this.#optcr | (this.#optionLock.open ? 0 : OPTLOCK);
       default:
         return 0;
     }
@@ -152,11 +152,9 @@ export class FlashController {
         this.#acr = value & 0x1f07;
         return done(when);
       case KEYR:
-        this.#door = turn(this.#door, KEYS, value);
-        return this.#door === 'jammed' ? this.#jammed('FLASH_KEYR', when) : done(when);
+        return this.#lock.turn(value) ? done(when) : this.#jammed('FLASH_KEYR', when);
       case OPTKEYR:
-        this.#optionDoor = turn(this.#optionDoor, OPTION_KEYS, value);
-        return this.#optionDoor === 'jammed' ? this.#jammed('FLASH_OPTKEYR', when) : done(when);
+        return this.#optionLock.turn(value) ? done(when) : this.#jammed('FLASH_OPTKEYR', when);
       case SR:
         this.#sr &= ~(value & CLEARABLE);
         return done(when);
@@ -208,12 +206,12 @@ export class FlashController {
   }
 
   #control(value: number, at: number): void {
-    if (this.#door !== 'open') {
+    if (!this.#lock.open) {
       if (value !== LOCK) this.misuse.note('FLASH_CR was written while locked');
       return;
     }
     this.#cr = value & CR_WRITABLE;
-    if (value & LOCK) this.#door = 'locked';
+    if (value & LOCK) this.#lock.shut();
     if (value & STRT) this.#erase(at);
   }
 
@@ -278,12 +276,12 @@ export class FlashController {
   }
 
   #optionControl(value: number, at: number): void {
-    if (this.#optionDoor !== 'open') {
+    if (!this.#optionLock.open) {
       if ((value & OPTLOCK) === 0) this.misuse.note('FLASH_OPTCR was written while locked');
       return;
     }
     this.#optcr = value & OPTCR_WRITABLE;
-    if (value & OPTLOCK) this.#optionDoor = 'locked';
+    if (value & OPTLOCK) this.#optionLock.shut();
     if (value & OPTSTRT) this.#programOptions(at);
   }
 
@@ -327,10 +325,4 @@ export class FlashController {
       at,
     );
   }
-}
-
-function turn(door: Door, keys: readonly [number, number], value: number): Door {
-  if (door === 'locked' && value >>> 0 === keys[0]) return 'first-key';
-  if (door === 'first-key' && value >>> 0 === keys[1]) return 'open';
-  return 'jammed';
 }

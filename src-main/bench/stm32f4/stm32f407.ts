@@ -1,10 +1,10 @@
-import { busFault, done } from '../bus.ts';
 import type { ChipFactory, ChipModel } from '../chip.ts';
-import { withLanes, type Slave } from '../chip-bus.ts';
+import type { Slave } from '../chip-bus.ts';
 import { CORTEX_M4 } from '../cpu/core-kind.ts';
 import { Ram } from '../cpu/ram.ts';
 import { CortexMChip } from '../cortex-m-chip.ts';
 import type { FlashArray } from '../flash-array.ts';
+import { bootAlias, flashSlave, registerSlave } from '../flash-slaves.ts';
 import { FlashWork } from '../flash-work.ts';
 import { jtagDpTap } from '../jtag/jtag-dp.ts';
 import { Tap } from '../jtag/tap.ts';
@@ -68,14 +68,14 @@ export function makeStm32f407(factory: ChipFactory): ChipModel {
     ram,
     otherRams: [ccm],
     slaves: [
-      bootAlias(main, ram, () => apb.value(SYSCFG_MEMRMP) & 3),
+      bootAlias(ALIAS_SIZE, main, ram, () => apb.value(SYSCFG_MEMRMP) & 3),
       main,
       ramSlave(ccm),
       new FixedWords(SYSTEM_MEMORY.start, SYSTEM_MEMORY.size, new Map()),
       array(cells.otp),
       new FixedWords(FACTORY.start, FACTORY.size, factoryWords(factory), 0xffffffff),
       array(cells.options),
-      registers(controller, work),
+      registerSlave(FLASH_INTERFACE, controller, work),
       apb,
       ahb1,
       ahb2,
@@ -141,54 +141,4 @@ function factoryWords({ idWords }: ChipFactory): ReadonlyMap<number, number> {
     [FACTORY.start + 8, third],
     [FACTORY.sizeWord, 0x0400ffff],
   ]);
-}
-
-function flashSlave(array: FlashArray, controller: FlashController, work: FlashWork, chip: () => CortexMChip): Slave {
-  return {
-    start: array.start,
-    size: array.size,
-    readWord(address, at) {
-      work.wait(at);
-      chip().events?.beforeFlashRead(chip(), address, array.isProgrammed(address));
-      return controller.readArray(array, address, at);
-    },
-    write: (address, size, value, at) => controller.writeArray(array, address, size, value, at),
-    heldUntil: (_address, _write, at) => work.idleAt(at) ?? at,
-  };
-}
-
-function registers(controller: FlashController, work: FlashWork): Slave {
-  const { start, size } = FLASH_INTERFACE;
-  return {
-    start,
-    size,
-    readWord: (address, at) => done(at, controller.readRegister(address - start, at)),
-    write: (address, width, value, at) => {
-      const offset = (address & ~3) - start;
-      const word = width === 4 ? value >>> 0 : withLanes(controller.readRegister(offset, at), address, width, value);
-      return controller.writeRegister(offset, word, at);
-    },
-    steadyUntil: (_address, at) => work.idleAt(at) ?? Infinity,
-    heldUntil: (address, write, at) => (write ? controller.heldUntil((address & ~3) - start, at) : at),
-  };
-}
-
-/** Address 0: flash, system memory or SRAM (RM0090, 9.2.1 SYSCFG_MEMRMP). */
-function bootAlias(main: Slave, ram: Ram, mode: () => number): Slave {
-  const SYSTEM = 1;
-  const RAM = 3;
-  return {
-    start: 0,
-    size: ALIAS_SIZE,
-    readWord(address, at) {
-      if (mode() === RAM) return address < ram.size ? done(at, ram.read(ram.start + address, 4)) : busFault(at);
-      return mode() === SYSTEM ? done(at) : main.readWord(FLASH.start + address, at);
-    },
-    write(address, size, value, at) {
-      if (mode() === RAM && address < ram.size) ram.write(ram.start + address, size, value);
-      else if (mode() === 0) return main.write(FLASH.start + address, size, value, at);
-      return done(at);
-    },
-    heldUntil: (_address, write, at) => main.heldUntil?.(FLASH.start, write, at) ?? at,
-  };
 }
