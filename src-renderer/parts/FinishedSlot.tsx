@@ -57,7 +57,8 @@ function Passed({ slot }: SlotProps) {
   );
 }
 
-function Why({ failure, verdict, slot }: SlotProps & { readonly failure: Failure; readonly verdict: Verdict }) {
+/** Sentence, remedy and facts of a failure. */
+export function Why({ failure, verdict, slot }: SlotProps & { readonly failure: Failure; readonly verdict: Verdict }) {
   const { t, i18n } = useTranslation();
   const params = readableParams(failure, i18n.language);
   const facts = [failure.code, place(failure), `${t('who.label')}: ${t(`who.${failure.blame}`)}`];

@@ -16,12 +16,12 @@ export function RunningSlot({ slot }: SlotProps) {
   );
 }
 
-function ProgressBar({ slot }: SlotProps) {
+export function ProgressBar({ slot, bytes = true }: SlotProps & { readonly bytes?: boolean }) {
   const { t, i18n } = useTranslation();
   const { done, total } = slot.progress ?? { done: 0, total: 0 };
   const share = total === 0 ? 0 : Math.min(1, done / total);
   return (
-    <Box sx={{ display: 'flex', alignItems: 'center', gap: '1rem', height: '1.5rem' }}>
+    <Box sx={{ flex: bytes ? 'none' : 1, display: 'flex', alignItems: 'center', gap: '1rem', height: '1.5rem' }}>
       <Box
         role="progressbar"
         aria-valuemin={0}
@@ -34,11 +34,13 @@ function ProgressBar({ slot }: SlotProps) {
           sx={{ height: '100%', bgcolor: COLORS.work, transformOrigin: 'left' }}
         />
       </Box>
-      <Box sx={{ width: '8.5rem', textAlign: 'right', whiteSpace: 'nowrap' }}>
-        {total === 0
-          ? ''
-          : t('slot.bytes', { done: kibibytes(done, i18n.language), total: kibibytes(total, i18n.language) })}
-      </Box>
+      {bytes && (
+        <Box sx={{ width: '8.5rem', textAlign: 'right', whiteSpace: 'nowrap' }}>
+          {total === 0
+            ? ''
+            : t('slot.bytes', { done: kibibytes(done, i18n.language), total: kibibytes(total, i18n.language) })}
+        </Box>
+      )}
     </Box>
   );
 }

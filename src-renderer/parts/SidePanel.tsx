@@ -1,9 +1,15 @@
 import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import type { StationState } from '#shared/contract/station.ts';
+import { Findings } from './Findings.tsx';
 import { SampleBarcodes } from './SampleBarcodes.tsx';
 import { SettingsRow } from './SettingsRow.tsx';
 import { COLORS } from './theme.ts';
+
+/** More slots than have room to say what is wrong with them: the side panel says it. */
+export function hasManySlots({ slots }: StationState): boolean {
+  return slots.length > 4;
+}
 
 /** What is being made, the bench's barcodes, and the few settings. */
 export function SidePanel({ station }: { readonly station: StationState }) {
@@ -23,8 +29,8 @@ export function SidePanel({ station }: { readonly station: StationState }) {
     >
       {station.mode === 'bench' && <BenchBanner />}
       <Product station={station} />
-      {station.samples.length > 0 && <SampleBarcodes samples={station.samples} />}
-      <Box sx={{ flex: 1 }} />
+      {station.samples.length > 0 && !hasManySlots(station) && <SampleBarcodes samples={station.samples} />}
+      {hasManySlots(station) ? <Findings slots={station.slots} /> : <Box sx={{ flex: 1 }} />}
       <SettingsRow autoStart={station.autoStart} />
     </Box>
   );

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { SlotState } from '#shared/contract/station.ts';
 import { seconds } from './format.ts';
+import { CompactBody } from './CompactTile.tsx';
 import { EmptySlot, ReadySlot } from './WaitingSlot.tsx';
 import { FinishedSlot } from './FinishedSlot.tsx';
 import { RunningSlot } from './RunningSlot.tsx';
@@ -10,8 +11,14 @@ import type { SlotProps } from './slot-props.ts';
 import { COLORS, MONO } from './theme.ts';
 import { VERDICT_LOOKS } from './verdict-look.ts';
 
+interface TileProps extends SlotProps {
+  readonly isNext: boolean;
+  /** One of many: little room. */
+  readonly compact: boolean;
+}
+
 /** One board position. Its frame never changes size, whatever happens in it. */
-export function SlotTile({ slot, isNext }: SlotProps & { readonly isNext: boolean }) {
+export function SlotTile({ slot, isNext, compact }: TileProps) {
   const { t } = useTranslation();
   const look = slot.phase === 'finished' && slot.verdict !== null ? VERDICT_LOOKS[slot.verdict] : null;
   return (
@@ -28,15 +35,17 @@ export function SlotTile({ slot, isNext }: SlotProps & { readonly isNext: boolea
         minHeight: 0,
         overflow: 'hidden',
         borderRadius: '0.75rem',
-        p: '0.75rem 1rem',
+        p: compact ? '0.375rem 0.5rem' : '0.75rem 1rem',
         bgcolor: look?.background ?? COLORS.tile,
         color: look?.color ?? COLORS.text,
         border: '0.25rem solid',
         borderColor: look?.background ?? (slot.phase === 'ready' ? COLORS.act : 'transparent'),
       }}
     >
-      <Header slot={slot} onColor={look !== null} />
-      <Box sx={{ flex: 1, minHeight: 0, display: 'flex', flexDirection: 'column' }}>{body(slot, isNext)}</Box>
+      <Header slot={slot} onColor={look !== null} compact={compact} />
+      <Box sx={{ flex: 1, minHeight: 0, display: 'flex', flexDirection: 'column' }}>
+        {compact ? <CompactBody slot={slot} isNext={isNext} /> : body(slot, isNext)}
+      </Box>
     </Box>
   );
 }
@@ -56,20 +65,23 @@ function body(slot: SlotState, isNext: boolean) {
   }
 }
 
-function Header({ slot, onColor }: SlotProps & { readonly onColor: boolean }) {
+function Header({ slot, onColor, compact }: SlotProps & { readonly onColor: boolean; readonly compact: boolean }) {
   const { t, i18n } = useTranslation();
+  const size = compact ? '1.75rem' : '2.5rem';
   const elapsed = slot.phase === 'running' || slot.phase === 'finished';
   return (
-    <Box sx={{ display: 'flex', alignItems: 'center', gap: '0.75rem', height: '2.5rem', flexShrink: 0 }}>
+    <Box
+      sx={{ display: 'flex', alignItems: 'center', gap: compact ? '0.375rem' : '0.75rem', height: size, flexShrink: 0 }}
+    >
       <Box
         aria-hidden
         sx={{
-          width: '2.5rem',
-          height: '2.5rem',
+          width: size,
+          height: size,
           borderRadius: '0.5rem',
           display: 'grid',
           placeItems: 'center',
-          fontSize: '1.75rem',
+          fontSize: compact ? '1.25rem' : '1.75rem',
           fontWeight: 800,
           lineHeight: 1,
           bgcolor: onColor ? 'rgba(0,0,0,0.18)' : COLORS.line,
@@ -79,9 +91,15 @@ function Header({ slot, onColor }: SlotProps & { readonly onColor: boolean }) {
       </Box>
       <Box
         data-part="serial"
-        sx={{ fontFamily: MONO, fontSize: '1.75rem', fontWeight: 700, whiteSpace: 'nowrap', overflow: 'hidden' }}
+        sx={{
+          fontFamily: MONO,
+          fontSize: compact ? '1.25rem' : '1.75rem',
+          fontWeight: 700,
+          whiteSpace: 'nowrap',
+          overflow: 'hidden',
+        }}
       >
-        {slot.phase === 'ready' ? '' : slot.serial}
+        {slot.phase === 'ready' && !compact ? '' : slot.serial}
       </Box>
       {slot.rework && (
         <Box
@@ -90,7 +108,7 @@ function Header({ slot, onColor }: SlotProps & { readonly onColor: boolean }) {
           {t('slot.rework')}
         </Box>
       )}
-      <Box sx={{ ml: 'auto', fontSize: '1.125rem', whiteSpace: 'nowrap' }}>
+      <Box sx={{ ml: 'auto', fontSize: compact ? '0.875rem' : '1.125rem', whiteSpace: 'nowrap' }}>
         {elapsed ? t('slot.seconds', { seconds: seconds(slot.elapsedMs, i18n.language) }) : ''}
       </Box>
     </Box>

@@ -7,6 +7,8 @@ import { seconds } from './format.ts';
 /** All steps in their order from the start, so that nothing moves while they are done; two columns. */
 export function StepList({ slot, dense = false }: { readonly slot: SlotState; readonly dense?: boolean }) {
   const { t, i18n } = useTranslation();
+  // Few units are locked; the step has no place on the others.
+  const steps = Step.options.filter((step) => step !== 'unlock' || slot.steps.some((entry) => entry.step === step));
   return (
     <Box
       component="ol"
@@ -16,14 +18,14 @@ export function StepList({ slot, dense = false }: { readonly slot: SlotState; re
         listStyle: 'none',
         display: 'grid',
         gridTemplateColumns: '1fr 1fr',
-        gridTemplateRows: 'repeat(5, auto)',
+        gridTemplateRows: `repeat(${Math.ceil(steps.length / 2)}, auto)`,
         gridAutoFlow: 'column',
         columnGap: '1.5rem',
         fontSize: dense ? '0.875rem' : '1rem',
         lineHeight: dense ? 1.3 : 1.55,
       }}
     >
-      {Step.options.map((step) => {
+      {steps.map((step) => {
         const entry = slot.steps.find((each) => each.step === step);
         const ms = entry?.ms;
         const state = entry === undefined ? 'later' : ms === null ? 'now' : 'done';

@@ -3,7 +3,7 @@ import type { StationState } from '#shared/contract/station.ts';
 import { InstructionBar } from '../parts/InstructionBar.tsx';
 import { InterruptedRuns } from '../parts/InterruptedRuns.tsx';
 import { ScanField } from '../parts/ScanField.tsx';
-import { SidePanel } from '../parts/SidePanel.tsx';
+import { hasManySlots, SidePanel } from '../parts/SidePanel.tsx';
 import { SlotTile } from '../parts/SlotTile.tsx';
 import { useStation } from '../parts/station-context.ts';
 import { nextSlot } from '../stores/next-action.ts';
@@ -52,24 +52,25 @@ export function OperatorScreen() {
   );
 }
 
-/** Up to four in view at once, in two rows; what the host last said is greyed while it cannot be heard. */
+/** All in view at once, at rest in their places; what the host last said is greyed while it cannot be heard. */
 function Slots({ station, faded }: { readonly station: StationState; readonly faded: boolean }) {
   const next = station.slots.some((slot) => slot.phase === 'ready') ? undefined : nextSlot(station.slots);
-  const columns = station.slots.length === 1 ? 1 : 2;
+  const compact = hasManySlots(station);
+  const columns = compact ? Math.ceil(Math.sqrt(station.slots.length)) : Math.min(2, station.slots.length);
   return (
     <Box
       sx={{
         gridArea: 'slots',
         minHeight: 0,
         display: 'grid',
-        gap: '0.625rem',
+        gap: compact ? '0.375rem' : '0.625rem',
         gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`,
         gridAutoRows: 'minmax(0, 1fr)',
         opacity: faded ? 0.45 : 1,
       }}
     >
       {station.slots.map((slot) => (
-        <SlotTile key={slot.id} slot={slot} isNext={slot === next} />
+        <SlotTile key={slot.id} slot={slot} isNext={slot === next} compact={compact} />
       ))}
     </Box>
   );

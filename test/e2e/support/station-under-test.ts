@@ -32,6 +32,8 @@ export async function startStation(options: {
   /** The bench's virtual seconds to a real one; null: as fast as it computes. */
   readonly pace: number | null;
   readonly home?: string;
+  /** How many; four when left out. */
+  readonly slots?: number;
 }): Promise<StationUnderTest> {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'flashline-e2e-')));
   const composed = await composeStation({
@@ -40,7 +42,10 @@ export async function startStation(options: {
     appVersion: '0.0.0-test',
     mode: 'bench',
     release: join(resources, 'demo', 'hello-nrf52840'),
-    slots: ['1', '2', '3', '4'].map((id) => ({ id, name: id, probe: 'bench:nrf52840' })),
+    slots: Array.from({ length: options.slots ?? 4 }, (_, index) => {
+      const id = String(index + 1);
+      return { id, name: id, probe: 'bench:nrf52840' };
+    }),
     samples: benchSamples,
     autoStart: false,
     connect: withFaults(connectorOf({ pace: options.pace })),
