@@ -14,7 +14,7 @@ export async function withDeadline(
   const happened = new Promise<boolean>((resolve) => {
     undo = start(() => resolve(true));
   });
-  const timer = io.clock.sleep(timeoutMs, AbortSignal.any([io.signal, stopTimer.signal])).then(() => false);
+  const timer = expiry(timeoutMs, AbortSignal.any([io.signal, stopTimer.signal]), io).then(() => false);
   // The timer is stopped once it has lost the race; that rejection is ours and says nothing.
   timer.catch(() => undefined);
   try {
@@ -23,6 +23,17 @@ export async function withDeadline(
     undo();
     stopTimer.abort();
   }
+}
+
+/**
+ * The deadline, and after it one turn of the event loop: where this process had no time for so long (a busy machine), what
+ * has arrived meanwhile is still handed over before anybody is called silent. Timers come before input in a turn.
+ */
+async function expiry(timeoutMs: number, signal: AbortSignal, { clock }: IoContext): Promise<void> {
+  await clock.sleep(timeoutMs, signal);
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /** Milliseconds as a sentence shows them. */
@@ -40,7 +51,7 @@ export async function within<T>(
   io: IoContext,
 ): Promise<{ readonly value: T } | undefined> {
   const stopTimer = new AbortController();
-  const timer = io.clock.sleep(timeoutMs, AbortSignal.any([io.signal, stopTimer.signal]));
+  const timer = expiry(timeoutMs, AbortSignal.any([io.signal, stopTimer.signal]), io);
   const done = work.then((value) => ({ value }));
   // Whichever of the two loses the race may still reject; by then it says nothing.
   timer.catch(() => undefined);
