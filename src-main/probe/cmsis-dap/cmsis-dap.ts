@@ -162,7 +162,10 @@ class CmsisDap implements DebugPort {
     const writes: Transfer = { port: 'dp', address: SELECT, words: new Uint32Array(TRIAL_WRITES) };
     // Over JTAG nothing has parity: a register that stands still must read the same all the time.
     const reads: Transfer = { port: 'dp', address: swd ? 0x0 : CTRL_STAT, readCount: TRIAL_READS };
-    const words = await this.transfer([writes, reads], io);
+    const words = await this.transfer([writes, reads], io).catch((error: unknown) => {
+      // The debug port's own registers cannot fault.
+      throw isFault(error) ? damagedWrite(error) : error;
+    });
     if (words.some((word) => word !== words[0])) {
       throw new FlashlineError('wire-noise', { params: { detail: 'a register reads differently each time' } });
     }
@@ -303,6 +306,7 @@ class CmsisDap implements DebugPort {
     } catch (secondary) {
       // What cannot be recovered fails again at the next batch; the first failure is the one that explains.
       if (!(secondary instanceof FlashlineError)) throw secondary;
+      if (isFault(error) && isLineTrouble(secondary)) failure = damagedWrite(error);
     }
     if (failure.failure.code === 'wire-noise' && this.#clock) {
       this.#quietHz = Math.max(SLOWEST_HZ, Math.floor(this.#clock.usedHz / 2));
@@ -375,6 +379,10 @@ function damagedWrite(cause: FlashlineError): FlashlineError {
 /** Noise says more than silence does. */
 function graver(known: unknown, error: FlashlineError): unknown {
   return known === undefined || error.failure.code === 'wire-noise' ? error : known;
+}
+
+function isFault(error: unknown): error is FlashlineError {
+  return error instanceof FlashlineError && error.failure.code === 'target-fault';
 }
 
 function isLineTrouble(error: unknown): error is FlashlineError {

@@ -90,6 +90,65 @@ describe('polling', () => {
   });
 });
 
+describe('matches within a batch', () => {
+  const write: Transfer = { port: 'ap', address: 4, read: false, value: 1 };
+  const ready = { port: 'ap', address: 0xc, matchMask: 1, matchValue: 1 } as const;
+  /** Pages of a flash controller, each written, started and waited for. */
+  const pages = (count: number, match: Transfer): Transfer[] =>
+    Array.from({ length: count }, () => [
+      write,
+      { port: 'ap' as const, address: 0xc, words: new Uint32Array(8) },
+      match,
+    ]).flat();
+
+  it('share packets with what is around them', async () => {
+    const { probe, debugPort } = await open({ packetSize: 512, found: () => 1 });
+    const before = probe.requests.length;
+    await debugPort.transfer(pages(20, ready), probe.io);
+    // 20 pages of 9 writes and a match, 5 bytes each and the mask once a packet: 1000 bytes.
+    expect(probe.requests.length - before).toBe(2);
+    expect(probe.violations).toEqual([]);
+  });
+
+  it('that fail let nothing after them happen, however much is under way', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 30 }), fc.constantFrom(64, 512), async (failing, packetSize) => {
+        let matches = 0;
+        const { probe, debugPort } = await open({
+          packetSize,
+          packetCount: 8,
+          found: () => (++matches < failing ? 1 : 0),
+        });
+        const batch = debugPort.transfer(pages(30, ready), probe.io);
+        await expect(batch).rejects.toMatchObject({ failure: { code: 'target-stuck' } });
+        expect(probe.registers.log.filter((line) => line === 'ap 4 w 1')).toHaveLength(failing);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('hold nothing up where the rest may run on', async () => {
+    const run = async (match: Transfer) => {
+      const { probe, debugPort } = await open({ packetSize: 64, packetCount: 4, found: () => 1 });
+      await debugPort.transfer(pages(30, match), probe.io);
+      return probe.mostInFlight;
+    };
+    expect(await run({ ...ready, runsOn: true })).toBe(4);
+    expect(await run(ready)).toBeLessThan(4);
+  });
+
+  it('do what they would do one at a time, each with its own mask', async () => {
+    const found = 0b1010;
+    const { probe, debugPort } = await open({ packetSize: 64, found: () => found });
+    const masks = [0xf, 0xf, 0x3, 0x8, 0xf];
+    const batch = masks.map((matchMask) => Object.assign({}, ready, { matchMask, matchValue: found & matchMask }));
+    await debugPort.transfer(batch, probe.io);
+    await expect(debugPort.transfer([...batch, { ...ready, matchMask: 1 }], probe.io)).rejects.toMatchObject({
+      failure: { code: 'target-stuck' },
+    });
+  });
+});
+
 describe('failures', () => {
   const ABORTS = { clear: [0x08, 0, 0x1e, 0, 0, 0], stuck: [0x08, 0, 0x1f, 0, 0, 0] };
 
@@ -115,6 +174,7 @@ describe('failures', () => {
     ['an unknown command', () => Uint8Array.of(0xff)],
     ['too few words', (reply: Uint8Array) => reply.subarray(0, 7)],
     ['nothing', () => new Uint8Array()],
+    ['more than a packet holds', (reply: Uint8Array) => Uint8Array.of(...reply, ...new Uint8Array(64).fill(1))],
     ['fewer transfers than asked', (reply: Uint8Array) => Uint8Array.of(0x05, 1, ...reply.subarray(2))],
   ])('a reply with %s is the probe’s fault', async (_, damage) => {
     let damaging = false;
@@ -177,6 +237,13 @@ describe('failures', () => {
     const [value] = await debugPort.readBlock(0xc, 1, probe.io);
     expect(value).not.toBe(0xdeadbeef);
     expect(probe.violations).toEqual([]);
+  });
+});
+
+describe('replies of HID', () => {
+  it('may be padded beyond the packet', async () => {
+    const { probe, debugPort } = await open({ reply: (_, reply) => Uint8Array.of(...reply, ...new Uint8Array(512)) });
+    expect(await debugPort.readBlock(0xc, 20, probe.io)).toHaveLength(20);
   });
 });
 

@@ -32,6 +32,24 @@ export interface Script {
   readonly found?: (attempt: number) => number;
   /** Replies that an earlier owner of the probe left behind. */
   readonly stale?: readonly Uint8Array[];
+  /** What DAP_Info tells as its product and its firmware. */
+  readonly product?: string;
+  readonly firmware?: string;
+  /** Clocks that SWJ_Clock accepts; all of them when left out. */
+  readonly accepts?: (hz: number) => boolean;
+  /** The pins as they read when the probe drives `driven`; the same when left out. */
+  readonly pins?: (driven: number) => number;
+}
+
+/** JTAG reduced to arithmetic: each TDO bit depends on all clocks before it. */
+export class Scan {
+  #state = 1;
+
+  clock(tms: number, tdi: number): 0 | 1 {
+    const tdo = (this.#state >>> 16) & 1;
+    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223 + 2 * tms + tdi) >>> 0;
+    return tdo === 1 ? 1 : 0;
+  }
 }
 
 /** A probe that follows the CMSIS-DAP specification to the letter, and notes what a real one would choke on. */
@@ -39,6 +57,9 @@ export class ScriptedProbe implements Link {
   readonly kind = 'packet';
   readonly url = 'scripted:probe';
   readonly registers = new Registers();
+  readonly scan = new Scan();
+  /** nTRST and nRESET as driven. */
+  pins = 0xa0;
   readonly requests: Uint8Array[] = [];
   readonly violations: string[] = [];
   readonly clock: Clock;
@@ -108,7 +129,15 @@ export class ScriptedProbe implements Link {
       case 0x00:
         return this.#info(data[1] ?? 0);
       case 0x02:
-        return Uint8Array.of(0x02, 1);
+        // DAP_Connect lets go of nRESET.
+        this.pins |= 0x80;
+        return Uint8Array.of(0x02, data[1] ?? 0);
+      case 0x10:
+        return this.#drivePins(data[1] ?? 0, data[2] ?? 0);
+      case 0x11:
+        return Uint8Array.of(0x11, this.#accepts(data) ? 0 : 0xff);
+      case 0x14:
+        return this.#sequences(data);
       case 0x04:
         this.matchRetry = (data[4] ?? 0) | ((data[5] ?? 0) << 8);
         return Uint8Array.of(0x04, 0);
@@ -119,10 +148,9 @@ export class ScriptedProbe implements Link {
       case 0x01:
       case 0x03:
       case 0x08:
-      case 0x10:
-      case 0x11:
       case 0x12:
       case 0x13:
+      case 0x15:
         return Uint8Array.of(data[0] ?? 0, 0);
       default:
         return Uint8Array.of(0xff);
@@ -134,7 +162,40 @@ export class ScriptedProbe implements Link {
     if (id === 0xff) return Uint8Array.of(0, 2, packetSize & 0xff, packetSize >> 8);
     if (id === 0xfe) return Uint8Array.of(0, 1, packetCount);
     if (id === 0x03) return Uint8Array.of(0, 4, 0x61, 0x62, 0x63, 0);
+    const text = id === 0x02 ? this.#script.product : id === 0x09 ? this.#script.firmware : undefined;
+    if (text !== undefined) return Uint8Array.of(0, text.length + 1, ...new TextEncoder().encode(text), 0);
     return Uint8Array.of(0, 0);
+  }
+
+  #accepts(data: Uint8Array): boolean {
+    const hz = new DataView(data.buffer, data.byteOffset).getUint32(1, true);
+    return this.#script.accepts?.(hz) ?? true;
+  }
+
+  #drivePins(output: number, select: number): Uint8Array {
+    this.pins = (this.pins & ~select) | (output & select);
+    return Uint8Array.of(0x10, this.#script.pins?.(this.pins) ?? this.pins);
+  }
+
+  /** `14 count { info tdi }*` -> `14 status { tdo }*` */
+  #sequences(data: Uint8Array): Uint8Array {
+    const tdo: number[] = [];
+    let at = 2;
+    for (let n = 0; n < (data[1] ?? 0); n++) {
+      const info = data[at++] ?? 0;
+      const cycles = info & 0x3f || 64;
+      const bytes = Math.ceil(cycles / 8);
+      if (at + bytes > data.length) this.violations.push('a sequence that lacks its bits');
+      // What is beyond the last bit is anything at all.
+      const out = new Uint8Array(bytes).fill(cycles % 8 ? 0xff << (cycles % 8) : 0, bytes - 1);
+      for (let i = 0; i < cycles; i++) {
+        const bit = this.scan.clock((info >> 6) & 1, ((data[at + (i >> 3)] ?? 0) >> (i & 7)) & 1);
+        out[i >> 3] = (out[i >> 3] ?? 0) | (bit << (i & 7));
+      }
+      at += bytes;
+      if (info & 0x80) tdo.push(...out);
+    }
+    return Uint8Array.of(0x14, 0, ...tdo);
   }
 
   #transfer(data: Uint8Array): Uint8Array {
