@@ -3,7 +3,7 @@
 //   node scripts/build-firmware.js --check   builds again elsewhere and compares with what is committed, byte for byte
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,8 +28,17 @@ const LINK = ['-Wl,--build-id=none', '-Wl,--fatal-warnings'];
 
 const compiler = run('.', 'gcc', ['--version']).split('\n')[0];
 
+const ALGORITHMS = 'resources/flash-algorithms';
+const COMMON = 'common';
+
 const builds = [
-  { folder: 'resources/flash-algorithms/nrf-nvmc', output: 'nrf-nvmc.json', make: buildLoader },
+  ...readdirSync(join(root, ALGORITHMS), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== COMMON)
+    .map(({ name }) => ({
+      folder: `${ALGORITHMS}/${name}`,
+      output: `${name}.json`,
+      make: (cwd) => buildLoader(cwd, name),
+    })),
   { folder: 'resources/demo/hello-nrf51822', output: 'hello.hex', make: (cwd) => buildHello(cwd, 'cortex-m0') },
   { folder: 'resources/demo/hello-nrf52840', output: 'hello.hex', make: (cwd) => buildHello(cwd, 'cortex-m4') },
 ];
@@ -52,20 +61,23 @@ for (const { folder, output, make } of builds) {
 }
 process.exitCode = different === 0 ? 0 : 1;
 
-function buildLoader(cwd) {
-  const elf = compile(cwd, 'cortex-m0', ['loader.S', 'loader.c'], 'loader.ld', []);
+/** The controller's own source between the files that all loaders share. */
+function buildLoader(cwd, controller) {
+  cpSync(join(root, ALGORITHMS, COMMON), cwd, { recursive: true });
+  const elf = compile(cwd, 'cortex-m0', ['entry.S', 'loader.c', 'flash.c'], 'loader.ld', []);
   run(cwd, 'objcopy', ['-O', 'binary', elf, 'loader.bin']);
   const code = readFileSync(join(cwd, 'loader.bin'));
   const symbols = symbolsOf(cwd, elf);
   return json({
-    schema: 1,
-    name: 'nrf-nvmc',
-    controller: 'nrf-nvmc',
+    schema: 2,
+    controller,
     // Addresses in the chip's RAM; `entry` and `done` without the Thumb bit.
     load: 0x2000_0000,
-    entry: symbols.get('entry'),
-    done: symbols.get('done'),
-    mailbox: symbols.get('loader_mailbox'),
+    entry: symbols.get('entry').value,
+    done: symbols.get('done').value,
+    mailbox: symbols.get('loader_mailbox').value,
+    // Where a controller brings no such function, the common one stands in: a weak symbol.
+    erasesAll: symbols.get('flash_erase_all').type === 'T',
     code: code.toString('hex'),
     sha256: createHash('sha256').update(code).digest('hex'),
     compiler,
@@ -91,7 +103,11 @@ function compile(cwd, cpu, sources, script, defines) {
 
 function symbolsOf(cwd, elf) {
   const lines = run(cwd, 'nm', [elf]).trim().split('\n');
-  return new Map(lines.map((line) => line.split(' ')).map(([value, , name]) => [name, Number.parseInt(value, 16)]));
+  return new Map(
+    lines
+      .map((line) => line.split(' '))
+      .map(([value, type, name]) => [name, { value: Number.parseInt(value, 16), type }]),
+  );
 }
 
 function inCopyOf(folder, make) {

@@ -8,7 +8,7 @@ import { readFlm } from '../image/flm.ts';
 import { createFlmDevice, type PlacedFlm } from '../programmer/flm-device.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { openFlashDevice } from '../programmer/open-flash-device.ts';
-import { loadFlashAlgorithm } from '../programmer/ram-loader-algorithm.ts';
+import { findFlashAlgorithm } from '../programmer/ram-loader-algorithm.ts';
 import { type ChipLibrary, loadChips } from '../release/chip-library.ts';
 import { fileFailure, nodeFiles } from '../release/files.ts';
 import type { Target } from '../target/target.ts';
@@ -37,7 +37,7 @@ export function openFlashOf(sources: ChipSources): (target: Target, io: IoContex
   return async (target, io) => {
     const { chip } = target;
     if (chip.controller.kind === 'flm') return createFlmDevice(target, await loadFlms(importedChips(sources), chip));
-    return openFlashDevice(target, io, await loadFlashAlgorithm(folder, chip.controller.kind));
+    return openFlashDevice(target, io, await findFlashAlgorithm(folder, chip.controller.kind));
   };
 }
 

@@ -1,6 +1,6 @@
 import { concat, hexAddress } from '#shared/base/bytes.ts';
 import { crc32, sha256Hex } from '#shared/base/digest.ts';
-import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
+import { bootMemories, type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { Role } from '#shared/model/recipe.ts';
 import type { Image, Segment } from '../image/image.ts';
@@ -48,8 +48,8 @@ export interface WantedPage {
 }
 
 /**
- * A role's valid flag: the first words (initial SP and reset vector) of its lowest segment in the memory that the
- * chip boots from. Whole words of that memory; shorter than 8 bytes only when the segment is.
+ * A role's valid flag: the first words (initial SP and reset vector) of its lowest segment in the memories that the
+ * chip boots from. Whole words of one memory; shorter than 8 bytes only when the segment is.
  */
 export interface Flag {
   readonly role: Role;
@@ -101,7 +101,7 @@ export function surveyRanges(layout: Layout): PageRange[] {
 }
 
 /** Contiguous pages of one memory as one range; `pages` sorted by address. */
-export function coalescePages(pages: readonly WantedPage[]): PageRange[] {
+export function coalescePages(pages: readonly Pick<WantedPage, 'memory' | 'address'>[]): PageRange[] {
   const ranges: PageRange[] = [];
   for (const { memory, address } of pages) {
     const last = ranges.at(-1);
@@ -200,14 +200,16 @@ function fillPages(chip: ChipDescription, pages: Map<number, PageUnderWork>, own
 }
 
 function flagOf(chip: ChipDescription, role: Role, placements: readonly Placement[], contents: Contents): Flag[] {
-  const memory = memoryAt(chip, chip.boot.vectors);
-  const runs = placements
+  const bootable = bootMemories(chip);
+  const ofRole = placements
     .filter(({ source }) => source.role === role)
     .flatMap((placement) => placement.runs)
-    .filter((run) => run.memory === memory)
+    .filter((run) => bootable.includes(run.memory))
     .toSorted((a, b) => a.address - b.address);
-  const [first] = runs;
-  if (!memory || !first) return [];
+  const [first] = ofRole;
+  if (!first) return [];
+  const { memory } = first;
+  const runs = ofRole.filter((run) => run.memory === memory);
   const toWord = (address: number) => address - ((address - memory.start) % memory.word);
   const start = toWord(first.address);
   let end = start;

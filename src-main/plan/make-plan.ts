@@ -1,8 +1,9 @@
 import { sha256Hex } from '#shared/base/digest.ts';
-import type { FlashMemory } from '#shared/model/chip.ts';
+import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import type { Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
 import { Role } from '#shared/model/recipe.ts';
 import { programRuns } from './contents.ts';
+import { eraseMs, pagesToErase } from './erase-cost.ts';
 import { coalescePages, type Flag, type Layout, type PageRange, type PlacedImage, type WantedPage } from './layout.ts';
 import type { PageState } from './page-state.ts';
 
@@ -19,14 +20,17 @@ export interface PlanInput {
  */
 export function makePlan({ layout, survey = [] }: PlanInput): Plan {
   const states = new Map(survey.map((state) => [state.address, state]));
-  const roles = Role.options
+  const decided = Role.options
     .filter((role) => layout.images.some((image) => image.role === role))
     .map((role) => decideRole(layout, role, states));
+  const mass = massErase(layout, decided, states);
+  const roles = mass ? decided.map((role) => afterMassErase(role, mass)) : decided;
   const operations = [
-    ...roles.toReversed().flatMap((role) => role.invalidate.map((range) => invalidateOperation(role, range))),
+    ...roles.toReversed().flatMap((role) => role.invalidate.map((range) => invalidateOperation(role, range, mass))),
+    ...(mass ? [massEraseOperation(layout.chip, mass)] : []),
     ...roles.flatMap((role) => roleOperations(layout, role)),
   ];
-  return { chip: layout.chip.id, images: plannedImages(layout), operations, ...costs(roles) };
+  return { chip: layout.chip.id, images: plannedImages(layout), operations, ...costs(roles, mass) };
 }
 
 /** A role's pages by what must happen to them. */
@@ -68,8 +72,64 @@ function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, Page
       .filter((page) => holdsFlag(page) && !isBlank(page))
       .toReversed()
       .flatMap((page) => (flag ? [flaggedPage(page, flag)] : [])),
-    erase: coalescePages(changed.filter((page) => !holdsFlag(page) && !isBlank(page))),
+    erase: eraseRanges(changed, (page) => !holdsFlag(page) && !isBlank(page)),
   };
+}
+
+/** The pages that must be erased, and those of `changed` beside them that make it cheaper. */
+function eraseRanges(changed: readonly WantedPage[], must: (page: WantedPage) => boolean): PageRange[] {
+  const chosen = new Set<number>();
+  for (const memory of new Set(changed.map((page) => page.memory))) {
+    const pages = changed.filter((page) => page.memory === memory);
+    const addresses = (some: readonly WantedPage[]) => new Set(some.map(({ address }) => address));
+    const cheapest = pagesToErase(memory, addresses(pages.filter(must)), addresses(pages));
+    for (const address of cheapest) chosen.add(address);
+  }
+  return coalescePages(changed.filter(({ address }) => chosen.has(address)));
+}
+
+interface MassErase {
+  readonly ms: number;
+  readonly memories: readonly FlashMemory[];
+}
+
+/**
+ * The chip's mass erase, where it is cheaper than erasing what must be erased page by page, and changes nothing that
+ * the release does not name: every page of its memories is rewritten, or known to be blank.
+ */
+function massErase(
+  { chip }: Layout,
+  roles: readonly RoleDecision[],
+  states: ReadonlyMap<number, PageState>,
+): MassErase | undefined {
+  if (!chip.massErase) return undefined;
+  const { ms, memories: names } = chip.massErase;
+  const memories = flashMemories(chip).filter(({ name }) => names.includes(name));
+  const changed = new Set(roles.flatMap((role) => role.changed.map(({ address }) => address)));
+  const expendable = (address: number) => changed.has(address) || states.get(address)?.blank === true;
+  for (const { start, size, page } of memories) {
+    for (let at = start; at < start + size; at += page) if (!expendable(at)) return undefined;
+  }
+  const covered = ({ memory }: { readonly memory: FlashMemory }) => memories.includes(memory);
+  const invalidated = roles.flatMap((role) => role.invalidate).filter(covered);
+  const single = totalMs([...invalidated, ...roles.flatMap((role) => role.erase).filter(covered)]);
+  const beforehand = totalMs(invalidated.filter(({ memory }) => !memory.zeroable));
+  return single > ms + beforehand ? { ms, memories } : undefined;
+}
+
+function totalMs(ranges: readonly PageRange[]): number {
+  return ranges.reduce((sum, { memory, address, size }) => sum + eraseMs(memory, address, size), 0);
+}
+
+/** What the mass erase does not reach is erased page by page as ever. */
+function afterMassErase(role: RoleDecision, { memories }: MassErase): RoleDecision {
+  return { ...role, erase: role.erase.filter(({ memory }) => !memories.includes(memory)) };
+}
+
+function massEraseOperation(chip: ChipDescription, { memories }: MassErase): Operation {
+  const boots = memories.find(({ start, size }) => chip.boot.vectors >= start && chip.boot.vectors < start + size);
+  const { name, start, size } = boots ?? memories[0] ?? { name: '', start: 0, size: 0 };
+  return { op: 'mass-erase', memory: name, address: start, size, memories: memories.map((memory) => memory.name) };
 }
 
 function overlaps(page: WantedPage, flag: Flag): boolean {
@@ -82,8 +142,13 @@ function flaggedPage({ memory, address }: WantedPage, flag: Flag): FlaggedPage {
   return { memory, address, size: memory.page, flag: { address: from, size: to - from } };
 }
 
-function invalidateOperation({ role }: RoleDecision, { memory, address, size, flag }: FlaggedPage): Operation {
-  return { op: 'invalidate', role, memory: memory.name, address, size, flag };
+function invalidateOperation(
+  { role }: RoleDecision,
+  { memory, address, size, flag }: FlaggedPage,
+  mass: MassErase | undefined,
+): Operation {
+  const range = { op: 'invalidate', role, memory: memory.name, address, size, flag } as const;
+  return mass?.memories.includes(memory) && memory.zeroable ? { ...range, zerosOnly: true } : range;
 }
 
 function roleOperations(layout: Layout, decision: RoleDecision): Operation[] {
@@ -165,14 +230,18 @@ function plannedImage({ role, version, sha256, segments }: PlacedImage): Planned
   };
 }
 
-function costs(roles: readonly RoleDecision[]): Omit<Plan, 'chip' | 'images' | 'operations'> {
-  const total = { bytesToWrite: 0, bytesSkipped: 0, pagesToErase: 0, flashMs: 0 };
+function costs(
+  roles: readonly RoleDecision[],
+  mass: MassErase | undefined,
+): Omit<Plan, 'chip' | 'images' | 'operations'> {
+  const total = { bytesToWrite: 0, bytesSkipped: 0, pagesToErase: 0, flashMs: mass?.ms ?? 0 };
+  for (const { size, page } of mass?.memories ?? []) total.pagesToErase += size / page;
   for (const role of roles) {
     for (const page of role.kept) total.bytesSkipped += page.imageBytes;
-    for (const range of [...role.invalidate, ...role.erase]) {
-      const pages = range.size / range.memory.page;
-      total.pagesToErase += pages;
-      total.flashMs += pages * range.memory.eraseMs;
+    const invalidated = role.invalidate.filter(({ memory }) => !(mass?.memories.includes(memory) && memory.zeroable));
+    for (const { memory, address, size } of [...invalidated, ...role.erase]) {
+      total.pagesToErase += size / memory.page;
+      total.flashMs += eraseMs(memory, address, size);
     }
     for (const { memory, flag } of role.invalidate) {
       if (memory.zeroable) total.flashMs += ((flag.size / memory.word) * memory.wordUs) / 1000;

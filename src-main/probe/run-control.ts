@@ -46,6 +46,11 @@ export interface RunControl {
    */
   call?(call: CoreCall, timeoutMs: number, io: IoContext): Promise<void>;
   /**
+   * Runs a halted core from `entry` (without Thumb bit) as `call` does, and resolves while it runs; its end is the
+   * caller's to wait for. Absent where memory cannot be reached meanwhile.
+   */
+  launch?(entry: number, io: IoContext): Promise<void>;
+  /**
    * Makes a halted core ready for code of ours, whatever the firmware was doing: awake, with interrupts masked. Uses
    * 4 bytes of RAM at `scratch`. `reset` when that took a reset of the chip. Absent where halting does all of this.
    */

@@ -1,3 +1,4 @@
+import { isFilledWith } from '#shared/base/bytes.ts';
 import type { ChipDescription, FlashMemory } from '#shared/model/chip.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { Operation, Plan } from '#shared/model/plan.ts';
@@ -51,10 +52,26 @@ export class FlagGuard {
     return new ClearFlags(this.#withoutFlags);
   }
 
+  /** Rejects unless no pending flag makes a unit start: each is zeros, or erased. */
+  async confirmNoneValid(io: IoContext): Promise<void> {
+    for (const { memory: name, address, size } of this.#pending) {
+      const { erased } = memoryNamed(this.#chip, name);
+      const found = await this.#device.read(address, size, io);
+      if (!isFilledWith(found, 0) && !isFilledWith(found, erased))
+        throw new PlanFault(`a flag at ${address} was not cleared`);
+    }
+  }
+
   async requireBlank(memory: FlashMemory, address: number, size: number, io: IoContext): Promise<void> {
     const blank = new Uint8Array(size).fill(memory.erased);
     const found = await this.#device.read(address, size, io);
     const difference = mismatch(address, blank, found);
+    if (difference) throw difference;
+  }
+
+  async requireZeros(flag: { address: number; size: number }, io: IoContext): Promise<void> {
+    const found = await this.#device.read(flag.address, flag.size, io);
+    const difference = mismatch(flag.address, new Uint8Array(flag.size), found);
     if (difference) throw difference;
   }
 
@@ -81,6 +98,11 @@ export class FlagGuard {
   /** What must be read back before `validate`: flags that are not pending stay as they are. */
   get expected(): Contents {
     return this.#withoutFlags;
+  }
+
+  /** What the unit holds in the end. */
+  get final(): Contents {
+    return this.#contents;
   }
 
   #memoryOf(flag: Validate): FlashMemory {

@@ -1,5 +1,5 @@
-import { concat, equalBytes } from '#shared/base/bytes.ts';
-import { sha256Hex } from '#shared/base/digest.ts';
+import { equalBytes } from '#shared/base/bytes.ts';
+import { type DigestInParts, sha256InParts } from '#shared/base/digest.ts';
 import type { Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import { mismatch, PlanFault } from './carry-out-checks.ts';
@@ -20,62 +20,99 @@ class RoleProof {
 }
 export type { RoleProof };
 
+/** One segment as it is being read back, from its start to its end. */
+export interface Reading {
+  /**
+   * The next bytes; throws `verify-mismatch` at the first that is not as expected. `final` is what shall stand there once
+   * the flags are set.
+   */
+  take(address: number, expected: Uint8Array, found: Uint8Array, final: Uint8Array): void;
+  /** Throws unless all of the segment was taken and its SHA-256 is the plan's. */
+  end(): void;
+}
+
+/** What is known of one role's image: kept as digests, for images are large and slots are many. */
+interface RoleReading {
+  readonly image: PlannedImage;
+  readonly digest: DigestInParts;
+  segments: number;
+  /** A flag that was still clear stands in the digest as it will be; it has to be read back as that. */
+  flagAwaited: boolean;
+}
+
 /** What was read back from the unit, and what that proves. */
 export class ReadBacks {
   readonly #plan: Plan;
-  readonly #segments = new Map<Role, Map<number, Uint8Array>>();
+  readonly #roles = new Map<Role, RoleReading>();
 
   constructor(plan: Plan) {
     this.#plan = plan;
   }
 
-  /** Takes a range's bytes; throws `verify-mismatch` at the first byte that is not as expected. */
-  take(operation: Verify, expected: Uint8Array, found: Uint8Array): void {
-    const matches = sha256Hex(found) === operation.sha256;
-    if (!matches || !equalBytes(expected, found)) {
-      const difference = mismatch(operation.address, expected, found);
-      throw difference ?? new PlanFault('the plan and the release disagree about what must be read back');
+  /** A role's segments come in the order of its image, each once. */
+  begin(operation: Verify): Reading {
+    const role = this.#reading(operation.role);
+    const segment = role.image.segments[role.segments];
+    if (segment?.address !== operation.address || segment.size !== operation.size) {
+      throw new PlanFault(`the ${operation.role} is not read back segment by segment`);
     }
-    const segments = this.#segments.get(operation.role) ?? new Map<number, Uint8Array>();
-    segments.set(operation.address, found.slice());
-    this.#segments.set(operation.role, segments);
+    const digest = sha256InParts();
+    let next = operation.address;
+    return {
+      take: (address, expected, found, final) => {
+        const difference = mismatch(address, expected, found);
+        if (difference) throw difference;
+        if (address !== next) throw new PlanFault(`the ${operation.role} is not read back from start to end`);
+        next += found.length;
+        digest.update(found);
+        const pending = !equalBytes(expected, final);
+        role.digest.update(pending ? final : found);
+        role.flagAwaited ||= pending;
+      },
+      end: () => {
+        const whole = next === operation.address + operation.size;
+        if (!whole || digest.hex() !== operation.sha256) {
+          throw new PlanFault('the plan and the release disagree about what must be read back');
+        }
+        role.segments++;
+      },
+    };
   }
 
   /** Throws unless every segment of the role was taken whole. */
   prove(role: Role): RoleProof {
-    this.#read(role);
+    this.#whole(role);
     return new RoleProof(role);
   }
 
-  /** The flag as it was read after it had been set: what is recorded is what the unit holds. */
-  patch(role: Role, address: number, bytes: Uint8Array): void {
-    for (const [start, segment] of this.#segments.get(role) ?? []) {
-      for (let i = 0; i < bytes.length; i++) {
-        const at = address + i - start;
-        if (at >= 0 && at < segment.length) segment[at] = bytes[i] ?? 0;
-      }
-    }
+  /** The role's flag was read back after it had been set, and is what it shall be. */
+  confirmFlag(role: Role): void {
+    this.#reading(role).flagAwaited = false;
   }
 
   /** SHA-256 over the role's segments as read back, in address order; throws when it is not the release's. */
   digest(role: Role): string {
-    const { sha256 } = this.#image(role);
-    const found = sha256Hex(concat(this.#read(role)));
+    const reading = this.#whole(role);
+    if (reading.flagAwaited) throw new PlanFault(`the ${role} flag was not read back`);
+    const { sha256 } = reading.image;
+    const found = reading.digest.hex();
     if (found !== sha256) throw new PlanFault(`the ${role} read back as ${found}, the release says ${sha256}`);
     return found;
   }
 
-  #read(role: Role): Uint8Array[] {
-    return this.#image(role).segments.map(({ address, size }) => {
-      const bytes = this.#segments.get(role)?.get(address);
-      if (bytes?.length !== size) throw new PlanFault(`the ${role} was not read back whole`);
-      return bytes;
-    });
+  #whole(role: Role): RoleReading {
+    const reading = this.#reading(role);
+    if (reading.segments !== reading.image.segments.length) throw new PlanFault(`the ${role} was not read back whole`);
+    return reading;
   }
 
-  #image(role: Role): PlannedImage {
+  #reading(role: Role): RoleReading {
+    const known = this.#roles.get(role);
+    if (known) return known;
     const image = this.#plan.images.find((candidate) => candidate.role === role);
     if (image === undefined) throw new PlanFault(`the plan has no ${role}`);
-    return image;
+    const reading = { image, digest: sha256InParts(), segments: 0, flagAwaited: false };
+    this.#roles.set(role, reading);
+    return reading;
   }
 }

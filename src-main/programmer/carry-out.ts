@@ -67,6 +67,7 @@ async function finishQuietly({ device, io }: CarryOutInput): Promise<void> {
 
 const STEP_OF = {
   invalidate: 'invalidate',
+  'mass-erase': 'erase',
   erase: 'erase',
   program: 'program',
   verify: 'verify',
@@ -74,7 +75,16 @@ const STEP_OF = {
   'verify-flag': 'validate',
 } as const satisfies Record<Operation['op'], Step>;
 
-type After = Exclude<Operation, { op: 'invalidate' }>;
+type Before = Extract<Operation, { op: 'invalidate' | 'mass-erase' }>;
+type After = Exclude<Operation, Before>;
+
+/** Read back and programmed in parts, so that an image is never in memory once more for each slot. */
+const PART = 0x40000;
+
+/** What happens before every flag is known to be clear. */
+function isBefore(operation: Operation): operation is Before {
+  return operation.op === 'invalidate' || operation.op === 'mass-erase';
+}
 
 class Execution {
   readonly #input: CarryOutInput;
@@ -93,11 +103,12 @@ class Execution {
 
   async execute(): Promise<Outcome> {
     const { plan, io } = this.#input;
-    const invalidations = plan.operations.filter((operation) => operation.op === 'invalidate');
-    const others = plan.operations.filter((operation): operation is After => operation.op !== 'invalidate');
-    for (const operation of invalidations) {
-      await this.#within(operation, () => this.#invalidate(operation));
+    for (const operation of plan.operations.filter(isBefore)) {
+      await this.#within(operation, () =>
+        operation.op === 'mass-erase' ? this.#massErase(operation) : this.#invalidate(operation),
+      );
     }
+    const others = plan.operations.filter((operation): operation is After => !isBefore(operation));
     const clear = await this.#guard.confirmClear(io);
     for (const operation of others) await this.#within(operation, () => this.#perform(operation, clear));
     await this.#input.device.finish(io);
@@ -130,8 +141,25 @@ class Execution {
     const memory = this.#memory(operation);
     await hooks.beforeChange(operation);
     if (memory.zeroable) await this.#guard.overwrite(memory, operation.flag, io);
+    if (operation.zerosOnly) {
+      await this.#guard.requireZeros(operation.flag, io);
+      return;
+    }
     await device.erase(memory, operation.address, operation.size, io, this.#progressOf(operation));
     await this.#guard.requireBlank(memory, operation.address, operation.size, io);
+  }
+
+  /** By the chip's own command where the device has it, else page by page: the plan was made for what the unit may lose. */
+  async #massErase(operation: Extract<Operation, { op: 'mass-erase' }>): Promise<void> {
+    const { chip, device, hooks, io } = this.#input;
+    const memories = operation.memories.map((name) => memoryNamed(chip, name));
+    await this.#guard.confirmNoneValid(io);
+    await hooks.beforeChange(operation);
+    if (device.eraseAll) {
+      await device.eraseAll(memories, chip.massErase?.ms ?? 0, io, this.#progressOf(operation));
+      return;
+    }
+    for (const memory of memories) await device.erase(memory, memory.start, memory.size, io);
   }
 
   async #erase(operation: Extract<Operation, { op: 'erase' }>): Promise<void> {
@@ -143,17 +171,24 @@ class Execution {
   async #program(operation: Extract<Operation, { op: 'program' }>, clear: ClearFlags): Promise<void> {
     const { device, hooks, io } = this.#input;
     const memory = this.#memory(operation);
-    const bytes = clear.contents.bytes(operation.address, operation.size);
     await hooks.beforeChange(operation);
-    await device.program(memory, operation.address, bytes, io, this.#progressOf(operation));
-    for (const run of programRuns(memory, operation.address, bytes)) this.#bytesWritten += run.bytes.length;
+    const progress = this.#progressOf(operation);
+    for (const { address, size, before } of parts(operation)) {
+      const bytes = clear.contents.bytes(address, size);
+      await device.program(memory, address, bytes, io, (done) => progress(before + done));
+      for (const run of programRuns(memory, address, bytes)) this.#bytesWritten += run.bytes.length;
+    }
   }
 
   async #verify(operation: Extract<Operation, { op: 'verify' }>): Promise<void> {
     const { device, io } = this.#input;
-    const found = await device.read(operation.address, operation.size, io, this.#progressOf(operation));
-    const expected = this.#guard.expected.bytes(operation.address, operation.size);
-    this.#readBacks.take(operation, expected, found);
+    const reading = this.#readBacks.begin(operation);
+    const progress = this.#progressOf(operation);
+    for (const { address, size, before } of parts(operation)) {
+      const found = await device.read(address, size, io, (done) => progress(before + done));
+      reading.take(address, this.#guard.expected.bytes(address, size), found, this.#guard.final.bytes(address, size));
+    }
+    reading.end();
   }
 
   async #validate(operation: Extract<Operation, { op: 'validate' }>): Promise<void> {
@@ -170,7 +205,7 @@ class Execution {
     const difference = mismatch(operation.address, this.#guard.flagBytes(operation), found);
     if (difference) throw difference;
     if (sha256Hex(found) !== operation.sha256) throw new PlanFault('the plan and the release disagree about a flag');
-    this.#readBacks.patch(operation.role, operation.address, found);
+    this.#readBacks.confirmFlag(operation.role);
   }
 
   /** Runs one operation inside its step; every operation is a place where an abort takes effect. */
@@ -209,5 +244,11 @@ class Execution {
 
   #memory(operation: Operation): ReturnType<typeof memoryNamed> {
     return memoryNamed(this.#input.chip, operation.memory);
+  }
+}
+
+function* parts({ address, size }: Operation): Generator<{ address: number; size: number; before: number }> {
+  for (let before = 0; before < size; before += PART) {
+    yield { address: address + before, size: Math.min(PART, size - before), before };
   }
 }

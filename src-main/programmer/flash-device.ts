@@ -10,6 +10,15 @@ export interface FlashDevice {
   survey(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<PageState[]>;
   /** Erases the whole pages in [address, address + size). Progress in bytes. */
   erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void>;
+  /**
+   * The chip's one command that erases all of `memories` (its description's massErase), typically in `ms`. Absent where
+   * this way of writing has none.
+   */
+  eraseAll?(memories: readonly FlashMemory[], ms: number, io: IoContext, progress?: Progress): Promise<void>;
+  /** Whether each page of [address, address + size) is blank: absent where a survey is no dearer. */
+  blank?(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<boolean[]>;
+  /** `length` bytes at each address, one after another, in few round trips; absent where there is no such way. */
+  sample?(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array>;
   /** Programs erased, word-aligned bytes. Rejects with `flash-timeout` or `flash-refused`. */
   program(memory: FlashMemory, address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void>;
   /** Reads through the debug port, never through the code that wrote: the proof rests on this. */

@@ -1,17 +1,18 @@
-import { hexAddress, isFilledWith } from '#shared/base/bytes.ts';
+import { concat, hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { crc32 } from '#shared/base/digest.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { programRuns } from '../plan/contents.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { MemoryAccess, Progress } from '../probe/memory-access.ts';
 import type { FlashDevice } from './flash-device.ts';
+import { pageStates } from './survey.ts';
 
 /** Registers of the non-volatile memory controller (nRF51 RM v3.0, 6.2; nRF52840 PS v1.1, 4.3.7). */
 const READY = 0x400;
 const CONFIG = 0x504;
 const ERASEPAGE = 0x508;
+const ERASEALL = 0x50c;
 const ERASEUICR = 0x514;
 
 const READ_ONLY = 0;
@@ -23,6 +24,8 @@ const UICR = 'uicr';
 
 /** Data sheets give typical times; past ten of them the controller is broken. */
 const PATIENCE = 10;
+/** Of an erase's typical time; what is left is polled by the probe. */
+const ASLEEP = 0.9;
 /** Where the controller's own time is a few words' and the link's latency outweighs it. */
 const CONFIG_MS = 1000;
 
@@ -61,15 +64,14 @@ class NvmcDirect implements FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<PageState[]> {
-    const bytes = await this.#memory.read(address, size, io, progress);
-    return Array.from({ length: size / memory.page }, (_, index) => {
-      const page = bytes.subarray(index * memory.page, (index + 1) * memory.page);
-      return {
-        address: address + index * memory.page,
-        blank: isFilledWith(page, memory.erased),
-        crc32: crc32(page),
-      };
-    });
+    return pageStates(memory, address, await this.#memory.read(address, size, io, progress));
+  }
+
+  async sample(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array> {
+    if (this.#memory.readEach) return this.#memory.readEach(addresses, length, io);
+    const parts: Uint8Array[] = [];
+    for (const address of addresses) parts.push(await this.#memory.read(address, length, io));
+    return concat(parts);
   }
 
   async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {
@@ -78,9 +80,17 @@ class NvmcDirect implements FlashDevice {
       const page = address + done;
       if (memory.name === UICR) await this.#memory.writeWord(this.#base + ERASEUICR, 1, io);
       else await this.#memory.writeWord(this.#base + ERASEPAGE, page, io);
-      await this.#waitReady(page, memory.eraseMs * PATIENCE, io);
+      await this.#rest(page, memory.eraseMs, io);
       progress?.(done + memory.page);
     }
+  }
+
+  /** ERASEALL takes code flash and UICR (nRF52840 PS v1.1, 4.3.4). */
+  async eraseAll(memories: readonly FlashMemory[], ms: number, io: IoContext, progress?: Progress): Promise<void> {
+    await this.#configure(ERASE_ENABLED, this.#base, io);
+    await this.#memory.writeWord(this.#base + ERASEALL, 1, io);
+    await this.#rest(memories[0]?.start ?? 0, ms, io);
+    progress?.(memories.reduce((sum, { size }) => sum + size, 0));
   }
 
   async program(
@@ -121,6 +131,12 @@ class NvmcDirect implements FlashDevice {
       params: { address: hexAddress(address) },
       cause: `CONFIG holds ${found} after ${mode} was written`,
     });
+  }
+
+  /** Asleep for most of the typical time, so that sixteen slots do not poll side by side; then asked until it is over. */
+  async #rest(address: number, typicalMs: number, io: IoContext): Promise<void> {
+    await io.clock.sleep(typicalMs * ASLEEP, io.signal);
+    await this.#waitReady(address, typicalMs * PATIENCE, io);
   }
 
   async #waitReady(address: number, timeoutMs: number, io: IoContext): Promise<void> {

@@ -9,8 +9,7 @@ const Address = z.number().int().min(0).max(0xffff_ffff);
 
 /** A build of resources/flash-algorithms (scripts/build-firmware.js): code for a fixed place in the chip's RAM. */
 const AlgorithmFile = z.object({
-  schema: z.literal(1),
-  name: z.string(),
+  schema: z.literal(2),
   /** The chip description's `controller.kind` that it drives. */
   controller: z.string(),
   load: Address,
@@ -19,6 +18,8 @@ const AlgorithmFile = z.object({
   done: Address,
   /** The mailbox (ram-loader-mailbox.ts); from here to the end of RAM is its data. */
   mailbox: Address,
+  /** It has the command that the chip description's massErase speaks of. */
+  erasesAll: z.boolean(),
   code: z.string().regex(/^(?:[0-9a-f]{2})+$/),
   sha256: z.string(),
   compiler: z.string(),
@@ -37,11 +38,27 @@ export function readFlashAlgorithm(json: unknown, file: string): FlashAlgorithm 
 
 /** The build for a flash controller from `folder` (resources/flash-algorithms); rejects with `file-missing` too. */
 export async function loadFlashAlgorithm(folder: string, controller: string): Promise<FlashAlgorithm> {
-  const file = join(folder, controller, `${controller}.json`);
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new FlashlineError('file-missing', { params: { file }, cause });
-  });
+  const found = await findFlashAlgorithm(folder, controller);
+  if (found) return found;
+  const file = fileOf(folder, controller);
+  throw new FlashlineError('file-missing', { params: { file }, cause: `no flash algorithm for ${controller}` });
+}
+
+/** As `loadFlashAlgorithm`, but undefined where the folder has none for this controller. */
+export async function findFlashAlgorithm(folder: string, controller: string): Promise<FlashAlgorithm | undefined> {
+  const file = fileOf(folder, controller);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new FlashlineError('file-unreadable', { params: { file }, cause: error });
+  }
   return readFlashAlgorithm(parseJson(text, file), file);
+}
+
+function fileOf(folder: string, controller: string): string {
+  return join(folder, controller, `${controller}.json`);
 }
 
 function parseJson(text: string, file: string): unknown {

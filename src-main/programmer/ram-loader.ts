@@ -1,25 +1,17 @@
-import { firstDifference, hexAddress, readU32 } from '#shared/base/bytes.ts';
+import { readU32 } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
-import { FlashlineError } from '#shared/model/failure.ts';
+import type { FlashMemory } from '#shared/model/chip.ts';
 import { type ProgramRun, programRuns } from '../plan/contents.ts';
+import { type EraseUnit, eraseUnits } from '../plan/erase-cost.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { Target } from '../target/target.ts';
 import type { FlashDevice } from './flash-device.ts';
+import { CALL_MS, LoaderCore } from './loader-core.ts';
+import { streamRun, wholeWords } from './loader-stream.ts';
 import type { FlashAlgorithm } from './ram-loader-algorithm.ts';
-import {
-  ANSWER_SIZE,
-  type Command,
-  HEADER_SIZE,
-  mailboxBytes,
-  readAnswer,
-  SURVEY_RESULT,
-  SURVEY_SCRATCH,
-} from './ram-loader-mailbox.ts';
+import { BLANK_RESULT, CHUNK, type Command, SURVEY_RESULT, SURVEY_SCRATCH } from './ram-loader-mailbox.ts';
 
-/** What a call may take beyond the flash's own time: starting, stopping, and the loader's own patience. */
-const CALL_MS = 1000;
 /** Data sheets give typical times; deadlines allow this many of them. */
 const PATIENCE = 10;
 /** Pages are erased in calls of about this long, so that progress is seen and a dead server is noticed soon. */
@@ -27,45 +19,39 @@ const ERASE_CALL_MS = 350;
 /** An emulator erases in no time: calls grow that much, and then wait for twice the typical time only. */
 const ERASE_GROWTH = 8;
 const QUICK_PATIENCE = 2;
-/** The slowest core that we know (16 MHz) checks 1 KiB in about 1.5 ms. */
+/** The slowest cores that we know (8 MHz) check 1 KiB in about 3 ms. */
 const SURVEY_MS_PER_BYTE = 0.015;
 /** Checking is the core's work alone, and steady: it needs less patience than flash does. */
 const SURVEY_PATIENCE = 3;
 const SURVEY_CALL_BYTES = 32 * 1024;
+/** Where a call is a few round trips: what it costs to hear of the progress. */
+const LIVE_SURVEY_CALL_BYTES = 256 * 1024;
 /** Erased bytes that are sent along rather than spending another call; the loader leaves erased words alone. */
 const JOINED_GAP = 1024;
-const XPSR_THUMB = 0x0100_0000;
+const LIVE_JOINED_GAP = 4096;
 
 /**
- * Writes flash by code of ours in the chip's RAM: resources/flash-algorithms. Each call is one block of data and a
- * run to a breakpoint; `read` goes through the debug port and past that code. The loader is put in place at the first
- * use and again after `finish`.
+ * Writes flash by code of ours in the chip's RAM: resources/flash-algorithms. Where memory can be reached while the core
+ * runs, data streams through a ring in RAM (loader-stream.ts); elsewhere each call is one block of data and a run to a
+ * breakpoint. `read` goes through the debug port and past that code.
  */
 export function createRamLoader(target: Target, algorithm: FlashAlgorithm): FlashDevice {
-  return new RamLoader(target, algorithm);
+  const loader = new LoaderCore(target, algorithm);
+  if (!loader.live) return new RamLoader(target, algorithm, loader);
+  const device = new LiveLoader(target, algorithm, loader);
+  return algorithm.erasesAll ? new MassErasingLoader(target, algorithm, loader) : device;
 }
 
 class RamLoader implements FlashDevice {
   readonly name: string;
-  readonly #target: Target;
-  readonly #algorithm: FlashAlgorithm;
-  /** Bytes of data that a call can carry. */
-  readonly #capacity: number;
-  #loaded = false;
+  protected readonly target: Target;
+  protected readonly loader: LoaderCore;
+  protected surveyCallBytes = SURVEY_CALL_BYTES;
 
-  constructor(target: Target, algorithm: FlashAlgorithm) {
-    this.name = `ram-loader:${algorithm.name}`;
-    this.#target = target;
-    this.#algorithm = algorithm;
-    const { load, mailbox, controller } = algorithm;
-    const ram = target.chip.memories.find(
-      (memory) => memory.kind === 'ram' && load >= memory.start && mailbox + 4096 <= memory.start + memory.size,
-    );
-    if (!ram || controller !== target.chip.controller.kind) {
-      const detail = `the flash algorithm ${algorithm.name} does not suit it`;
-      throw new FlashlineError('chip-invalid', { params: { file: target.chip.id, detail } });
-    }
-    this.#capacity = ram.start + ram.size - mailbox - HEADER_SIZE;
+  constructor(target: Target, algorithm: FlashAlgorithm, loader: LoaderCore) {
+    this.name = `ram-loader:${algorithm.controller}`;
+    this.target = target;
+    this.loader = loader;
   }
 
   async survey(
@@ -75,39 +61,29 @@ class RamLoader implements FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<PageState[]> {
-    const room = Math.floor((this.#capacity - SURVEY_SCRATCH) / SURVEY_RESULT);
-    const pages = Math.max(1, Math.min(room, Math.floor(SURVEY_CALL_BYTES / memory.page)));
     const states: PageState[] = [];
-    for (const part of parts(address, size, pages * memory.page)) {
-      const timeoutMs = CALL_MS + part.size * SURVEY_MS_PER_BYTE * SURVEY_PATIENCE;
-      await this.#call('survey', memory, part.address, part.size, undefined, timeoutMs, io);
-      const count = part.size / memory.page;
-      const results = this.#algorithm.mailbox + HEADER_SIZE + SURVEY_SCRATCH;
-      const bytes = await this.#target.memory.read(results, count * SURVEY_RESULT, io);
-      for (let i = 0; i < count; i++) {
-        const at = i * SURVEY_RESULT;
-        const blank = readU32(bytes, at + 4) === 1;
-        states.push({ address: part.address + i * memory.page, crc32: readU32(bytes, at), blank });
-      }
-      progress?.(part.address + part.size - address);
+    const layout = { scratch: SURVEY_SCRATCH, result: SURVEY_RESULT };
+    for await (const { page, bytes, at } of this.#checked('survey', memory, address, size, layout, io, progress)) {
+      states.push({ address: page, crc32: readU32(bytes, at), blank: readU32(bytes, at + 4) === 1 });
     }
     return states;
   }
 
+  async blank(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {
+    const blank: boolean[] = [];
+    const layout = { scratch: 0, result: BLANK_RESULT };
+    for await (const { bytes, at } of this.#checked('blank', memory, address, size, layout, io, progress)) {
+      blank.push(readU32(bytes, at) === 1);
+    }
+    return blank;
+  }
+
   async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {
-    const most = Math.max(1, Math.floor(ERASE_CALL_MS / memory.eraseMs));
-    let pages = most;
-    let patience = PATIENCE;
-    for (let done = 0; done < size;) {
-      const length = Math.min(size - done, pages * memory.page);
-      const typicalMs = (length / memory.page) * memory.eraseMs;
-      const begun = io.clock.monotonic();
-      await this.#call('erase', memory, address + done, length, undefined, CALL_MS + typicalMs * patience, io);
-      const quick = (io.clock.monotonic() - begun) * ERASE_GROWTH < typicalMs;
-      pages = quick ? most * ERASE_GROWTH : most;
-      patience = quick ? QUICK_PATIENCE : PATIENCE;
-      done += length;
-      progress?.(done);
+    let done = 0;
+    for (const group of groupsOf(eraseUnits(memory, address, size))) {
+      const before = done;
+      await this.eraseGroup(group, io, progress && ((bytes) => progress(before + bytes)));
+      done += group.count * group.unit.size;
     }
   }
 
@@ -118,134 +94,182 @@ class RamLoader implements FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<void> {
-    const most = this.#capacity - (this.#capacity % memory.word);
-    for (const run of runsOf(memory, address, bytes)) {
-      for (const part of parts(run.address, run.bytes.length, most)) {
-        const data = run.bytes.subarray(part.address - run.address, part.address - run.address + part.size);
+    for (const run of runsOf(memory, address, bytes, JOINED_GAP)) {
+      const whole = wholeWords(memory, run);
+      const ring = this.loader.data.size - (this.loader.data.size % CHUNK);
+      for (const part of parts(whole.address, whole.bytes.length, ring - CHUNK)) {
+        const data = whole.bytes.subarray(part.address - whole.address, part.address - whole.address + part.size);
         const timeoutMs = CALL_MS + ((part.size / memory.word) * memory.wordUs * PATIENCE) / 1000;
-        await this.#call('program', memory, part.address, part.size, data, timeoutMs, io);
+        const request = { command: 'program', address: part.address, length: part.size, page: memory.page } as const;
+        await this.loader.call({ ...request, ring, written: part.size }, timeoutMs, io, {
+          offset: part.address % CHUNK,
+          bytes: data,
+        });
         progress?.(part.address + part.size - address);
       }
     }
     progress?.(bytes.length);
   }
 
-  read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
-    return this.#target.memory.read(address, length, io, progress);
+  async read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
+    return this.target.memory.read(address, length, io, progress);
   }
 
-  async finish(io: IoContext): Promise<void> {
-    if (!this.#loaded) return;
-    await this.#target.core.halt(io);
-    await this.#run('readOnly', { address: 0, length: 0, page: 0 }, undefined, CALL_MS, io);
-    await this.#target.core.clearBreakpoint(this.#algorithm.done, io);
-    this.#loaded = false;
+  finish(io: IoContext): Promise<void> {
+    return this.loader.release(io);
   }
 
-  async #call(
+  protected async eraseGroup({ unit, count }: UnitGroup, io: IoContext, progress?: Progress): Promise<void> {
+    const most = Math.max(1, Math.floor(ERASE_CALL_MS / unit.ms));
+    let units = most;
+    let patience = PATIENCE;
+    for (let done = 0; done < count;) {
+      const some = Math.min(count - done, units);
+      const typicalMs = some * unit.ms;
+      const begun = io.clock.monotonic();
+      const request = { command: 'erase', address: unit.address + done * unit.size, length: some * unit.size } as const;
+      await this.loader.call({ ...request, page: unit.size }, CALL_MS + typicalMs * patience, io);
+      const quick = (io.clock.monotonic() - begun) * ERASE_GROWTH < typicalMs;
+      units = quick ? most * ERASE_GROWTH : most;
+      patience = quick ? QUICK_PATIENCE : PATIENCE;
+      done += some;
+      progress?.(done * unit.size);
+    }
+  }
+
+  /** Every page's result, checked on the target in calls of as many pages as their results have room. */
+  async *#checked(
     command: Command,
     memory: FlashMemory,
     address: number,
-    length: number,
-    data: Uint8Array | undefined,
-    timeoutMs: number,
+    size: number,
+    { scratch, result }: { readonly scratch: number; readonly result: number },
     io: IoContext,
-  ): Promise<void> {
-    await this.#load(io);
-    await this.#run(command, { address, length, page: memory.page }, data, timeoutMs, io);
-  }
-
-  /** Halts the core, puts the code in place, reads it back, and sets the breakpoint where a call ends. */
-  async #load(io: IoContext): Promise<void> {
-    if (this.#loaded) return;
-    const { memory, core } = this.#target;
-    const { code, load, done } = this.#algorithm;
-    await core.halt(io);
-    const kept = await this.#smallMemories(io);
-    const taken = await core.takeOver?.(load, io);
-    await memory.write(load, code, io);
-    const found = await memory.read(load, code.length, io);
-    const wrong = firstDifference(found, code);
-    if (wrong >= 0) {
-      const params = { address: hexAddress(load + wrong), expected: byteAt(code, wrong), found: byteAt(found, wrong) };
-      throw new FlashlineError('verify-mismatch', { where: { address: load + wrong }, params });
+    progress?: Progress,
+  ): AsyncGenerator<{ page: number; bytes: Uint8Array; at: number }> {
+    const { data } = this.loader;
+    const room = Math.floor((data.size - scratch) / result);
+    const pages = Math.max(1, Math.min(room, Math.floor(this.surveyCallBytes / memory.page)));
+    for (const part of parts(address, size, pages * memory.page)) {
+      const timeoutMs = CALL_MS + part.size * SURVEY_MS_PER_BYTE * SURVEY_PATIENCE;
+      await this.loader.call({ command, address: part.address, length: part.size, page: memory.page }, timeoutMs, io);
+      const count = part.size / memory.page;
+      const bytes = await this.target.memory.read(data.start + scratch, count * result, io);
+      for (let i = 0; i < count; i++) yield { page: part.address + i * memory.page, bytes, at: i * result };
+      progress?.(part.address + part.size - address);
     }
-    await core.setBreakpoint(done, io);
-    this.#loaded = true;
-    if (taken === 'reset') await this.#restore(kept, io);
-  }
-
-  /** All flash but the code's: what an emulator's reset takes away with it. */
-  async #smallMemories(io: IoContext): Promise<Map<FlashMemory, Uint8Array>> {
-    const { chip, memory } = this.#target;
-    const small = flashMemories(chip).filter(({ start, size }) => size <= 4096 && start !== chip.boot.vectors);
-    const kept = new Map<FlashMemory, Uint8Array>();
-    for (const one of small) kept.set(one, await memory.read(one.start, one.size, io));
-    return kept;
-  }
-
-  /** Puts back what the reset wiped, so that a run changes nothing that its release does not name. */
-  async #restore(kept: ReadonlyMap<FlashMemory, Uint8Array>, io: IoContext): Promise<void> {
-    for (const [memory, bytes] of kept) {
-      const found = await this.read(memory.start, memory.size, io);
-      if (firstDifference(found, bytes) >= 0) await this.program(memory, memory.start, bytes, io);
-    }
-  }
-
-  async #run(
-    command: Command,
-    range: { readonly address: number; readonly length: number; readonly page: number },
-    data: Uint8Array | undefined,
-    timeoutMs: number,
-    io: IoContext,
-  ): Promise<void> {
-    const { core, memory, chip } = this.#target;
-    const { mailbox, entry } = this.#algorithm;
-    const request = { command, ...range, controller: chip.controller.base };
-    const bytes = mailboxBytes(request, data ?? new Uint8Array(0));
-    if (core.call) {
-      await core.call({ address: mailbox, bytes, entry }, timeoutMs, io);
-    } else {
-      await memory.write(mailbox, bytes, io);
-      await core.writeRegisters({ pc: entry, xpsr: XPSR_THUMB }, io);
-      await core.resume(io);
-      await core.waitForHalt(timeoutMs, io);
-    }
-    const { status, fault } = readAnswer(await memory.read(mailbox, ANSWER_SIZE, io));
-    if (status !== 'ok') throw await this.#failure(status, fault, command, timeoutMs, io);
-  }
-
-  async #failure(
-    status: 'timeout' | 'refused' | 'pending' | 'nonsense',
-    fault: number,
-    command: Command,
-    timeoutMs: number,
-    io: IoContext,
-  ): Promise<FlashlineError> {
-    const where = { address: fault };
-    const address = hexAddress(fault);
-    if (status === 'timeout')
-      return new FlashlineError('flash-timeout', { where, params: { address, seconds: String(timeoutMs / 1000) } });
-    if (status === 'refused') return new FlashlineError('flash-refused', { where, params: { address } });
-    // It halted, but not where a call ends: the core took a fault, or RAM does not hold what was put there.
-    const { pc = 0 } = await this.#target.core.readRegisters(['pc'], io);
-    const cause = `the loader's ${command} stopped with status ${status}`;
-    return new FlashlineError('target-fault', { where: { address: pc }, params: { address: hexAddress(pc) }, cause });
   }
 }
 
+/** With a debug port that reaches RAM while the core runs. */
+class LiveLoader extends RamLoader {
+  protected override surveyCallBytes = LIVE_SURVEY_CALL_BYTES;
+
+  override async program(
+    memory: FlashMemory,
+    address: number,
+    bytes: Uint8Array,
+    io: IoContext,
+    progress?: Progress,
+  ): Promise<void> {
+    for (const run of runsOf(memory, address, bytes, LIVE_JOINED_GAP)) {
+      const whole = wholeWords(memory, run);
+      const offset = whole.address - address;
+      await streamRun(
+        this.loader,
+        this.target.memory,
+        memory,
+        whole,
+        io,
+        progress && ((done) => progress(offset + done)),
+      );
+    }
+    progress?.(bytes.length);
+  }
+
+  /** Flash that is read straight away must be readable: only the loader knows how to make it so. */
+  override async read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
+    await this.loader.load(io);
+    return this.target.memory.read(address, length, io, progress);
+  }
+
+  async sample(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array> {
+    await this.loader.load(io);
+    const { memory } = this.target;
+    if (memory.readEach) return memory.readEach(addresses, length, io);
+    const out = new Uint8Array(addresses.length * length);
+    for (const [index, address] of addresses.entries()) out.set(await memory.read(address, length, io), index * length);
+    return out;
+  }
+
+  protected override async eraseGroup({ unit, count }: UnitGroup, io: IoContext, progress?: Progress): Promise<void> {
+    const request = { command: 'erase', address: unit.address, length: count * unit.size, page: unit.size } as const;
+    await this.loader.launch(request, io);
+    await this.watch('erase', count, unit.ms, io, progress && ((done) => progress(done * unit.size)));
+  }
+
+  /** Until a command of `count` steps of typically `ms` has ended: asleep for most of it, then asked by the probe itself. */
+  protected async watch(
+    command: Command,
+    count: number,
+    ms: number,
+    io: IoContext,
+    progress?: (steps: number) => void,
+  ): Promise<void> {
+    const begun = io.clock.monotonic();
+    const longest = CALL_MS + ms * PATIENCE;
+    let taken = 0;
+    let movedAt = begun;
+    for (;;) {
+      const now = io.clock.monotonic();
+      const leftMs = begun + count * ms - now;
+      if (now - movedAt > longest) throw await this.loader.stalled(longest, io);
+      if (leftMs < ms * 0.05 && taken >= count - 1) break;
+      await io.clock.sleep(Math.min(ERASE_CALL_MS, Math.max(leftMs * 0.97, ms * 0.02)), io.signal);
+      const seen = await this.loader.look(command, io);
+      if (seen.ended) break;
+      if (seen.taken === taken) continue;
+      taken = seen.taken;
+      movedAt = io.clock.monotonic();
+      progress?.(taken);
+    }
+    await this.loader.join(command, longest, io);
+    progress?.(count);
+  }
+}
+
+class MassErasingLoader extends LiveLoader {
+  async eraseAll(memories: readonly FlashMemory[], ms: number, io: IoContext, progress?: Progress): Promise<void> {
+    const bytes = memories.reduce((sum, { size }) => sum + size, 0);
+    const address = Math.min(...memories.map(({ start }) => start));
+    await this.loader.launch({ command: 'eraseAll', address, length: bytes, page: 0 }, io);
+    await this.watch('eraseAll', 1, ms, io, progress && ((done) => progress(done * bytes)));
+  }
+}
+
+/** Neighbouring units of one size: one call erases them all. */
+interface UnitGroup {
+  readonly unit: EraseUnit;
+  readonly count: number;
+}
+
+function groupsOf(units: readonly EraseUnit[]): UnitGroup[] {
+  const groups: UnitGroup[] = [];
+  for (const unit of units) {
+    const last = groups.at(-1);
+    if (last?.unit.size === unit.size) groups[groups.length - 1] = { unit: last.unit, count: last.count + 1 };
+    else groups.push({ unit, count: 1 });
+  }
+  return groups;
+}
+
 /** What to send: looked at word by word only where there is a gap worth leaving out, which native code finds. */
-function runsOf(memory: FlashMemory, address: number, bytes: Uint8Array): ProgramRun[] {
-  const gap = Buffer.alloc(JOINED_GAP, memory.erased);
+function runsOf(memory: FlashMemory, address: number, bytes: Uint8Array, joinedGap: number): ProgramRun[] {
+  const gap = Buffer.alloc(joinedGap, memory.erased);
   if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(gap)) return [{ address, bytes }];
-  return programRuns(memory, address, bytes, JOINED_GAP);
+  return programRuns(memory, address, bytes, joinedGap);
 }
 
 function* parts(address: number, size: number, most: number): Generator<{ address: number; size: number }> {
   for (let at = 0; at < size; at += most) yield { address: address + at, size: Math.min(most, size - at) };
-}
-
-function byteAt(bytes: Uint8Array, index: number): string {
-  const value = bytes[index];
-  return value === undefined ? 'nothing' : `0x${value.toString(16).padStart(2, '0')}`;
 }

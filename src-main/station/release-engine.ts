@@ -1,9 +1,9 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import { surveyRanges } from '../plan/layout.ts';
 import { makePlan, plannedImages } from '../plan/make-plan.ts';
-import type { PageState } from '../plan/page-state.ts';
 import { carryOut } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
+import { surveyUnit } from '../programmer/survey-unit.ts';
 import type { Release } from '../release/open-release.ts';
 import type { Target } from '../target/target.ts';
 import type { Engine } from './engine.ts';
@@ -18,15 +18,7 @@ export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
     release: { digest, recipe, chip, images: plannedImages(layout) },
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
-    async survey(device, io, progress) {
-      const pages: PageState[] = [];
-      let before = 0;
-      for (const { memory, address, size } of ranges) {
-        pages.push(...(await device.survey(memory, address, size, io, (done) => progress(before + done))));
-        before += size;
-      }
-      return pages;
-    },
+    survey: (device, io, progress) => surveyUnit(layout, device, io, progress),
     plan: (pages) => makePlan(pages ? { layout, survey: pages } : { layout }),
     carryOut: (plan, device, hooks, io) => carryOut({ plan, contents, device, chip, hooks, io }),
   };

@@ -129,13 +129,18 @@ export class CortexM implements RunControl {
    */
   async call({ address, bytes, entry }: CoreCall, timeoutMs: number, io: IoContext): Promise<void> {
     await this.#memory.write(address, bytes, io);
+    await this.launch(entry, io);
+    await this.waitForHalt(timeoutMs, io);
+    if ((await this.#memory.readWord(DFSR, io)) & DFSR_VCATCH) throw await this.#astray(io);
+  }
+
+  /** Interrupts held back, hard faults caught. */
+  async launch(entry: number, io: IoContext): Promise<void> {
     await this.#memory.writeWord(DEMCR, VC_HARDERR | VC_CORERESET, io);
     await this.#memory.writeWord(DFSR, DFSR_ALL, io);
     await this.writeRegisters({ pc: entry, xpsr: XPSR_THUMB }, io);
     await this.#control(C_HALT | C_MASKINTS, io);
     await this.#control(C_MASKINTS, io);
-    await this.waitForHalt(timeoutMs, io);
-    if ((await this.#memory.readWord(DFSR, io)) & DFSR_VCATCH) throw await this.#astray(io);
   }
 
   async #astray(io: IoContext): Promise<FlashlineError> {

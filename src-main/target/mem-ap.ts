@@ -23,7 +23,6 @@ const MOST_WRAP = 0x1000;
 
 /** One batch, and what is read again when the wire was noisy; its seams cost one round trip each. */
 const BATCH_BYTES = 0x8000;
-const NOISE_ATTEMPTS = 4;
 
 /** Some bytes of a range that move with one access size: `words` accesses of `size` bytes. */
 interface Piece {
@@ -59,8 +58,9 @@ export class MemAp implements MemoryAccess {
     const out = new Uint8Array(length);
     for (let at = 0; at < length; at += BATCH_BYTES) {
       const part = out.subarray(at, Math.min(length, at + BATCH_BYTES));
-      await this.#repeatedOnNoise(() =>
-        this.#readPart(address + at, part, io, progress && ((bytes) => progress(at + bytes))),
+      await this.#adi.repeatedOnNoise(
+        () => this.#readPart(address + at, part, io, progress && ((bytes) => progress(at + bytes))),
+        io,
       );
     }
     return out;
@@ -79,6 +79,34 @@ export class MemAp implements MemoryAccess {
       for (let i = 0; i < piece.words; i++) {
         const at = piece.address + i * piece.size;
         putWord(view, at - address, piece.size, (words[next++] ?? 0) >>> laneShift(at, piece.size));
+      }
+    }
+  }
+
+  async readEach(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array> {
+    const out = new Uint8Array(addresses.length * length);
+    const most = Math.max(1, Math.floor(BATCH_BYTES / (4 * length)));
+    for (let first = 0; first < addresses.length; first += most) {
+      const some = addresses.slice(first, first + most);
+      await this.#adi.repeatedOnNoise(() => this.#readSome(some, out.subarray(first * length), length, io), io);
+    }
+    return out;
+  }
+
+  async #readSome(addresses: readonly number[], out: Uint8Array, length: number, io: IoContext): Promise<void> {
+    const [first = 0] = addresses;
+    const pieces = addresses.flatMap((address) => splitBySize(address, length));
+    const batch = pieces.flatMap((piece): Transfer[] => [
+      ...this.#approach(piece),
+      { port: 'ap', address: DRW, readCount: piece.words },
+    ]);
+    const words = await this.#carry(batch, first, (addresses.at(-1) ?? first) + length - first, io);
+    const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+    let next = 0;
+    let at = 0;
+    for (const { address, size, words: count } of pieces) {
+      for (let i = 0; i < count; i++, at += size) {
+        putWord(view, at, size, (words[next++] ?? 0) >>> laneShift(address + i * size, size));
       }
     }
   }
@@ -128,9 +156,11 @@ export class MemAp implements MemoryAccess {
     const started = io.clock.monotonic();
     const match = { port: 'ap', address: DRW, matchMask: mask >>> 0, matchValue: value >>> 0 } as const;
     for (;;) {
-      const matched = await this.#repeatedOnNoise(() =>
-        // The probe reads over and over: the address must stand still.
-        this.#guarded(address, 4, io, () => this.#adi.port.poll(this.#approach({ address, size: 4 }, 0), match, io)),
+      const matched = await this.#adi.repeatedOnNoise(
+        () =>
+          // The probe reads over and over: the address must stand still.
+          this.#guarded(address, 4, io, () => this.#adi.port.poll(this.#approach({ address, size: 4 }, 0), match, io)),
+        io,
       );
       if (matched) return;
       if (io.clock.monotonic() - started > timeoutMs) {
@@ -191,17 +221,6 @@ export class MemAp implements MemoryAccess {
       // The fault is what must be told, not that its place could not be asked.
       if (error instanceof FlashlineError) return address;
       throw error;
-    }
-  }
-
-  async #repeatedOnNoise<T>(action: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await action();
-      } catch (error) {
-        const noise = error instanceof FlashlineError && error.failure.code === 'wire-noise';
-        if (!noise || attempt === NOISE_ATTEMPTS) throw error;
-      }
     }
   }
 }

@@ -11,7 +11,7 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index]);
+  return firstDifference(a, b) < 0;
 }
 
 /** Index of the first byte that differs, or -1; a missing byte differs. */
@@ -22,7 +22,8 @@ export function firstDifference(a: Uint8Array, b: Uint8Array): number {
 }
 
 export function isFilledWith(bytes: Uint8Array, value: number): boolean {
-  return bytes.every((byte) => byte === value);
+  for (const byte of bytes) if (byte !== value) return false;
+  return true;
 }
 
 export function readU32(bytes: Uint8Array, offset: number): number {

@@ -20,6 +20,8 @@ export const Memory = z.discriminatedUnion('kind', [
     /** Typical times from the data sheet, for the cost model; deadlines allow ten times as much. */
     eraseMs: z.number().positive(),
     wordUs: z.number().positive(),
+    /** What else one command can erase: aligned blocks of several pages, with their typical times. */
+    eraseBlocks: z.array(z.strictObject({ size: Size, ms: z.number().positive() })).optional(),
   }),
 ]);
 export type Memory = z.infer<typeof Memory>;
@@ -32,6 +34,8 @@ const IdentityCheck = z.strictObject({
   value: z.number().int(),
   mask: z.number().int().default(0xffffffff),
 });
+
+const IdPart = z.strictObject({ address: Address, size: Size });
 
 export const ChipDescription = z.strictObject({
   schema: z.literal(1),
@@ -64,10 +68,11 @@ export const ChipDescription = z.strictObject({
   identity: z.strictObject({
     checks: z.array(IdentityCheck).min(1),
     /**
-     * The hardware id: `size` bytes from `address`, read before anything is erased. Absent where the chip has none that
-     * we know of: the serial alone then tells its units apart.
+     * The hardware id: `size` bytes from `address`, read before anything is erased; a list where it lies in several
+     * places, its lowest bytes first. Absent where the chip has none that we know of: the serial alone then tells its
+     * units apart.
      */
-    uid: z.strictObject({ address: Address, size: Size }).optional(),
+    uid: z.union([IdPart, z.array(IdPart).min(1)]).optional(),
   }),
   /** Words whose value locks the chip. No image may write them: locks are steps of the recipe, done last. */
   locks: z.array(
@@ -123,4 +128,23 @@ export function flashMemories(chip: ChipDescription): FlashMemory[] {
 /** The flash memory that holds [address, address + size) whole, if any. */
 export function flashHolding(chip: ChipDescription, address: number, size: number): FlashMemory | undefined {
   return flashMemories(chip).find((memory) => address >= memory.start && address + size <= memory.start + memory.size);
+}
+
+/**
+ * The run of flash memories, without a gap between them, that holds the boot vectors; sorted by address. Chips whose
+ * sectors differ in size are described as several such memories.
+ */
+export function bootMemories(chip: ChipDescription): FlashMemory[] {
+  const sorted = flashMemories(chip).toSorted((a, b) => a.start - b.start);
+  const boot = sorted.findIndex(({ start, size }) => chip.boot.vectors >= start && chip.boot.vectors < start + size);
+  if (boot < 0) return [];
+  const joins = (index: number) => {
+    const before = sorted[index - 1];
+    return before !== undefined && before.start + before.size === sorted[index]?.start;
+  };
+  let from = boot;
+  while (joins(from)) from--;
+  let to = boot + 1;
+  while (to < sorted.length && joins(to)) to++;
+  return sorted.slice(from, to);
 }

@@ -15,7 +15,11 @@ export const Operation = z.discriminatedUnion('op', [
     ...range,
     /** The flag's words in these pages: where the memory allows it they are overwritten with zeros before the erase. */
     flag: z.object({ address: z.number().int(), size: z.number().int() }),
+    /** The zeros are read back and left: an erase of everything follows. */
+    zerosOnly: z.literal(true).optional(),
   }),
+  /** One command erases `memories` whole; the range is that of the memory that the chip boots from. */
+  z.object({ op: z.literal('mass-erase'), ...range, memories: z.array(z.string()) }),
   z.object({ op: z.literal('erase'), ...range }),
   /** Program everything in the range that the images define, but for the valid flags. */
   z.object({ op: z.literal('program'), role: Role, ...range }),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { ChipDescription } from '#shared/model/chip.ts';
@@ -8,18 +9,23 @@ import { type Bench, createBench } from '#main/bench/bench.ts';
 import type { Faults } from '#main/bench/faults.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
 import type { Link } from '#main/link/link.ts';
-import { type Layout, layOut, type ReleaseImage, surveyRanges } from '#main/plan/layout.ts';
+import { layOut, type ReleaseImage } from '#main/plan/layout.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
-import type { PageState } from '#main/plan/page-state.ts';
 import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
 import { carryOut, type CarryOutHooks, type Outcome } from '#main/programmer/carry-out.ts';
 import { openFlashDevice } from '#main/programmer/open-flash-device.ts';
+import { findFlashAlgorithm } from '#main/programmer/ram-loader-algorithm.ts';
+import { surveyUnit } from '#main/programmer/survey-unit.ts';
 import { openAdiTarget } from '#main/target/open-adi.ts';
 import type { Identity, Target } from '#main/target/target.ts';
 
-export const NRF52840 = ChipDescription.parse(
-  parse(readFileSync(new URL('../../resources/chips/nrf52840.yaml', import.meta.url), 'utf8')),
-);
+const RESOURCES = new URL('../../resources/', import.meta.url);
+
+export function shippedChip(id: string): ChipDescription {
+  return ChipDescription.parse(parse(readFileSync(new URL(`chips/${id}.yaml`, RESOURCES), 'utf8')));
+}
+
+export const NRF52840 = shippedChip('nrf52840');
 export const UNIT = { chip: NRF52840, interface: 'swd' } as const;
 
 export function newBench(seed = 1): Bench {
@@ -71,6 +77,8 @@ export class CountingLink implements Link {
 export interface RunOptions {
   readonly faults?: Faults;
   readonly probe?: ProbeName;
+  /** An nRF52840 unless said. */
+  readonly chip?: ChipDescription;
   readonly signal?: AbortSignal;
   readonly hooks?: Partial<CarryOutHooks>;
   /** Told before anything is sent. */
@@ -83,7 +91,9 @@ export interface RunResult {
   readonly outcome: Outcome;
   readonly link: CountingLink;
   /** Virtual milliseconds a phase. */
-  readonly ms: Readonly<Record<'connect' | 'identify' | 'survey' | 'carryOut' | 'start' | Exclude<Step, 'unlock'>, number>>;
+  readonly ms: Readonly<
+    Record<'connect' | 'identify' | 'survey' | 'carryOut' | 'start' | Exclude<Step, 'unlock'>, number>
+  >;
 }
 
 /** One unit from connecting to starting its firmware: what the station does, without station and log. */
@@ -93,40 +103,35 @@ export async function runUnit(
   images: readonly ReleaseImage[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const connection = bench.connect('nrf52840', serial, options.faults, { probe: options.probe ?? 'high-speed' });
+  const chip = options.chip ?? NRF52840;
+  const connection = bench.connect(chip.id, serial, options.faults, { probe: options.probe ?? 'high-speed' });
   const link = new CountingLink(connection.link);
   const { clock } = connection;
   options.onConnected?.(link, clock);
   const io: IoContext = { clock, signal: options.signal ?? new AbortController().signal };
-  const layout = layOut(NRF52840, images);
+  const layout = layOut(chip, images);
   const times = new Stopwatch(clock);
-  const target = await times.of('connect', async () => openAdiTarget(await openCmsisDap(link, io), UNIT, io));
+  const target = await times.of('connect', async () =>
+    openAdiTarget(await openCmsisDap(link, io), { chip, interface: 'swd' }, io),
+  );
   try {
     const identity = await times.of('identify', () => target.identify(io));
-    const device = await openFlashDevice(target, io);
-    const survey = await times.of('survey', () => surveyAll(device, layout, io));
+    const algorithm = await findFlashAlgorithm(
+      fileURLToPath(new URL('flash-algorithms', RESOURCES)),
+      chip.controller.kind,
+    );
+    const device = await openFlashDevice(target, io, algorithm);
+    const survey = await times.of('survey', () => surveyUnit(layout, device, io));
     const plan = makePlan({ layout, survey });
     const hooks = times.hooks(options.hooks ?? {});
     const outcome = await times.of('carryOut', () =>
-      carryOut({ plan, contents: layout.contents, device, chip: NRF52840, hooks, io }),
+      carryOut({ plan, contents: layout.contents, device, chip, hooks, io }),
     );
     await times.of('start', () => target.start(io));
     return { identity, plan, outcome, link, ms: times.ms() };
   } finally {
     await closeQuietly(target, clock);
   }
-}
-
-async function surveyAll(
-  device: Awaited<ReturnType<typeof openFlashDevice>>,
-  layout: Layout,
-  io: IoContext,
-): Promise<PageState[]> {
-  const states: PageState[] = [];
-  for (const { memory, address, size } of surveyRanges(layout)) {
-    states.push(...(await device.survey(memory, address, size, io)));
-  }
-  return states;
 }
 
 async function closeQuietly(target: Target, clock: Clock): Promise<void> {

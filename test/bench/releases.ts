@@ -2,6 +2,7 @@ import { writeU32 } from '#shared/base/bytes.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { Bench } from '#main/bench/bench.ts';
 import { layOut, type ReleaseImage } from '#main/plan/layout.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
 import { NRF52840 } from './bench-run.ts';
 
 /** Bytes that look random and are the same every time; no word of them is erased. */
@@ -26,9 +27,14 @@ export function application(size: number, seed: number, address = 0): ReleaseIma
 }
 
 /** Puts a release into a board as if it had been flashed before. */
-export function preload(bench: Bench, serial: string, images: readonly ReleaseImage[]): void {
-  const { chip } = bench.boardFor('nrf52840', serial);
-  for (const page of layOut(NRF52840, images).pages) {
+export function preload(
+  bench: Bench,
+  serial: string,
+  images: readonly ReleaseImage[],
+  description: ChipDescription = NRF52840,
+): void {
+  const { chip } = bench.boardFor(description.id, serial);
+  for (const page of layOut(description, images).pages) {
     const view = new DataView(page.bytes.buffer, page.bytes.byteOffset, page.bytes.byteLength);
     for (let at = 0; at < page.bytes.length; at += 4) {
       const word = view.getUint32(at, true);
@@ -38,11 +44,11 @@ export function preload(bench: Bench, serial: string, images: readonly ReleaseIm
 }
 
 /** What the cells hold, read behind the driver's back. */
-export function cells(bench: Bench, serial: string, address: number, size: number): Uint8Array {
-  const { chip } = bench.boardFor('nrf52840', serial);
+export function cells(bench: Bench, serial: string, address: number, size: number, id = NRF52840.id): Uint8Array {
+  const { chip } = bench.boardFor(id, serial);
   const out = new Uint8Array(size);
   for (let i = 0; i < size; i++) {
-    const word = chip.peek((address + i) & ~3) ?? 0;
+    const word = chip.peek(((address + i) & ~3) >>> 0) ?? 0;
     out[i] = word >>> (8 * ((address + i) & 3));
   }
   return out;

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createRamLoader } from '#main/programmer/ram-loader.ts';
 import type { FlashAlgorithm } from '#main/programmer/ram-loader-algorithm.ts';
-import { type Command, HEADER_SIZE, mailboxBytes } from '#main/programmer/ram-loader-mailbox.ts';
+import { CHUNK, type Command, HEADER_SIZE, mailboxBytes } from '#main/programmer/ram-loader-mailbox.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
-import { equalBytes } from '#shared/base/bytes.ts';
+import { concat, equalBytes } from '#shared/base/bytes.ts';
 import { chipDescription, memoryOf, nvmcAlgorithm, openTarget, realIo } from '../support/nrf51.ts';
 import { type Qemu, startQemu } from '../support/qemu.ts';
 
@@ -114,14 +114,16 @@ async function gdbScript(
   const flash = memoryOf(chip, 'flash');
   const ram = chip.memories.find((memory) => memory.kind === 'ram');
   if (!ram) throw new Error('no RAM');
-  const most = ram.start + ram.size - algorithm.mailbox - HEADER_SIZE;
+  const room = ram.start + ram.size - algorithm.mailbox - HEADER_SIZE;
+  const ring = room - (room % CHUNK);
   const calls = [call('erase', 0, wholePages(flash.page), new Uint8Array(0))];
-  for (let at = 0; at < data.length; at += most) {
-    const block = data.subarray(at, at + most);
+  for (let at = 0; at < data.length; at += ring) {
+    const block = data.subarray(at, at + ring);
     calls.push(call('program', at, block.length, block));
   }
   function call(command: Command, address: number, length: number, bytes: Uint8Array): Uint8Array {
-    return mailboxBytes({ command, address, length, page: flash.page, controller: chip.controller.base }, bytes);
+    const request = { command, address, length, page: flash.page, controller: chip.controller.base };
+    return concat([mailboxBytes({ ...request, ring, written: bytes.length }), bytes]);
   }
   await writeFile(join(folder, 'code.bin'), algorithm.code);
   await Promise.all(calls.map((bytes, index) => writeFile(join(folder, `call-${index}.bin`), bytes)));

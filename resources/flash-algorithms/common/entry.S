@@ -1,4 +1,4 @@
-@ Entry and exit of the RAM loader. ARMv6-M instructions only, so that every Cortex-M runs it.
+@ Entry and exit of every flash loader. ARMv6-M instructions only, so that every Cortex-M runs it.
 @ The host sets PC = entry, fills the mailbox and resumes; the loader ends in `done`, where the host keeps
 @ a hardware breakpoint. Nothing has to be restored between two calls: entry sets up everything it needs.
         .syntax unified

@@ -35,13 +35,13 @@ function target(writePeripherals: boolean, executeCode: boolean): Target {
 }
 
 const algorithm: FlashAlgorithm = {
-  schema: 1,
-  name: 'test',
+  schema: 2,
   controller: 'nrf-nvmc',
   load: 0x2000_0000,
   entry: 0x2000_0000,
   done: 0x2000_0002,
   mailbox: 0x2000_0400,
+  erasesAll: false,
   code: new Uint8Array(64),
   sha256: '',
   compiler: '',
@@ -54,7 +54,7 @@ describe('openFlashDevice', () => {
   });
 
   it('uses code in RAM where registers are out of reach', async () => {
-    expect((await openFlashDevice(target(false, true), ioWith(), algorithm)).name).toBe('ram-loader:test');
+    expect((await openFlashDevice(target(false, true), ioWith(), algorithm)).name).toBe('ram-loader:nrf-nvmc');
   });
 
   it.each([

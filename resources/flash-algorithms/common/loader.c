@@ -1,0 +1,119 @@
+/*
+ * The loader's common half: one command per call, given in the mailbox (loader.h). Data to program comes through a ring that
+ * the host may go on filling while this runs, or may have filled whole before it starts: to this code both are the same.
+ * Waiting for the host has no limit here: the host has one, and halts the core.
+ */
+#include "loader.h"
+
+#define SURVEY_SCRATCH_WORDS 256u
+
+__attribute__((weak)) uint32_t flash_erase_all(mailbox *box) {
+    (void)box;
+    return BAD_COMMAND;
+}
+
+OWN_REGISTERS uint32_t erase(mailbox *box) {
+    uint32_t end = box->address + box->length;
+    uint32_t units = 0;
+    for (uint32_t at = box->address; at != end; at += box->page) {
+        box->fault = at;
+        uint32_t status = flash_erase(box, at);
+        if (status != OK) return status;
+        box->taken = ++units;
+    }
+    return OK;
+}
+
+OWN_REGISTERS uint32_t program(mailbox *box) {
+    uint32_t to = box->address;
+    uint32_t end = to + box->length;
+    uint32_t ring = box->ring;
+    uint32_t at = to & (CHUNK - 1u);
+    uint32_t taken = 0;
+    while (to != end) {
+        uint32_t size = CHUNK - (to & (CHUNK - 1u));
+        if (size > end - to) size = end - to;
+        while (box->written - taken < size) {}
+        uint32_t status = flash_program(box, to, box->data + at / 4u, size);
+        if (status != OK) return status;
+        to += size;
+        at += size;
+        if (at == ring) at = 0;
+        taken += size;
+        box->taken = taken;
+    }
+    return OK;
+}
+
+/* CRC-32/ISO-HDLC, the reflected polynomial 0xEDB88320, by a table made in the scratch words. */
+OWN_REGISTERS void make_table(volatile uint32_t *table) {
+    for (uint32_t index = 0; index < 256u; index++) {
+        uint32_t crc = index;
+        for (uint32_t bit = 0; bit < 8u; bit++) crc = (crc >> 1) ^ (0xEDB88320u & (0u - (crc & 1u)));
+        table[index] = crc;
+    }
+}
+
+OWN_REGISTERS void survey(mailbox *box) {
+    volatile uint32_t *table = box->data;
+    volatile uint32_t *out = box->data + SURVEY_SCRATCH_WORDS;
+    uint32_t at = box->address;
+    uint32_t end = at + box->length;
+    uint32_t page = box->page;
+    make_table(table);
+    while (at != end) {
+        uint32_t crc = 0xFFFFFFFFu;
+        uint32_t all = ERASED_WORD;
+        for (uint32_t left = page; left != 0u; left -= 4u, at += 4u) {
+            uint32_t word = WORD(at);
+            all &= word;
+            for (uint32_t byte = 0; byte < 4u; byte++, word >>= 8) crc = (crc >> 8) ^ table[(crc ^ word) & 0xFFu];
+        }
+        *out++ = ~crc;
+        *out++ = all == ERASED_WORD;
+        box->taken = at - box->address;
+    }
+}
+
+/* A page that is not blank is left at the first word that says so; 16 bytes at a time, or the loop costs more than the reads. */
+OWN_REGISTERS void blank(mailbox *box) {
+    volatile uint32_t *out = box->data;
+    uint32_t end = box->address + box->length;
+    uint32_t page = box->page;
+    for (uint32_t start = box->address; start != end; start += page) {
+        uint32_t at = start;
+        uint32_t all = ERASED_WORD;
+        for (; at != start + page && all == ERASED_WORD; at += 16u) {
+            all = WORD(at) & WORD(at + 4u) & WORD(at + 8u) & WORD(at + 12u);
+        }
+        *out++ = all == ERASED_WORD;
+        box->taken = start + page - box->address;
+    }
+}
+
+static uint32_t changed(mailbox *box) {
+    switch (box->command) {
+    case ERASE: return erase(box);
+    case PROGRAM: return program(box);
+    case ERASE_ALL: return flash_erase_all(box);
+    default: return OK; /* READ_ONLY: opened and closed, whatever an earlier call that was broken off left behind */
+    }
+}
+
+void loader_run(mailbox *box) {
+    uint32_t status = OK;
+    uint32_t command = box->command;
+    if (command == SURVEY) {
+        survey(box);
+    } else if (command == BLANK) {
+        blank(box);
+    } else if (command == ERASE || command == PROGRAM || command == ERASE_ALL || command == READ_ONLY) {
+        status = flash_open(box);
+        if (status == OK) status = changed(box);
+        uint32_t closed = flash_close(box);
+        if (status == OK) status = closed;
+    } else {
+        status = BAD_COMMAND;
+    }
+    box->status = status;
+}

@@ -1,0 +1,177 @@
+import { equalBytes, isFilledWith } from '#shared/base/bytes.ts';
+import type { IoContext } from '#shared/base/clock.ts';
+import { crc32 } from '#shared/base/digest.ts';
+import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
+import { coalescePages, type Layout, surveyRanges, type WantedPage } from '../plan/layout.ts';
+import type { PageState } from '../plan/page-state.ts';
+import type { Progress } from '../probe/memory-access.ts';
+import type { FlashDevice } from './flash-device.ts';
+
+/** Bytes looked at in each place. */
+const SAMPLE = 16;
+/** Places a page is looked at: its start, and for larger ones its middle and its end too. */
+const SMALL_PAGE = 1024;
+/** Typical cost of learning whether a byte is blank, before the first has been looked at: a probe of 0.7 MB/s. */
+const CHECK_MS_PER_BYTE = 0.0014;
+
+/** A page of the chip, and how its samples look. */
+interface Sampled {
+  readonly memory: FlashMemory;
+  readonly address: number;
+  /** What the release wants of it; undefined where it says nothing. */
+  readonly wanted: WantedPage | undefined;
+  readonly looksBlank: boolean;
+  readonly looksRight: boolean;
+}
+
+/**
+ * What the unit holds in the pages that the release touches, no dearer than it has to be: a page whose samples differ from
+ * what is wanted needs no checksum. Where the chip's mass erase may pay, also which other pages of its memories are
+ * blank; touched pages that only look blank are then left at `blank: false`, which costs the plan nothing.
+ */
+export async function surveyUnit(
+  layout: Layout,
+  device: FlashDevice,
+  io: IoContext,
+  progress?: Progress,
+): Promise<PageState[]> {
+  if (!device.sample) return surveyAll(layout, device, io, progress);
+  return new Survey(layout, device, io, progress).carry();
+}
+
+async function surveyAll(layout: Layout, device: FlashDevice, io: IoContext, progress?: Progress) {
+  const states: PageState[] = [];
+  let before = 0;
+  for (const { memory, address, size } of surveyRanges(layout)) {
+    const told = progress && ((done: number) => progress(before + done));
+    states.push(...(await device.survey(memory, address, size, io, told)));
+    before += size;
+  }
+  return states;
+}
+
+class Survey {
+  readonly #layout: Layout;
+  readonly #device: FlashDevice;
+  readonly #io: IoContext;
+  readonly #progress: Progress | undefined;
+  readonly #states = new Map<number, PageState>();
+  #checkMsPerByte = CHECK_MS_PER_BYTE;
+
+  constructor(layout: Layout, device: FlashDevice, io: IoContext, progress: Progress | undefined) {
+    this.#layout = layout;
+    this.#device = device;
+    this.#io = io;
+    this.#progress = progress;
+  }
+
+  async carry(): Promise<PageState[]> {
+    const touched = await this.#sampled(this.#layout.pages.map((page) => ({ ...page, wanted: page })));
+    for (const { address } of touched) this.#states.set(address, { address, blank: false });
+    await this.#checksum(touched.filter(({ looksRight, looksBlank }) => looksRight && !looksBlank));
+    const blanks = touched.filter(({ looksBlank }) => looksBlank);
+    if (!(await this.#massErasePays(touched, blanks))) await this.#checkBlank(blanks);
+    const total = this.#layout.pages.reduce((sum, { memory }) => sum + memory.page, 0);
+    this.#progress?.(total);
+    return [...this.#states.values()];
+  }
+
+  async #sampled(
+    pages: readonly { readonly memory: FlashMemory; readonly address: number; readonly wanted?: WantedPage }[],
+  ): Promise<Sampled[]> {
+    const places = pages.map((page) => placesIn(page.memory).map((offset) => page.address + offset));
+    const bytes = await this.#device.sample?.(places.flat(), SAMPLE, this.#io);
+    let next = 0;
+    return pages.map(({ memory, address, wanted }, index) => {
+      let looksBlank = true;
+      let looksRight = wanted !== undefined;
+      for (const place of places[index] ?? []) {
+        const found = bytes?.subarray(next, next + SAMPLE) ?? new Uint8Array();
+        next += SAMPLE;
+        looksBlank &&= isFilledWith(found, memory.erased);
+        looksRight &&= equalBytes(found, wanted?.bytes.subarray(place - address, place - address + SAMPLE) ?? found);
+      }
+      return { memory, address, wanted, looksBlank, looksRight };
+    });
+  }
+
+  async #checksum(pages: readonly Sampled[]): Promise<void> {
+    for (const { memory, address, size } of coalescePages(pages)) {
+      for (const state of await this.#timed(size, () => this.#device.survey(memory, address, size, this.#io))) {
+        this.#states.set(state.address, state);
+      }
+    }
+  }
+
+  /** Which of these are blank; of those that are not, what they hold. */
+  async #checkBlank(pages: readonly Sampled[]): Promise<void> {
+    if (!this.#device.blank) {
+      await this.#checksum(pages);
+      return;
+    }
+    const written: Sampled[] = [];
+    const byAddress = new Map(pages.map((page) => [page.address, page]));
+    for (const { memory, address, size } of coalescePages(pages)) {
+      const crc = crc32(new Uint8Array(memory.page).fill(memory.erased));
+      const found = await this.#timed(
+        size,
+        () => this.#device.blank?.(memory, address, size, this.#io) ?? Promise.resolve([]),
+      );
+      for (const [index, isBlank] of found.entries()) {
+        const at = address + index * memory.page;
+        const page = byAddress.get(at);
+        if (isBlank) this.#states.set(at, { address: at, blank: true, crc32: crc });
+        else if (page) written.push(page);
+      }
+    }
+    await this.#checksum(written.filter(({ wanted }) => wanted !== undefined));
+  }
+
+  /**
+   * Whether everything is going to be erased at once, as far as that can be known: nothing is kept, and what the
+   * release does not touch is blank; that is looked at here, if it costs less than it may save.
+   */
+  async #massErasePays(touched: readonly Sampled[], blanks: readonly Sampled[]): Promise<boolean> {
+    const { chip } = this.#layout;
+    if (!chip.massErase || !this.#device.eraseAll) return false;
+    const { ms, memories: names } = chip.massErase;
+    const memories = flashMemories(chip).filter(({ name }) => names.includes(name));
+    const mine = touched.filter(({ memory }) => memories.includes(memory));
+    const kept = mine.some(({ address, wanted }) => wanted && this.#states.get(address)?.crc32 === wanted.crc32);
+    const others = untouchedPages(memories, mine);
+    const singleMs = mine.reduce((sum, { looksBlank, memory }) => sum + (looksBlank ? 0 : memory.eraseMs), 0);
+    const cost = this.#checkMs(others) + ms;
+    if (kept || mine.length === 0 || cost >= singleMs + this.#checkMs(blanks)) return false;
+    const sampled = await this.#sampled(others);
+    if (!sampled.every(({ looksBlank }) => looksBlank)) return false;
+    await this.#checkBlank(sampled);
+    const pays = ms < singleMs + this.#checkMs(blanks);
+    return pays && others.every(({ address }) => this.#states.get(address)?.blank === true);
+  }
+
+  #checkMs(pages: readonly { readonly memory: FlashMemory }[]): number {
+    return pages.reduce((sum, { memory }) => sum + memory.page, 0) * this.#checkMsPerByte;
+  }
+
+  /** What looking costs here is known once something was looked at. */
+  async #timed<T>(bytes: number, look: () => Promise<T>): Promise<T> {
+    const begun = this.#io.clock.monotonic();
+    const found = await look();
+    this.#checkMsPerByte = (this.#io.clock.monotonic() - begun) / bytes;
+    return found;
+  }
+}
+
+function placesIn({ page }: FlashMemory): number[] {
+  return page <= SMALL_PAGE ? [0] : [0, page / 2, page - SAMPLE];
+}
+
+function untouchedPages(memories: readonly FlashMemory[], touched: readonly Sampled[]) {
+  const known = new Set(touched.map(({ address }) => address));
+  return memories.flatMap((memory) =>
+    Array.from({ length: memory.size / memory.page }, (_, index) => ({
+      memory,
+      address: memory.start + index * memory.page,
+    })).filter(({ address }) => !known.has(address)),
+  );
+}
