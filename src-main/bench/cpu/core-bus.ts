@@ -1,6 +1,22 @@
 import type { Bus } from '../bus.ts';
 import type { Ram } from './ram.ts';
 
+/** What a device is like between two of a program's exchanges with it. */
+export interface DeviceState {
+  /** Two equal phases behave alike from then on. */
+  readonly phase: number;
+  /** Until when; nanoseconds, Infinity if only another access changes it. */
+  readonly until: number;
+}
+
+/** Devices that a program waits for by writing to them (a status command to a flash on a serial bus). */
+export interface DeviceLoop {
+  /** Whether this address belongs to them. */
+  holds(address: number): boolean;
+  /** Undefined while something is under way. Nothing in it may depend on the time, but by `until`. */
+  state(at: number): DeviceState | undefined;
+}
+
 /** A chip's bus as its core sees it, below the private peripheral bus (0xE0000000), which the core brings along. */
 export interface CoreBus extends Bus {
   /** The memory that the core reads and writes without asking the bus. */
@@ -12,4 +28,5 @@ export interface CoreBus extends Bus {
   steadyUntil(address: number, at: number): number;
   /** Until when the bus will not take this access, so that the core is held: `at` or earlier when it is free. */
   heldUntil(address: number, write: boolean, at: number): number;
+  readonly loop?: DeviceLoop;
 }

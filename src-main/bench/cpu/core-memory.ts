@@ -87,6 +87,11 @@ export abstract class CoreMemory extends CoreState {
   }
 
   /** Virtual nanoseconds at the core's present cycle. */
+  /** Cycles are whole nanoseconds, so that what a device does takes the same time in each pass of a loop. */
+  get wholeNanoseconds(): boolean {
+    return Number.isInteger(this.#nsPerCycle);
+  }
+
   get now(): number {
     return this.timeOf(this.cycles);
   }
@@ -197,23 +202,29 @@ export abstract class CoreMemory extends CoreState {
     const now = this.now;
     if (address >= PPB_START && address < PPB_END) return this.#readPrivate(address, size, now);
     if (this.#held(address, false, now)) return 0;
-    if (this.spin.recording) this.spin.noteRead(this.bus.steadyUntil(address, now));
+    if (this.spin.recording) this.#noteRead(address, now);
     const result = this.bus.read(address, size, now);
     if (result.fault) return this.#refuse();
     this.#waitFor(result.doneAt, now);
     return result.value | 0;
   }
 
+  #noteRead(address: number, now: number): void {
+    const until = this.bus.steadyUntil(address, now);
+    if (this.bus.loop?.holds(address)) this.spin.noteDevice(until, now);
+    else this.spin.noteRead(until);
+  }
+
   #write(address: number, size: AccessSize, value: number): void {
-    this.spin.disturbed = true;
+    if (this.bus.loop?.holds(address)) this.spin.exchanged = true;
+    else this.spin.disturbed = true;
     if (address & (size - 1)) {
       this.#refuse();
       return;
     }
     const { ram } = this.bus;
     if (ram.holds(address)) {
-      if (!this.spin.recording) this.attachRam();
-      ram.write(address, size, value);
+      this.#writeRam(address, size, value);
       return;
     }
     const now = this.now;
@@ -226,6 +237,12 @@ export abstract class CoreMemory extends CoreState {
     const result = this.bus.write(address, size, value >>> 0, now);
     if (result.fault) this.#refuse();
     else this.#waitFor(result.doneAt, now);
+  }
+
+  #writeRam(address: number, size: AccessSize, value: number): void {
+    const { ram } = this.bus;
+    if (!this.spin.recording) this.attachRam();
+    ram.write(address, size, value);
   }
 
   #readPrivate(address: number, size: AccessSize, now: number): number {

@@ -88,6 +88,13 @@ export class Core extends Thumb {
     this.#stop('halted');
   }
 
+  /** The chip's clock has changed, maybe by the instruction under way. */
+  setClock(hz: number): void {
+    this.clock = hz;
+    this.limit = -1;
+    this.disturb();
+  }
+
   /** A debugger lets it go. */
   resume(at: number): void {
     this.wakeAt(at);
@@ -112,8 +119,9 @@ export class Core extends Thumb {
   /** Lives up to `at` as far as anybody can tell: a spinning core may stay behind until it is disturbed. */
   runUntil(at: number): void {
     if (at <= this.#quietUntil) return;
-    let limit = this.cycleAt(at);
-    while (this.#status === 'running' && this.cycles < limit) {
+    while (this.#status === 'running') {
+      const limit = this.cycleAt(at);
+      if (this.cycles >= limit) return;
       const { proven } = this.spin;
       if (proven) {
         if (limit <= proven.validUntil) {
@@ -123,7 +131,7 @@ export class Core extends Thumb {
         this.#skipTo(proven.validUntil);
       }
       this.#spend(limit);
-      if (this.#deliverReset()) limit = this.cycleAt(at);
+      this.#deliverReset();
     }
   }
 
@@ -216,11 +224,10 @@ export class Core extends Thumb {
     this.disturb();
   }
 
-  #deliverReset(): boolean {
-    if (!this.#resetRequested) return false;
+  #deliverReset(): void {
+    if (!this.#resetRequested) return;
     this.#resetRequested = false;
     this.#events.resetRequested(this.now);
-    return true;
   }
 
   #spend(limit: number): void {

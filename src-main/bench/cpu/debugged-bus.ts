@@ -11,26 +11,31 @@ const PPB = { start: 0xe0000000, end: 0xe0100000 } as const;
 export class DebuggedBus implements Bus {
   readonly #scs: Scs;
   readonly #bus: CoreBus;
+  /** Cores beside it on the same bus. */
+  readonly #others: () => readonly Scs[];
 
-  constructor(scs: Scs, bus: CoreBus) {
+  constructor(scs: Scs, bus: CoreBus, others: () => readonly Scs[] = () => []) {
     this.#scs = scs;
     this.#bus = bus;
+    this.#others = others;
   }
 
   read(address: number, size: AccessSize, at: number): AccessResult {
     const { core } = this.#scs;
     const { ram } = this.#bus;
     core.runUntil(at);
+    for (const other of this.#others()) other.core.runUntil(at);
     if (ram.holds(address)) return done(at, ram.read(address, size));
     if (address >= PPB.start && address < PPB.end) return this.#readPrivate(address, size, at);
     // A read that changes something, or tells the time, meets the core where it is.
-    if (this.#bus.steadyUntil(address, at) <= at) core.catchUp(at);
+    if (this.#bus.loop?.holds(address) || this.#bus.steadyUntil(address, at) <= at) core.catchUp(at);
     return this.#bus.read(address, size, at);
   }
 
   write(address: number, size: AccessSize, value: number, at: number): AccessResult {
     const { core } = this.#scs;
     const { ram } = this.#bus;
+    for (const other of this.#others()) other.core.beforeWrite(ram.holds(address) ? address : undefined, at);
     if (ram.holds(address)) {
       core.beforeWrite(address, at);
       ram.write(address, size, value);

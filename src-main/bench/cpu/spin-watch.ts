@@ -1,10 +1,15 @@
+import type { CoreBus, DeviceState } from './core-bus.ts';
 import type { CoreState } from './core-state.ts';
 import { countsDown } from './countdown.ts';
 
 /** Words that a loop may read and still be watched. */
+/** No branch leads to an odd address. */
+const NOWHERE = -1;
 const MOST_WORDS = 64;
-/** Between two comparisons of a loop that goes on changing, at most so many passes. */
-const LONGEST_PAUSE = 64;
+/** Between two comparisons of loops that go on changing, at most so many branches. */
+const LONGEST_REST = 64;
+/** So many branches to elsewhere are loops within the one that is watched; more, and that one has ended. */
+const MOST_STRANGERS = 8;
 
 /** A loop that does nothing until somebody else does. */
 export interface Spin {
@@ -28,6 +33,9 @@ interface Countdown {
 /** What the watch asks of its core while it looks. */
 export interface Watched extends CoreState {
   readonly cycles: number;
+  readonly now: number;
+  readonly bus: CoreBus;
+  readonly wholeNanoseconds: boolean;
   cycleAt(at: number): number;
   /** Every access is told to the watch. */
   detachRam(): void;
@@ -45,17 +53,26 @@ export class SpinWatch {
   readonly #enabled: boolean;
   /** Something was written, or the bus stalled, since the last branch backwards. */
   disturbed = true;
+  /** A device of the bus' loop was written to, which is undone if it is in the same state one pass later. */
+  exchanged = false;
   proven: Spin | undefined;
-  #target = -1;
+  #target = NOWHERE;
   #phase: Phase = 'counting';
-  #passes = 0;
-  #next = 1;
+  /** The watched target did not spin. */
+  #failed = false;
+  #failures = 0;
+  /** Branches to let pass. */
+  #rest = 0;
+  #lastProven = NOWHERE;
   #countdown: Countdown | undefined;
   readonly #snapshot = new Int32Array(18);
   #begin = 0;
   #steadyUntil = Infinity;
   #words = new Set<number>();
   #ops: number[] = [];
+  #device: DeviceState | undefined;
+  #deviceSteadyUntil = Infinity;
+  #strangers = 0;
 
   constructor(enabled: boolean) {
     this.#enabled = enabled;
@@ -66,12 +83,12 @@ export class SpinWatch {
   }
 
   /** Forgets what was seen. */
-  restart(target = -1): void {
-    this.#target = target;
-    this.#phase = 'counting';
-    this.#passes = 0;
-    this.#next = 1;
-    this.disturbed = target < 0;
+  restart(target = NOWHERE): void {
+    this.#focus(target);
+    this.#failures = 0;
+    this.#rest = 0;
+    this.disturbed = target === NOWHERE;
+    this.exchanged = false;
     this.proven = undefined;
   }
 
@@ -89,25 +106,49 @@ export class SpinWatch {
     if (steadyUntil < this.#steadyUntil) this.#steadyUntil = steadyUntil;
   }
 
+  /** A read of a device: either it is steady, or the pass is an exchange with it. */
+  noteDevice(steadyUntil: number, now: number): void {
+    if (steadyUntil <= now) this.exchanged = true;
+    else if (steadyUntil < this.#deviceSteadyUntil) this.#deviceSteadyUntil = steadyUntil;
+  }
+
   /** At a branch backwards to `target`. True when the loop is proven to spin. */
   pass(core: Watched, target: number): boolean {
     if (!this.#enabled) return false;
-    if (target !== this.#target || this.disturbed) {
+    if (this.disturbed) {
       this.restart(target);
+      // Where this loop span before, it is likely to spin again.
+      if (target === this.#lastProven) this.#recordNext(core);
       return false;
     }
-    this.#passes++;
-    if (this.#phase === 'counting') {
-      if (this.#passes >= this.#next) this.#compareNext(core);
-    } else if (!this.#comparable(core)) this.#pause();
+    if (this.#rest > 0) {
+      this.#rest--;
+      return false;
+    }
+    if (target === this.#target) return this.#sameTarget(core);
+    // A branch within the loop that is watched, or a better candidate than that.
+    if (this.#failed || ++this.#strangers > MOST_STRANGERS) this.#focus(target);
+    return false;
+  }
+
+  #sameTarget(core: Watched): boolean {
+    this.#strangers = 0;
+    if (this.#phase === 'counting') this.#compareNext(core);
+    else if (!this.#comparable(core)) this.#fail();
     else if (this.#phase === 'comparing') this.#recordNext(core);
     else return this.#prove(core);
     return false;
   }
 
+  #focus(target: number): void {
+    this.#target = target;
+    this.#phase = 'counting';
+    this.#strangers = 0;
+    this.#failed = false;
+  }
+
   #compareNext(core: Watched): void {
     this.#take(core);
-    this.#countdown = undefined;
     this.#phase = 'comparing';
   }
 
@@ -115,6 +156,7 @@ export class SpinWatch {
     this.#take(core);
     this.#phase = 'recording';
     this.#steadyUntil = Infinity;
+    this.#deviceSteadyUntil = Infinity;
     this.#words = new Set();
     this.#ops = [];
     core.detachRam();
@@ -122,7 +164,7 @@ export class SpinWatch {
 
   #prove(core: Watched): boolean {
     const period = core.cycles - this.#begin;
-    let validUntil = core.cycleAt(this.#steadyUntil);
+    let validUntil = core.cycleAt(this.#validUntil(core));
     const countdown = this.#countdown;
     if (countdown) {
       // The passes that leave at least the step: up to there no flag of the subtraction changes.
@@ -132,16 +174,28 @@ export class SpinWatch {
     this.#phase = 'counting';
     const counts = countdown ? countsDown(this.#ops, countdown.register, countdown.step) : true;
     if (!counts || validUntil < core.cycles + period) {
-      this.#pause();
+      this.#fail();
       return false;
     }
     this.proven = { period, begin: core.cycles, validUntil, words: this.#words, countdown };
     return true;
   }
 
-  #pause(): void {
+  /** Nanoseconds; the past where an exchange did not end as it began. */
+  #validUntil(core: Watched): number {
+    if (!this.exchanged) return Math.min(this.#steadyUntil, this.#deviceSteadyUntil);
+    const before = this.#device;
+    const after = core.bus.loop?.state(core.now);
+    const same = before !== undefined && after !== undefined && before.phase === after.phase;
+    return same && core.wholeNanoseconds ? Math.min(this.#steadyUntil, before.until, after.until) : 0;
+  }
+
+  /** Not this time: looks again later, and less and less often. */
+  #fail(): void {
     this.#phase = 'counting';
-    this.#next = this.#passes + Math.min(this.#passes, LONGEST_PAUSE);
+    this.#failed = true;
+    this.#rest = Math.min(2 ** this.#failures++, LONGEST_REST);
+    if (this.#lastProven === this.#target) this.#lastProven = NOWHERE;
   }
 
   #take(core: Watched): void {
@@ -149,6 +203,8 @@ export class SpinWatch {
     this.#snapshot[16] = core.xpsr;
     this.#snapshot[17] = core.primask;
     this.#begin = core.cycles;
+    this.#device = core.bus.loop?.state(core.now);
+    this.exchanged = false;
   }
 
   /** The same as in the snapshot, but for one register that counts down. */
@@ -162,10 +218,8 @@ export class SpinWatch {
       if (countdown || i > 7 || step < 0) return false;
       countdown = { register: i, step };
     }
-    if (!countdown) return this.#countdown === undefined || this.#phase === 'comparing';
-    if (this.#phase === 'recording' && this.#countdown?.step !== countdown.step) return false;
     this.#countdown = countdown;
-    return countedIn(core, countdown) > 0;
+    return !countdown || countedIn(core, countdown) > 0;
   }
 }
 
