@@ -5,6 +5,9 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { CliContext } from './commands/command.ts';
 import { runCli } from './commands/run-cli.ts';
 import { failureTexts } from './compose-home.ts';
+import { reserveThreads } from './reserve-threads.ts';
+
+reserveThreads(process.env);
 
 const root = join(import.meta.dirname, '..', '..');
 const resources = join(root, 'resources');

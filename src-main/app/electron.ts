@@ -12,6 +12,7 @@ import { PRIVILEGED_SCHEME, SCHEME, serveAssets } from './electron-protocol.ts';
 import { QuitGuard } from './electron-quit.ts';
 import { type ShellTexts, shellTexts } from './electron-texts.ts';
 import { askBeforeQuit, bringToFront, createWindow, showPage } from './electron-window.ts';
+import { reserveThreads } from './reserve-threads.ts';
 
 /** A station error, as the command line counts them. */
 const EXIT_STATION = 3;
@@ -26,6 +27,7 @@ function tell(line: string): void {
  * it is ready, and becomes ready only after this module has been loaded.
  */
 function start(): void {
+  reserveThreads(process.env);
   const home = homeFolder(process.env);
   const userData = join(home, 'shell');
   mkdirSync(userData, { recursive: true });
