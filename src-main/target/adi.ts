@@ -21,6 +21,10 @@ const POWER_UP_MS = 100;
 /** A chip that is just waking may miss the first request. */
 const POWER_UP_ATTEMPTS = 3;
 
+/** Each halves the clock where the wire is noisy: from 10 MHz to below 200 kHz. */
+const CONNECT_ATTEMPTS = 6;
+const NOISE_ATTEMPTS = 8;
+
 const ADIV6 = 3;
 /** Where ADIv6 has the registers that an ADIv5 access port has from 0 on (ADIv6.0, C2.6). */
 const ADIV6_REGISTERS = 0xd00;
@@ -60,12 +64,39 @@ export class Adi {
     return this.#epoch;
   }
 
-  /** Begins anew on the same wire, after a reset that may have taken the debug port with it. */
+  /**
+   * Begins anew on the same wire: after a reset that may have taken the debug port with it, and after noise, when the
+   * port takes a slower clock.
+   */
   async reconnect(io: IoContext): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#connect(io);
+        return;
+      } catch (error) {
+        if (!isNoise(error) || attempt === CONNECT_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #connect(io: IoContext): Promise<void> {
     this.forget();
     this.#id = decodeDpidr(await this.port.connect(this.#wire, io));
     await this.#powerUp(io);
     if (this.#id.version >= ADIV6) await this.#writeBanked(SELECT1.bank, SELECT1.address, 0, io);
+  }
+
+  /** For what may happen twice: reads. Where noise stays, the wire gets slower. */
+  async repeatedOnNoise<T>(action: () => Promise<T>, io: IoContext): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await action();
+      } catch (error) {
+        if (!isNoise(error) || attempt === NOISE_ATTEMPTS) throw error;
+        // Once may be chance; more often the clock is too high for this wire.
+        if (attempt > 1) await this.reconnect(io);
+      }
+    }
   }
 
   /** Asks for debug and system power and waits for both acknowledges; `target-stuck` when they do not come. */
@@ -98,7 +129,7 @@ export class Adi {
 
   /** A debug port register of the bank (DPBANKSEL) that it stands in. */
   async readDp(bank: number, address: number, io: IoContext): Promise<number> {
-    const [value = 0] = await this.#carry([...this.#selectValue(bank), { port: 'dp', address, read: true }], io);
+    const [value = 0] = await this.#read(() => [...this.#selectValue(bank), { port: 'dp', address, read: true }], io);
     return value;
   }
 
@@ -128,8 +159,11 @@ export class Adi {
   }
 
   async readAp(ap: number, register: number, io: IoContext): Promise<number> {
-    const batch: Transfer[] = [...this.select(ap, register), { port: 'ap', address: register & 0x0c, read: true }];
-    const [value = 0] = await this.#carry(batch, io);
+    const batch = (): Transfer[] => [
+      ...this.select(ap, register),
+      { port: 'ap', address: register & 0x0c, read: true },
+    ];
+    const [value = 0] = await this.#read(batch, io);
     return value;
   }
 
@@ -139,11 +173,17 @@ export class Adi {
 
   /** Words of the space in which ADIv6's access ports stand. */
   async readApSpace(address: number, words: number, io: IoContext): Promise<Uint32Array> {
-    const batch: Transfer[] = [];
-    for (let at = address; at < address + 4 * words; at += 4) {
-      batch.push(...this.#selectValue((at & ~0xf) >>> 0), { port: 'ap', address: at & 0x0c, read: true });
-    }
-    return this.#carry(batch, io);
+    const batch = (): Transfer[] =>
+      Array.from({ length: words }, (_, index) => address + 4 * index).flatMap((at) => [
+        ...this.#selectValue((at & ~0xf) >>> 0),
+        { port: 'ap', address: at & 0x0c, read: true },
+      ]);
+    return this.#read(batch, io);
+  }
+
+  /** Made anew for each attempt: what is selected is not known after a failure. */
+  #read(batch: () => readonly Transfer[], io: IoContext): Promise<Uint32Array> {
+    return this.repeatedOnNoise(() => this.#carry(batch(), io), io);
   }
 
   async #carry(batch: readonly Transfer[], io: IoContext): Promise<Uint32Array> {
@@ -159,4 +199,8 @@ export class Adi {
   identify(ap: number, io: IoContext): Promise<number> {
     return this.readAp(ap, IDR, io);
   }
+}
+
+function isNoise(error: unknown): boolean {
+  return error instanceof FlashlineError && error.failure.code === 'wire-noise';
 }

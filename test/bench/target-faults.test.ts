@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FAILURES, type FailureCode, FlashlineError } from '#shared/model/failure.ts';
+import type { Reach } from '#shared/model/unit-record.ts';
 import type { Bench } from '#main/bench/bench.ts';
 import type { Fault, Faults } from '#main/bench/faults.ts';
 import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
@@ -13,6 +14,7 @@ const PATIENCE_MS = 20_000;
 
 interface Attempt {
   readonly identity?: Identity;
+  readonly reach?: Reach;
   readonly failure?: FlashlineError['failure'];
   readonly ms: number;
   readonly packets: number;
@@ -33,8 +35,9 @@ async function identify(faults: Faults, bench: Bench = newBench(), chip = 'nrf52
     try {
       const identity = await target.identify(io);
       await target.look?.(io);
+      const reach = target.reach?.();
       await target.close(io);
-      return { identity, ...end() };
+      return { identity, ...(reach ? { reach } : {}), ...end() };
     } catch (error) {
       await target.close(io);
       throw error;
@@ -97,6 +100,26 @@ describe('a disturbed wire', () => {
       expectBounded(attempt);
       expect((await identify([], bench)).identity?.chip).toBe('nrf52840');
     }
+  });
+});
+
+describe('a wire that is noisy above a clock', () => {
+  it.each([1, 0.3, 0.03, 0.01])(
+    'with a chance of %d: the clock steps down until it is quiet, and says so',
+    async (chance) => {
+      for (const aboveHz of [300_000, 1_000_000, 4_000_000]) {
+        const attempt = await identify([{ kind: 'noise', aboveHz, chance }]);
+        expect(attempt.identity?.chip, `above ${aboveHz} Hz: ${attempt.failure?.code}`).toBe('nrf52840');
+        expect(attempt.reach).toMatchObject({ askedHz: 8_000_000, limitedBy: 'noise' });
+        if (chance > 0.1) expect(attempt.reach?.usedHz).toBeLessThanOrEqual(aboveHz);
+      }
+    },
+  );
+
+  it('at every clock is the fixture’s fault', async () => {
+    const attempt = await identify([{ kind: 'noise', aboveHz: 0, chance: 0.5 }]);
+    expect(attempt.failure).toMatchObject({ code: 'wire-noise', blame: 'fixture' });
+    expectBounded(attempt);
   });
 });
 
