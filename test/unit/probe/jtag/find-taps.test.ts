@@ -4,27 +4,8 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { JtagChain } from '#main/bench/jtag/chain.ts';
 import { Tap } from '#main/bench/jtag/tap.ts';
 import { VirtualClock } from '#main/bench/virtual-clock.ts';
-import type { JtagPort, JtagStretch } from '#main/probe/jtag-port.ts';
 import { armIrLength, findTaps, splitIr } from '#main/probe/jtag/find-taps.ts';
-
-/** Pins on a bare chain, or on a TDO that is stuck. */
-function pins(chain: JtagChain, stuck?: 0 | 1): JtagPort {
-  const play = ({ tms, cycles, tdi, capture }: JtagStretch) => {
-    const heard = new Uint8Array(Math.ceil(cycles / 8));
-    for (let i = 0; i < cycles; i++) {
-      const bit = chain.clock(tms, ((tdi?.[i >> 3] ?? 0) >> (i & 7)) & 1 ? 1 : 0, 0);
-      heard[i >> 3] = (heard[i >> 3] ?? 0) | ((stuck ?? bit) << (i & 7));
-    }
-    return capture ? [heard] : [];
-  };
-  return {
-    connect: async (hz) => hz,
-    sequence: async (stretches) => stretches.flatMap(play),
-    setClock: async (hz) => hz,
-    drive: async () => undefined,
-    close: async () => undefined,
-  };
-}
+import { chainPort } from '#test/support/chain-port.ts';
 
 const io = () => ({ clock: new VirtualClock(0), signal: new AbortController().signal });
 
@@ -50,7 +31,7 @@ describe('finding TAPs', () => {
       fc.asyncProperty(fc.array(anyTap, { minLength: 1, maxLength: 8 }), async (taps) => {
         fc.pre(taps.every(({ idcode }) => idcode !== 0xffffffff));
         const chain = new JtagChain(taps.map(({ irLength, idcode }) => tap(irLength, idcode)));
-        const found = await findTaps(pins(chain), io());
+        const found = await findTaps(chainPort(chain), io());
         expect(found.taps.map(({ idcode }) => idcode)).toEqual(taps.map(({ idcode }) => idcode));
         expect(found.irBits).toBe(taps.reduce((sum, { irLength }) => sum + irLength, 0));
         expect(found.irLengths).toEqual(taps.map(({ irLength }) => irLength));
@@ -65,13 +46,13 @@ describe('finding TAPs', () => {
     expect(splitIr([1, 0, 1, 0, 1, 0], [undefined, undefined])).toBeUndefined();
     expect(splitIr([1, 0, 1, 0, 1, 0], [4, undefined])).toEqual([4, 2]);
     const chain = new JtagChain([tap(4, 0x4ba00477, 0b0101), tap(4, 0x06413041, 0b0101)]);
-    expect((await findTaps(pins(chain), io())).irLengths).toBeUndefined();
-    expect((await findTaps(pins(chain), io(), armIrLength)).irLengths).toEqual([4, 4]);
+    expect((await findTaps(chainPort(chain), io())).irLengths).toBeUndefined();
+    expect((await findTaps(chainPort(chain), io(), armIrLength)).irLengths).toEqual([4, 4]);
   });
 
   it('a TDO that is stuck is no target', async () => {
     for (const stuck of [0, 1] as const) {
-      const searching = findTaps(pins(new JtagChain([tap(4, 0x4ba00477)]), stuck), io());
+      const searching = findTaps(chainPort(new JtagChain([tap(4, 0x4ba00477)]), stuck), io());
       await expect(searching).rejects.toThrow(FlashlineError);
       await expect(searching).rejects.toMatchObject({ failure: { code: 'no-target' } });
     }
