@@ -61,8 +61,7 @@ function onBench(bench: Bench, address: BenchAddress, unit: ConnectRequest): Con
   const { link, clock } = bench.connect(address.chip, serial, address.faults, { probe: address.probe, url });
   return {
     clock,
-    // The bench's chip has flash and debug registers, but no core that executes.
-    open: async (io) => openAdiTarget(await openCmsisDap(link, io), unit, io, { executesCode: false }),
+    open: async (io) => openAdiTarget(await openCmsisDap(link, io), unit, io),
   };
 }
 
