@@ -45,7 +45,7 @@ function openFailure(cause: Error, url: string): FlashlineError {
   if (/permission denied|operation not permitted|access (?:is )?denied/iu.test(text))
     return new FlashlineError('probe-permission', { params: { url }, cause });
   if (/cannot lock port|resource (?:temporarily unavailable|busy)|device or resource busy/iu.test(text))
-    return new FlashlineError('probe-unsuited', { params: { url, detail: 'another program holds the port' }, cause });
+    return new FlashlineError('probe-busy', { params: { url }, cause });
   return new FlashlineError('probe-not-found', { params: { url }, cause });
 }
 
