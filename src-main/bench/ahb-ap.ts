@@ -8,7 +8,7 @@ export interface AhbApIdentity {
   readonly idr: number;
   /** Of the ROM table, with the format and entry-present bits. */
   readonly base: number;
-  /** Several bytes or halfwords in one transfer; without it, CSW.AddrInc "packed" means no increment (Cortex-M0+). */
+  /** Several bytes or halfwords in one transfer; a port without it (Cortex-M0+) does not keep that value of CSW.AddrInc. */
   readonly packed: boolean;
 }
 
@@ -63,7 +63,8 @@ export class AhbAp implements AccessPort {
   write(register: number, value: number, at: number): AccessResult {
     if (register === DRW) return this.#data(value, at);
     if (register >= BD0 && register <= BD3) return this.#banked(register, value, at);
-    if (register === CSW) this.#csw = value & CSW_WRITABLE;
+    if (register === CSW)
+      this.#csw = this.#identity.packed ? value & CSW_WRITABLE : withoutPacking(value & CSW_WRITABLE);
     if (register === TAR) this.#tar = value >>> 0;
     return done(at);
   }
@@ -95,7 +96,7 @@ export class AhbAp implements AccessPort {
   #data(value: number | undefined, at: number): AccessResult {
     if (!this.#enabled()) return busFault(at);
     const size = this.#size();
-    const packed = this.#identity.packed && ((this.#csw >>> 4) & 3) === INCREMENT_PACKED;
+    const packed = ((this.#csw >>> 4) & 3) === INCREMENT_PACKED;
     const accesses = packed ? 4 / size : 1;
     let word = 0;
     let time = at;
@@ -120,8 +121,7 @@ export class AhbAp implements AccessPort {
   }
 
   #increment(size: AccessSize): void {
-    const mode = (this.#csw >>> 4) & 3;
-    if (mode === 0 || (mode === INCREMENT_PACKED && !this.#identity.packed)) return;
+    if (((this.#csw >>> 4) & 3) === 0) return;
     this.#tar = ((this.#tar & ~this.#wrapMask) | ((this.#tar + size) & this.#wrapMask)) >>> 0;
   }
 
@@ -129,4 +129,8 @@ export class AhbAp implements AccessPort {
     const code = this.#csw & 7;
     return code === 0 ? 1 : code === 1 ? 2 : 4;
   }
+}
+
+function withoutPacking(csw: number): number {
+  return ((csw >>> 4) & 3) === INCREMENT_PACKED ? csw & ~0x30 : csw;
 }

@@ -1,4 +1,4 @@
-import { hexAddress, isFilledWith, readU32, toHex } from '#shared/base/bytes.ts';
+import { concat, hexAddress, isFilledWith, readU32, toHex } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
@@ -45,8 +45,11 @@ async function readOrFault(memory: MemoryAccess, address: number, io: IoContext)
 /** Rejects with `identity-unreadable`. */
 export async function readUid(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<string | null> {
   if (!chip.identity.uid) return null;
-  const { address, size } = chip.identity.uid;
-  const bytes = await memory.read(address, size, io);
+  const parts = [chip.identity.uid].flat();
+  const pieces: Uint8Array[] = [];
+  for (const { address, size } of parts) pieces.push(await memory.read(address, size, io));
+  const bytes = concat(pieces);
+  const address = parts[0]?.address ?? 0;
   if (isFilledWith(bytes, 0x00) || isFilledWith(bytes, 0xff)) {
     throw new FlashlineError('identity-unreadable', { where: { address }, params: { register: hexAddress(address) } });
   }
