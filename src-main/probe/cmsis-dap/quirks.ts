@@ -1,5 +1,3 @@
-import type { ProbeDescription } from './probe.ts';
-
 /** What a probe does otherwise than CMSIS-DAP asks, or than it says of itself. Left out: as it should be. */
 export interface Quirks {
   /** Packets that it really holds, where it says more. */
@@ -56,7 +54,7 @@ export const QUIRKS: readonly QuirkRow[] = [
   },
 ];
 
-export function quirksOf(probe: ProbeDescription): Quirks {
+export function quirksOf(probe: { readonly product: string; readonly firmware: string }): Quirks {
   const rows = QUIRKS.filter(
     ({ product, upToFirmware }) =>
       product.test(probe.product) && (upToFirmware === undefined || isAtMost(probe.firmware, upToFirmware)),

@@ -4,7 +4,7 @@ import { QUIRKS, quirksOf } from '#main/probe/cmsis-dap/quirks.ts';
 import { ScriptedProbe } from './scripted-probe.ts';
 
 function told(product: string, firmware = '') {
-  return quirksOf({ vendor: '', product, serial: '', firmware });
+  return quirksOf({ product, firmware });
 }
 
 async function open(product: string, firmware: string) {
