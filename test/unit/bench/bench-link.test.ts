@@ -27,9 +27,16 @@ async function asked(probe: ProbeName, packets: number, ahead: number): Promise<
 
 describe('the bench’s USB', () => {
   it('carries a HID report each way in every frame where packets are queued ahead, and in every second where not', async () => {
-    expect(await asked('hid', 100, 4)).toBeCloseTo(102, 0);
-    expect(await asked('hid', 100, 1)).toBeCloseTo(200, 0);
-    expect(await asked('hid-single', 100, 1)).toBeCloseTo(200, 0);
+    const [ahead, alone, single] = [
+      await asked('hid', 100, 4),
+      await asked('hid', 100, 1),
+      await asked('hid-single', 100, 1),
+    ];
+    expect(Math.floor(ahead / 100)).toBe(1);
+    expect(ahead % 100).toBeLessThan(3);
+    expect(Math.floor(alone / 100)).toBe(2);
+    expect(alone % 100).toBeLessThan(3);
+    expect(single).toBe(alone);
   });
 
   it('a write and a read that wait for each other take a microframe each at high speed', async () => {
