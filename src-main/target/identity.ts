@@ -15,7 +15,8 @@ export async function identifyChip(memory: MemoryAccess, chip: ChipDescription, 
   return { uid: await readUid(memory, chip, io), chip: chip.id, locks: await readLocks(memory, chip, io) };
 }
 
-async function checkPart(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<void> {
+/** Rejects with `wrong-chip`. */
+export async function checkPart(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<void> {
   for (const check of chip.identity.checks) {
     const found = await readOrFault(memory, check.address, io);
     if (found !== undefined && ((found ^ check.value) & check.mask) === 0) continue;

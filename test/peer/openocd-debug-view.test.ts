@@ -97,7 +97,7 @@ async function openocds(chip: string): Promise<View> {
 }
 
 describe.skipIf(!requirePrograms(['openocd', 'socat']))('OpenOCD and we see the same chip', () => {
-  it.each(['nrf52840', 'nrf51822', 'stm32f407vg'])('%s', async (chip) => {
+  it.each(['nrf52840', 'nrf51822', 'stm32f407vg', 'stm32g071rb', 'atsamd21g18a'])('%s', async (chip) => {
     const theirs = await openocds(chip);
     expect(theirs.components.length).toBeGreaterThan(3);
     expect(await ours(chip)).toEqual(theirs);

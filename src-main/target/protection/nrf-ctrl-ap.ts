@@ -20,6 +20,7 @@ const PROTECT_ALL = 0xffff_ff00;
 export function nrfCtrlAp(access: Access, ap: number): ProtectionKind {
   const { adi, chip } = access;
   return {
+    tellsPart: false,
     tellsUid: false,
     async read(io) {
       const idr = await adi.identify(ap, io);

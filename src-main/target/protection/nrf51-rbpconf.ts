@@ -14,12 +14,14 @@ const PROTECT_ALL = 0xffff_00ff;
 export function nrf51Rbpconf(access: Access): ProtectionKind {
   const { memory, core, chip } = access;
   return {
+    tellsPart: true,
     tellsUid: false,
     async read(io) {
       const value = await readRbpconf(io);
       const locked = value === undefined || (value & OPEN) !== OPEN;
       const word = value === undefined ? 'cannot be read' : hexAddress(value);
-      return { locked, observed: { RBPCONF: `${locked ? 'protected' : 'not protected'} (${word})` } };
+      // RBPCONF alone is the lock word's name, where it is recorded as the word that it is.
+      return { locked, observed: { 'RBPCONF.PALL': `${locked ? 'protected' : 'not protected'} (${word})` } };
     },
     async massErase(io, progress) {
       // Firmware that runs on might use the controller too; where the core cannot be reached it cannot be stopped.

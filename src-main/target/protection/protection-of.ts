@@ -1,6 +1,7 @@
 import { assertNever } from '#shared/base/assert-never.ts';
+import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { readUid } from '../identity.ts';
+import { checkPart, readUid } from '../identity.ts';
 import { nrfCtrlAp } from './nrf-ctrl-ap.ts';
 import { nrf51Rbpconf } from './nrf51-rbpconf.ts';
 import type { Access, Protection, ProtectionKind, ProtectionState } from './protection.ts';
@@ -13,11 +14,17 @@ export function protectionOf(access: Access): Protection | undefined {
   const kind = kindOf(access);
   if (!kind) return undefined;
   const { chip, memory } = access;
+  const read = async (io: IoContext) => {
+    const state = await faultAsUndefined(kind.read(io));
+    if (state && !state.locked) return state;
+    if (kind.tellsPart) await checkPart(memory, chip, io);
+    return state ?? kind.read(io);
+  };
   return {
-    read: (io) => kind.read(io),
+    read,
     readUid: async (io) => (kind.tellsUid ? readUid(memory, chip, io) : null),
     async unlock(io, progress) {
-      const before = await kind.read(io);
+      const before = await read(io);
       if (!before.locked) return before;
       if (before.forGood) throw stayedLocked(chip.name, before);
       await kind.massErase(io, progress);
@@ -26,7 +33,7 @@ export function protectionOf(access: Access): Protection | undefined {
       return after;
     },
     async lock(io) {
-      const before = await kind.read(io);
+      const before = await read(io);
       if (before.locked) return before;
       await kind.setLock(io);
       return kind.read(io);
@@ -59,4 +66,14 @@ function stayedLocked(chip: string, { observed }: ProtectionState): FlashlineErr
     .map(([name, value]) => `${name}: ${value}`)
     .join(', ');
   return new FlashlineError('unlock-failed', { params: { chip, found } });
+}
+
+/** Where another chip has nothing at all, its bus refuses. */
+async function faultAsUndefined(reading: Promise<ProtectionState>): Promise<ProtectionState | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof FlashlineError && error.failure.code === 'target-fault') return undefined;
+    throw error;
+  }
 }

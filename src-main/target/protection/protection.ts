@@ -15,7 +15,7 @@ export interface ProtectionState {
 
 /** A chip's protection against debuggers: one chip, connected. */
 export interface Protection {
-  /** Only reads. */
+  /** Only reads. Rejects with `wrong-chip` where a locked chip shows that it is another one: no reason to erase it. */
   read(io: IoContext): Promise<ProtectionState>;
   /** The hardware id of a locked chip, null where it does not tell it. Only reads; rejects with `identity-unreadable`. */
   readUid(io: IoContext): Promise<string | null>;
@@ -42,6 +42,8 @@ export interface Access {
 
 /** One way of protecting: what differs between families. */
 export interface ProtectionKind {
+  /** True where a locked chip still shows the registers that say which part it is. */
+  readonly tellsPart: boolean;
   /** True where a locked chip still tells its hardware id. */
   readonly tellsUid: boolean;
   read(io: IoContext): Promise<ProtectionState>;

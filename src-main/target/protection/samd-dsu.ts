@@ -28,6 +28,7 @@ const RESET_MS = 10;
 export function samdDsu(access: Access, dsu: number): ProtectionKind {
   const { memory, adi, chip } = access;
   return {
+    tellsPart: true,
     tellsUid: false,
     async read(io) {
       const locked = ((await readByte(STATUSB, io)) & STATUSB_PROT) !== 0;

@@ -21,6 +21,7 @@ export function stm32f4Rdp(access: Access): ProtectionKind {
   const { memory, core, chip } = access;
   const { base } = chip.controller;
   return {
+    tellsPart: true,
     tellsUid: true,
     async read(io) {
       return rdpState(((await memory.readWord(base + OPTCR, io)) & RDP_MASK) >>> RDP_SHIFT);

@@ -27,6 +27,7 @@ export function stm32g0Rdp(access: Access): ProtectionKind {
   const { memory, core, chip } = access;
   const { base } = chip.controller;
   return {
+    tellsPart: true,
     tellsUid: true,
     async read(io) {
       return rdpState((await memory.readWord(base + OPTR, io)) & RDP_MASK);
