@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { RP2040 } from 'rp2040js';
 import { describe, expect, it } from 'vitest';
-import { BareCore, DHCSR, nrfCore, RAM_START, STEP } from '#test/support/bare-core.ts';
+import { type BareCore, DHCSR, nrfCore, RAM_START, STEP } from '#test/support/bare-core.ts';
 
 const CODE = RAM_START;
 const DATA = RAM_START + 0x1000;
