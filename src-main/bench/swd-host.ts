@@ -1,5 +1,6 @@
 import type { ChipModel } from './chip.ts';
 import type { FaultPlan } from './fault-plan.ts';
+import type { WholeScan } from './jtag/tap.ts';
 import { Ack } from './sw-dp.ts';
 import type { SwdLine } from './swd-line.ts';
 import { bitTime, swdBits, type SwdTiming } from './swd-time.ts';
@@ -75,6 +76,13 @@ export class SwdHost {
     this.#clock(tms);
     this.now += this.#timing.bitNs;
     return tdo;
+  }
+
+  /** A scan that needs no single bits; the pins end as it leaves them. */
+  wholeScan(tap: number, irLengths: readonly number[]): WholeScan | undefined {
+    const whole = this.#line.wholeScan(tap, irLengths);
+    if (whole) [this.swdio, this.tdi] = [0, 1];
+    return whole;
   }
 
   get tdo(): 0 | 1 {

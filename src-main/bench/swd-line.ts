@@ -1,6 +1,6 @@
 import { assertNever } from '#shared/base/assert-never.ts';
 import { JtagChain } from './jtag/chain.ts';
-import type { Tap } from './jtag/tap.ts';
+import type { Tap, WholeScan } from './jtag/tap.ts';
 import { Ack, type DpAnswer, type SwDp } from './sw-dp.ts';
 import { SwjSwitch, type Listening } from './swj-switch.ts';
 
@@ -90,6 +90,14 @@ export class SwdLine {
   /** TDO between clock edges, sampled by the probe as TCK rises; pulled up where nobody drives it. */
   get tdo(): 0 | 1 {
     return this.#power.powered && this.listening === 'jtag' ? this.chain.tdo : 1;
+  }
+
+  /** As `JtagChain.whole`, where JTAG has the pins: what comes goes past them. */
+  wholeScan(tap: number, irLengths: readonly number[]): WholeScan | undefined {
+    if (!this.#power.powered || this.listening !== 'jtag') return undefined;
+    const whole = this.chain.whole(tap, irLengths);
+    if (whole) this.#switch.interrupt();
+    return whole;
   }
 
   /** nTRST, where the taps have it. */

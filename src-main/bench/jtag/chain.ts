@@ -1,4 +1,4 @@
-import type { Tap } from './tap.ts';
+import type { Tap, WholeScan } from './tap.ts';
 import { nextState, type TapState } from './tap-state.ts';
 
 /**
@@ -38,6 +38,19 @@ export class JtagChain {
   get tdo(): 0 | 1 {
     const first = this.taps[0];
     return first && (this.#state === 'shift-dr' || this.#state === 'shift-ir') ? first.out : 1;
+  }
+
+  /**
+   * The register of whole scans that is between TDI and TDO with nothing but BYPASS around it, if the controllers stand
+   * in Run-Test/Idle and the instruction registers are as long as the probe believes.
+   */
+  whole(tap: number, irLengths: readonly number[]): WholeScan | undefined {
+    if (this.#state !== 'idle' || this.#held || irLengths.length !== this.taps.length) return undefined;
+    for (let i = 0; i < irLengths.length; i++) {
+      const other = this.taps[i];
+      if (!other || other.irLength !== irLengths[i] || (i !== tap && other.register.length !== 1)) return undefined;
+    }
+    return this.taps[tap]?.register.whole;
   }
 
   /**

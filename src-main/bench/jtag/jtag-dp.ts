@@ -1,5 +1,5 @@
 import type { DpRegisters } from '../dp-registers.ts';
-import { bitsOf, numberOf, Tap, type Bits, type DataRegister } from './tap.ts';
+import { bitsOf, numberOf, Tap, type Bits, type DataRegister, type WholeScan } from './tap.ts';
 
 /** Instructions of a JTAG-DP with a four-bit register (ADIv5.2 B3.3). */
 export const JTAG_DP = { irLength: 4, abort: 0b1000, dpacc: 0b1010, apacc: 0b1011, idcode: 0b1110 } as const;
@@ -7,6 +7,7 @@ export const JTAG_DP = { irLength: 4, abort: 0b1000, dpacc: 0b1010, apacc: 0b101
 /** Three bits of acknowledge before the 32 of data (ADIv5.2 B3.4); OK and FAULT are one. */
 export const JtagAck = { wait: 0b001, okFault: 0b010 } as const;
 
+const HEAD_BITS = 3;
 const SCAN_BITS = 35;
 const CTRL_STAT = 4;
 const SELECT = 8;
@@ -17,73 +18,94 @@ const SELECT = 8;
  * a sticky flag stands AP accesses are dropped, and ones written to CTRL/STAT clear the flags.
  */
 export function jtagDpTap(name: string, idcode: number, registers: DpRegisters): Tap {
-  const access = new JtagAccess(registers);
+  const dp = new JtagDp(registers);
   return new Tap({
     name,
     irLength: JTAG_DP.irLength,
     captureIr: 0b0001,
     idcode: { instruction: JTAG_DP.idcode, value: () => idcode },
     registers: new Map<number, DataRegister>([
-      [JTAG_DP.abort, { length: SCAN_BITS, capture: () => new Uint8Array(SCAN_BITS), update: access.abort }],
-      [JTAG_DP.dpacc, { length: SCAN_BITS, capture: access.capture, update: access.updateDp }],
-      [JTAG_DP.apacc, { length: SCAN_BITS, capture: access.capture, update: access.updateAp }],
+      [JTAG_DP.abort, { length: SCAN_BITS, capture: () => new Uint8Array(SCAN_BITS), update: abortWith(registers) }],
+      [JTAG_DP.dpacc, bitwise(new Access(dp, false))],
+      [JTAG_DP.apacc, bitwise(new Access(dp, true))],
     ]),
-    reset: () => access.reset(),
   });
 }
 
-class JtagAccess {
-  readonly #registers: DpRegisters;
-  /** What the last access read. */
-  #result = 0;
-  /** The scan under way was answered WAIT: its update does nothing. */
-  #refused = false;
-
-  constructor(registers: DpRegisters) {
-    this.#registers = registers;
-  }
-
-  reset(): void {
-    this.#refused = false;
-  }
-
-  readonly capture = (at: number): Bits => {
-    const registers = this.#registers;
-    registers.settle(at);
-    this.#refused = registers.busy(at);
-    const bits = new Uint8Array(SCAN_BITS);
-    bits[0] = this.#refused ? 1 : 0;
-    bits[1] = this.#refused ? 0 : 1;
-    if (!this.#refused) bits.set(bitsOf(this.#result, 32), 3);
-    return bits;
-  };
-
-  readonly updateDp = (bits: Bits, at: number): void => {
-    const registers = this.#registers;
-    registers.settle(at);
-    if (this.#refused) return;
-    const { read, address, value } = fields(bits);
-    this.#result = 0;
-    if (!read) registers.write(address, value, true);
-    else if (address === SELECT) this.#result = registers.select;
-    else if (address <= CTRL_STAT) this.#result = registers.read(address);
-    // 0xC is RDBUFF, which reads as zero and changes nothing (ADIv5.2 B2.2.7).
-  };
-
-  readonly updateAp = (bits: Bits, at: number): void => {
-    const registers = this.#registers;
-    registers.settle(at);
-    if (this.#refused) return;
-    const { read, address, value } = fields(bits);
-    this.#result = 0;
-    if (registers.sticky) return;
-    if (read) this.#result = registers.readAp(address, at);
-    else registers.writeAp(address, value, at);
-  };
-
-  readonly abort = (bits: Bits): void => this.#registers.abort(fields(bits).value);
+function abortWith(registers: DpRegisters): (bits: Bits) => void {
+  return (bits) => registers.abort(numberOf(bits, HEAD_BITS, 32));
 }
 
-function fields(bits: Bits): { readonly read: boolean; readonly address: number; readonly value: number } {
-  return { read: bits[0] === 1, address: numberOf(bits, 1, 2) << 2, value: numberOf(bits, 3, 32) };
+/** A register of whole scans, bit by bit. */
+function bitwise(whole: WholeScan): DataRegister {
+  return {
+    length: SCAN_BITS,
+    capture: (at) => {
+      const bits = new Uint8Array(SCAN_BITS);
+      bits.set(bitsOf(whole.capture(at), HEAD_BITS));
+      bits.set(bitsOf(whole.word, 32), HEAD_BITS);
+      return bits;
+    },
+    update: (bits, at) => whole.update(numberOf(bits, 0, HEAD_BITS), numberOf(bits, HEAD_BITS, 32), at),
+    whole,
+  };
+}
+
+/** What DPACC and APACC share: the result of the last access, and whether the scan under way was answered WAIT. */
+class JtagDp {
+  readonly registers: DpRegisters;
+  result = 0;
+  refused = false;
+
+  constructor(registers: DpRegisters) {
+    this.registers = registers;
+  }
+}
+
+class Access implements WholeScan {
+  readonly #dp: JtagDp;
+  readonly #ap: boolean;
+
+  constructor(dp: JtagDp, ap: boolean) {
+    this.#dp = dp;
+    this.#ap = ap;
+  }
+
+  get word(): number {
+    return this.#dp.refused ? 0 : this.#dp.result;
+  }
+
+  capture(at: number): number {
+    const { registers } = this.#dp;
+    registers.settle(at);
+    this.#dp.refused = registers.busy(at);
+    return this.#dp.refused ? JtagAck.wait : JtagAck.okFault;
+  }
+
+  /** `head`: RnW in bit 0, A[3:2] above it. */
+  update(head: number, word: number, at: number): void {
+    const { registers, refused } = this.#dp;
+    registers.settle(at);
+    if (refused) return;
+    const read = (head & 1) !== 0;
+    const address = (head >> 1) << 2;
+    this.#dp.result = this.#ap ? this.#updateAp(read, address, word, at) : this.#updateDp(read, address, word);
+  }
+
+  /** 0xC is RDBUFF, which reads as zero and changes nothing (ADIv5.2 B2.2.7). */
+  #updateDp(read: boolean, address: number, word: number): number {
+    const { registers } = this.#dp;
+    if (!read) registers.write(address, word, true);
+    else if (address === SELECT) return registers.select;
+    else if (address <= CTRL_STAT) return registers.read(address);
+    return 0;
+  }
+
+  #updateAp(read: boolean, address: number, word: number, at: number): number {
+    const { registers } = this.#dp;
+    if (registers.sticky) return 0;
+    if (read) return registers.readAp(address, at);
+    registers.writeAp(address, word, at);
+    return 0;
+  }
 }

@@ -1,12 +1,17 @@
-import type { FaultPlan } from '../fault-plan.ts';
+import type { FaultPlan, WireFault } from '../fault-plan.ts';
 import { Ack } from '../sw-dp.ts';
 import type { HostAnswer, SwdHost } from '../swd-host.ts';
-import { JTAG_DP } from './jtag-dp.ts';
+import { JTAG_DP, JtagAck } from './jtag-dp.ts';
+import type { WholeScan } from './tap.ts';
 
 /** A cycle's TDO, and where in a scan it stands. */
 type Bit = 0 | 1;
 
 const READ = 2;
+/** Clocks from Run-Test/Idle to Shift-DR, from Exit1 to Run-Test/Idle, and bits before a scan's word. */
+const TO_SHIFT = 3;
+const TO_IDLE = 2;
+const HEAD_BITS = 3;
 
 /**
  * The probe's end of the JTAG pins: a port of what CMSIS-DAP probes clock, edge by edge (each transfer starts and ends
@@ -87,15 +92,34 @@ export class JtagHost {
     this.#select(ap ? JTAG_DP.apacc : JTAG_DP.dpacc);
     const fault = this.#faults.nextTransfer(read, this.#pins.timing.bitNs);
     if (fault === 'fault') this.#pins.raiseStickyErrors();
+    const request = (address >> 1) | (read ? READ >> 1 : 0);
+    const whole = fault === 'none' ? this.#pins.wholeScan(this.#tap, this.#irLengths) : undefined;
+    return whole ? this.#atOnce(whole, request, value) : this.#bitByBit(fault, request, value);
+  }
+
+  /** The same effects at the same times as bit by bit, for a chain that is as the probe believes. */
+  #atOnce(whole: WholeScan, request: number, value: number): HostAnswer {
+    const { bitNs, idle } = this.#pins.timing;
+    const from = this.#pins.now;
+    const head = TO_SHIFT + this.#tap + HEAD_BITS;
+    const wait = whole.capture(from + (TO_SHIFT - 1) * bitNs) === JtagAck.wait;
+    const { word } = whole;
+    const toUpdate = head + (wait ? 1 : 32 + this.#irLengths.length - this.#tap - 1);
+    if (!wait) whole.update(request, (request & 1) !== 0 ? 0 : value, from + toUpdate * bitNs);
+    this.#pins.now = from + (toUpdate + TO_IDLE + (wait ? 0 : idle)) * bitNs;
+    return wait ? { ack: Ack.wait, data: 0 } : { ack: Ack.ok, data: word };
+  }
+
+  #bitByBit(fault: WireFault, request: number, value: number): HostAnswer {
     this.#toShiftDr();
     for (let i = 0; i < this.#tap; i++) this.#cycle(0, 1);
-    const ack = this.#damaged(fault, this.#acknowledge((address >> 1) | (read ? READ >> 1 : 0)));
+    const ack = this.#damaged(fault, this.#acknowledge(request));
     if (ack !== Ack.ok) {
       this.#cycle(1, 1);
       this.#toIdle();
       return { ack, data: 0 };
     }
-    const data = this.#exchange(read ? 0 : value);
+    const data = this.#exchange((request & 1) !== 0 ? 0 : value);
     this.#toIdle();
     for (let i = 0; i < this.#pins.timing.idle; i++) this.#cycle(0, 1);
     // JTAG has no parity: a damaged bit is taken for a good one.
@@ -110,7 +134,7 @@ export class JtagHost {
     return second | (first << 1) | (third << 2);
   }
 
-  #damaged(fault: string, ack: number): number {
+  #damaged(fault: WireFault, ack: number): number {
     if (fault === 'no-answer') return Ack.none;
     return fault === 'wait' ? Ack.wait : ack;
   }

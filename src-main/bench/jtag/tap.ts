@@ -8,6 +8,17 @@ export interface DataRegister {
   capture(at: number): Bits;
   /** Update-DR. */
   update?(bits: Bits, at: number): void;
+  /** The same register without its single bits, where whole scans of it are many. */
+  readonly whole?: WholeScan;
+}
+
+/** Scans of three bits and a word after them, as a JTAG-DP has them. */
+export interface WholeScan {
+  /** Capture-DR: the three bits; `word` then holds what follows them. */
+  capture(at: number): number;
+  readonly word: number;
+  /** Update-DR. */
+  update(head: number, word: number, at: number): void;
 }
 
 export interface TapOptions {

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CmsisDapDevice } from '#main/bench/cmsis-dap-device.ts';
 import { FaultPlan } from '#main/bench/fault-plan.ts';
@@ -21,9 +22,9 @@ class Probe {
   readonly #device: CmsisDapDevice;
   now = 0;
 
-  constructor(faults: Faults = []) {
+  constructor(faults: Faults = [], Host: typeof SwdHost = SwdHost) {
     const plan = new FaultPlan(faults, 0);
-    const host = new SwdHost(new SwdLine(this.chip), this.chip, plan);
+    const host = new Host(new SwdLine(this.chip), this.chip, plan);
     this.#device = new CmsisDapDevice(PROBES['high-speed'], 'T', host, plan);
   }
 
@@ -51,6 +52,13 @@ class Probe {
   powered(): this {
     this.jtag().transfers(0, [WRITE_CTRL, 0x50000000], [AP_WRITE_CSW, 0x23000052]);
     return this;
+  }
+}
+
+/** Every clock of every scan goes over the pins. */
+class BitwiseHost extends SwdHost {
+  override wholeScan(): undefined {
+    return undefined;
   }
 }
 
@@ -155,6 +163,38 @@ describe('CMSIS-DAP over JTAG', () => {
     };
     probe.transfers(0, [AP_WRITE_TAR, 0x20000000]);
     expect(cost(11) - cost(10)).toBe((3 + 35 + 1 + 2) * 100);
+  });
+});
+
+describe('bit by bit and scan by scan', () => {
+  it('are the same port, at the same times', () => {
+    const request = fc.tuple(
+      fc.constantFrom(
+        READ_DPIDR,
+        READ_CTRL,
+        0x0a,
+        0x0e,
+        AP_READ_DRW,
+        0x07,
+        0x03,
+        AP_WRITE_DRW,
+        AP_WRITE_TAR,
+        AP_WRITE_CSW,
+        0x08,
+      ),
+      fc.constantFrom(0x20000000, 0x23000052, 0x60000000, 0x4001e504, 2, 0, 0x01000000, 0xf0),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.array(request, { minLength: 1, maxLength: 8 }), { maxLength: 12 }), (packets) => {
+        const [whole, bits] = [new Probe().powered(), new Probe([], BitwiseHost).powered()];
+        for (const packet of packets) {
+          const requests = packet.map(([byte, data]): [number, number?] => (byte & 2 ? [byte] : [byte, data]));
+          expect(bits.transfers(0, ...requests)).toEqual(whole.transfers(0, ...requests));
+          expect(bits.now).toBe(whole.now);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 
