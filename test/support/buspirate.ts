@@ -21,15 +21,18 @@ export class BusPirate {
   /** Bytes of a bulk write that are still to come. */
   #bulk = 0;
   readonly #openedAt = performance.now();
+  readonly #haste: number;
 
-  constructor(line: SwdLine, clock: VirtualClock) {
+  /** `haste`: how many milliseconds pass on the bench in one of the real clock, so that nobody sits through an erase. */
+  constructor(line: SwdLine, clock: VirtualClock, haste = 1) {
+    this.#haste = haste;
     this.#line = line;
     this.#clock = clock;
   }
 
   /** Bits cost their time, and who sleeps between them on a real clock finds that time passed here too. */
   receive(bytes: Uint8Array): Uint8Array {
-    this.#clock.advanceTo(toNs(performance.now() - this.#openedAt));
+    this.#clock.advanceTo(toNs((performance.now() - this.#openedAt) * this.#haste));
     const out: number[] = [];
     for (const byte of bytes) out.push(...this.#byte(byte));
     return Uint8Array.from(out);
@@ -99,10 +102,11 @@ export async function listenBusPirate(
   path: string,
   line: SwdLine,
   clock: VirtualClock,
+  haste = 1,
 ): Promise<{ close(): Promise<void> }> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
-    const pirate = new BusPirate(line, clock);
+    const pirate = new BusPirate(line, clock, haste);
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => socket.write(pirate.receive(chunk)));
