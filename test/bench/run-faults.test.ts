@@ -74,8 +74,8 @@ describe('at every packet of a run', () => {
   it('the probe may be unplugged', async () => {
     const { codes, states } = await sweep((after) => ({ faults: [{ kind: 'unplug', after }] }));
     expect([...codes.keys()]).toEqual(['probe-lost', 'done']);
-    // The goodbye's two packets come after all that matters.
-    expect(codes.get('done')).toBe(2);
+    // The debug port's power-down and the goodbye's two packets come after all that matters.
+    expect(codes.get('done')).toBe(3);
     expect(states.has('TORN')).toBe(false);
     expect(states.get('old')).toBeGreaterThan(5);
     expect(states.get('refuses to boot')).toBeGreaterThan(5);
@@ -84,7 +84,7 @@ describe('at every packet of a run', () => {
   it('the probe may fall silent', async () => {
     const { codes, states } = await sweep((after) => ({ faults: [{ kind: 'silent', after }] }));
     expect([...codes.keys()]).toEqual(['probe-silent', 'done']);
-    expect(codes.get('done')).toBe(2);
+    expect(codes.get('done')).toBe(3);
     expect(states.has('TORN')).toBe(false);
   });
 
