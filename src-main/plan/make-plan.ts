@@ -11,6 +11,8 @@ export interface PlanInput {
   readonly layout: Layout;
   /** What the unit's touched pages hold; left out (or incomplete) where nobody looked: those pages are rewritten. */
   readonly survey?: readonly PageState[];
+  /** Whether whoever carries the plan out has the chip's mass erase. */
+  readonly canMassErase?: boolean;
 }
 
 /**
@@ -18,12 +20,12 @@ export interface PlanInput {
  * every flag that vouches for something that changes is cleared first (dependents first), then each role in order is
  * erased, programmed, read back, and only then its flag is set. Pure; throws nothing.
  */
-export function makePlan({ layout, survey = [] }: PlanInput): Plan {
+export function makePlan({ layout, survey = [], canMassErase = false }: PlanInput): Plan {
   const states = new Map(survey.map((state) => [state.address, state]));
   const decided = Role.options
     .filter((role) => layout.images.some((image) => image.role === role))
     .map((role) => decideRole(layout, role, states));
-  const mass = massErase(layout, decided, states);
+  const mass = canMassErase ? massErase(layout, decided, states) : undefined;
   const roles = mass ? decided.map((role) => afterMassErase(role, mass)) : decided;
   const operations = [
     ...roles.toReversed().flatMap((role) => role.invalidate.map((range) => invalidateOperation(role, range, mass))),

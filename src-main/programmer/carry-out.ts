@@ -78,8 +78,9 @@ const STEP_OF = {
 type Before = Extract<Operation, { op: 'invalidate' | 'mass-erase' }>;
 type After = Exclude<Operation, Before>;
 
-/** Read back and programmed in parts, so that an image is never in memory once more for each slot. */
-const PART = 0x40000;
+/** Read back and programmed in parts, so that a large image is never in memory once more for each slot. */
+const READ_PART = 0x40000;
+const PROGRAM_PART = 0x100000;
 
 /** What happens before every flag is known to be clear. */
 function isBefore(operation: Operation): operation is Before {
@@ -149,17 +150,13 @@ class Execution {
     await this.#guard.requireBlank(memory, operation.address, operation.size, io);
   }
 
-  /** By the chip's own command where the device has it, else page by page: the plan was made for what the unit may lose. */
   async #massErase(operation: Extract<Operation, { op: 'mass-erase' }>): Promise<void> {
     const { chip, device, hooks, io } = this.#input;
     const memories = operation.memories.map((name) => memoryNamed(chip, name));
+    if (!chip.massErase || !device.eraseAll) throw new PlanFault(`${device.name} has no mass erase`);
     await this.#guard.confirmNoneValid(io);
     await hooks.beforeChange(operation);
-    if (device.eraseAll) {
-      await device.eraseAll(memories, chip.massErase?.ms ?? 0, io, this.#progressOf(operation));
-      return;
-    }
-    for (const memory of memories) await device.erase(memory, memory.start, memory.size, io);
+    await device.eraseAll(memories, chip.massErase.ms, io, this.#progressOf(operation));
   }
 
   async #erase(operation: Extract<Operation, { op: 'erase' }>): Promise<void> {
@@ -173,7 +170,7 @@ class Execution {
     const memory = this.#memory(operation);
     await hooks.beforeChange(operation);
     const progress = this.#progressOf(operation);
-    for (const { address, size, before } of parts(operation)) {
+    for (const { address, size, before } of parts(operation, PROGRAM_PART)) {
       const bytes = clear.contents.bytes(address, size);
       await device.program(memory, address, bytes, io, (done) => progress(before + done));
       for (const run of programRuns(memory, address, bytes)) this.#bytesWritten += run.bytes.length;
@@ -184,7 +181,7 @@ class Execution {
     const { device, io } = this.#input;
     const reading = this.#readBacks.begin(operation);
     const progress = this.#progressOf(operation);
-    for (const { address, size, before } of parts(operation)) {
+    for (const { address, size, before } of parts(operation, READ_PART)) {
       const found = await device.read(address, size, io, (done) => progress(before + done));
       reading.take(address, this.#guard.expected.bytes(address, size), found, this.#guard.final.bytes(address, size));
     }
@@ -247,8 +244,11 @@ class Execution {
   }
 }
 
-function* parts({ address, size }: Operation): Generator<{ address: number; size: number; before: number }> {
-  for (let before = 0; before < size; before += PART) {
-    yield { address: address + before, size: Math.min(PART, size - before), before };
+function* parts(
+  { address, size }: Operation,
+  most: number,
+): Generator<{ address: number; size: number; before: number }> {
+  for (let before = 0; before < size; before += most) {
+    yield { address: address + before, size: Math.min(most, size - before), before };
   }
 }

@@ -28,7 +28,7 @@ export interface Engine {
   openFlash(target: Target, io: IoContext): Promise<FlashDevice>;
   /** States of the pages that the release touches. */
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
-  /** Without page states: every touched page is erased and programmed (a dry run). */
-  plan(pages?: readonly PageState[]): Plan;
+  /** Without page states: every touched page is erased and programmed (a dry run). `device` is what will carry it out. */
+  plan(pages?: readonly PageState[], device?: FlashDevice): Plan;
   carryOut(plan: Plan, device: FlashDevice, hooks: CarryOutHooks, io: IoContext): Promise<Outcome>;
 }

@@ -19,7 +19,7 @@ export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
     survey: (device, io, progress) => surveyUnit(layout, device, io, progress),
-    plan: (pages) => makePlan(pages ? { layout, survey: pages } : { layout }),
+    plan: (pages = [], device) => makePlan({ layout, survey: pages, canMassErase: device?.eraseAll !== undefined }),
     carryOut: (plan, device, hooks, io) => carryOut({ plan, contents, device, chip, hooks, io }),
   };
 }

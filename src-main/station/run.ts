@@ -14,14 +14,8 @@ import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
+import { openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
-
-export interface RunRequest {
-  readonly serial: string;
-  readonly slot: string;
-  readonly probe: string;
-  readonly rework: boolean;
-}
 
 export interface RunEnd {
   readonly run: string;
@@ -107,7 +101,8 @@ class Run {
   }
 
   async execute(): Promise<RunEnd> {
-    const opening = this.#opening();
+    const { release } = this.#engine;
+    const opening = openingOf(this.#id, this.#request, release, this.#services, this.#utc());
     const opened = await this.#attempt(() => this.#services.log.begin(opening));
     this.#tell({
       type: 'run.started',
@@ -147,7 +142,7 @@ class Run {
       const progress = (done: number) => this.#steps.progress('survey', done, this.#engine.bytesToSurvey);
       return { device: opened, pages: await this.#engine.survey(opened, io, progress) };
     });
-    const plan = this.#engine.plan(pages);
+    const plan = this.#engine.plan(pages, device);
     this.#bytes.skipped = plan.bytesSkipped;
     this.#tell({
       type: 'plan.ready',
@@ -337,32 +332,6 @@ class Run {
       record,
     });
     return end;
-  }
-
-  #opening(): RunOpening {
-    const { recipe, chip, digest, images } = this.#engine.release;
-    return {
-      run: this.#id,
-      serial: this.#request.serial,
-      product: recipe.product,
-      chip: chip.id,
-      release: digest,
-      images: images.map(({ role, version, address, size, sha256 }) => ({
-        role,
-        version,
-        address,
-        size,
-        sha256: { expected: sha256, readBack: null },
-      })),
-      signingKeys: [],
-      probe: this.#request.probe,
-      slot: this.#request.slot,
-      operator: this.#services.operator,
-      station: this.#services.station,
-      appVersion: this.#services.appVersion,
-      rework: this.#request.rework,
-      startedAt: this.#utc(),
-    };
   }
 
   #draft(opening: RunOpening, failure: Failure | null): RecordDraft {

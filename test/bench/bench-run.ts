@@ -122,7 +122,7 @@ export async function runUnit(
     );
     const device = await openFlashDevice(target, io, algorithm);
     const survey = await times.of('survey', () => surveyUnit(layout, device, io));
-    const plan = makePlan({ layout, survey });
+    const plan = makePlan({ layout, survey, canMassErase: device.eraseAll !== undefined });
     const hooks = times.hooks(options.hooks ?? {});
     const outcome = await times.of('carryOut', () =>
       carryOut({ plan, contents: layout.contents, device, chip, hooks, io }),

@@ -59,9 +59,10 @@ uint32_t flash_program(mailbox *box, uint32_t to, const volatile uint32_t *from,
 
 /* Whether there is nothing to program in these whole words. */
 INLINE uint32_t all_erased(const volatile uint32_t *from, uint32_t bytes) {
-    uint32_t all = ERASED_WORD;
-    for (uint32_t at = 0; at != bytes; at += 4u) all &= *from++;
-    return all == ERASED_WORD;
+    for (uint32_t at = 0; at != bytes; at += 4u) {
+        if (*from++ != ERASED_WORD) return 0;
+    }
+    return 1;
 }
 
 /* Looks at a register until (value & mask) == wanted, at most `turns` times; a turn takes 7 cycles or more. */

@@ -13,7 +13,7 @@ export async function planFor(engine: Engine, probe: string, context: CliContext
     async (target, io) => {
       await target.identify(io);
       const device = await engine.openFlash(target, io);
-      return engine.plan(await engine.survey(device, io, () => undefined));
+      return engine.plan(await engine.survey(device, io, () => undefined), device);
     },
   );
 }

@@ -40,6 +40,7 @@ const DBGMCU = { start: 0xe0042000, size: 0x400 } as const;
 
 const SYSCFG_MEMRMP = 0x40013800;
 const RCC_CR = 0x40023800;
+const RCC_PLLCFGR = 0x40023804;
 const RCC_CFGR = 0x40023808;
 
 /** An STM32F407VG: 1 MiB of flash, 128 KiB of RAM and 64 of core-coupled RAM. BOOT0 is low: it boots from flash. */
@@ -54,7 +55,13 @@ export function makeStm32f407(factory: ChipFactory): ChipModel {
   const array = (cellArray: FlashArray): Slave => flashSlave(cellArray, controller, work, () => chip);
   const main = array(cells.main);
   const apb = new RegisterFile(APB.start, APB.size);
-  const ahb1 = new RegisterFile(AHB1.start, AHB1.size, { resets: AHB1_RESETS, shown: readyBits });
+  const ahb1: RegisterFile = new RegisterFile(AHB1.start, AHB1.size, {
+    resets: AHB1_RESETS,
+    shown: readyBits,
+    written: (address, value) => {
+      if (address === RCC_CFGR) chip.scs.core.setClock((value & 3) === 2 ? pllHz(ahb1.value(RCC_PLLCFGR)) : HSI_HZ);
+    },
+  });
   const ahb2 = new RegisterFile(AHB2.start, AHB2.size);
   const debugUnit = new RegisterFile(DBGMCU.start, DBGMCU.size, {
     shown: (address, value) => (address === DBGMCU.start ? idcode(factory) : value),
@@ -118,7 +125,7 @@ const AHB1_RESETS: ReadonlyMap<number, number> = new Map([
   [0x4002000c, 0x64000000], // GPIOA_PUPDR
   [0x40020400, 0x00000280], // GPIOB_MODER
   [RCC_CR, 0x00000083],
-  [0x40023804, 0x24003010], // RCC_PLLCFGR
+  [RCC_PLLCFGR, 0x24003010],
   [0x40023830, 0x00100000], // RCC_AHB1ENR: core-coupled RAM
   [0x40023874, 0x0e000000], // RCC_CSR
 ]);
@@ -127,6 +134,11 @@ const AHB1_RESETS: ReadonlyMap<number, number> = new Map([
 function readyBits(address: number, value: number): number {
   if (address === RCC_CR) return value | ((value & 0x05010001) << 1);
   return address === RCC_CFGR ? (value & ~0xc) | ((value & 3) << 2) : value;
+}
+
+/** From HSI: / PLLM x PLLN / PLLP (RM0090, 7.3.2). */
+function pllHz(register: number): number {
+  return ((HSI_HZ / (register & 63)) * ((register >>> 6) & 511)) / (2 * (((register >>> 16) & 3) + 1));
 }
 
 function idcode(factory: ChipFactory): number {
