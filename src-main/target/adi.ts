@@ -173,12 +173,15 @@ export class Adi {
 
   /** Words of the space in which ADIv6's access ports stand. */
   async readApSpace(address: number, words: number, io: IoContext): Promise<Uint32Array> {
-    const batch = (): Transfer[] =>
-      Array.from({ length: words }, (_, index) => address + 4 * index).flatMap((at) => [
-        ...this.#selectValue((at & ~0xf) >>> 0),
-        { port: 'ap', address: at & 0x0c, read: true },
-      ]);
-    return this.#read(batch, io);
+    return this.#read(() => this.#wordsAt(address, words), io);
+  }
+
+  #wordsAt(address: number, words: number): Transfer[] {
+    const batch: Transfer[] = [];
+    for (let at = address; at < address + 4 * words; at += 4) {
+      batch.push(...this.#selectValue((at & ~0xf) >>> 0), { port: 'ap', address: at & 0x0c, read: true });
+    }
+    return batch;
   }
 
   /** Made anew for each attempt: what is selected is not known after a failure. */

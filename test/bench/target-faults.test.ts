@@ -72,9 +72,9 @@ describe('what stands in the fixture', () => {
   });
 
   it('a chip of another maker: its core or its access ports tell', async () => {
-    for (const chip of ['stm32f407vg', 'nrf51822']) {
-      const attempt = await identify([], newBench(), chip);
-      expect(attempt.failure?.code, chip).toBe('wrong-chip');
+    for (const fitted of ['stm32f407vg', 'nrf51822']) {
+      const attempt = await identify([], newBench(), fitted);
+      expect(attempt.failure).toMatchObject({ code: 'wrong-chip', params: { expected: 'Nordic nRF52840' } });
       expectBounded(attempt);
     }
   });
@@ -111,7 +111,9 @@ describe('a wire that is noisy above a clock', () => {
         const attempt = await identify([{ kind: 'noise', aboveHz, chance }]);
         expect(attempt.identity?.chip, `above ${aboveHz} Hz: ${attempt.failure?.code}`).toBe('nrf52840');
         expect(attempt.reach).toMatchObject({ askedHz: 8_000_000, limitedBy: 'noise' });
-        if (chance > 0.1) expect(attempt.reach?.usedHz).toBeLessThanOrEqual(aboveHz);
+        // What is rare may have been missed at a clock that is still above.
+        const most = chance > 0.1 ? aboveHz : 8_000_000;
+        expect(attempt.reach?.usedHz).toBeLessThanOrEqual(most);
       }
     },
   );
@@ -131,8 +133,8 @@ describe('the probe is pulled out', () => {
       const bench = newBench();
       const attempt = await identify([{ kind: 'unplug', after }], bench);
       // Of what comes after the last question nobody needs to hear: the unit was identified.
-      if (attempt.failure) expect(attempt.failure.code, `packet ${after}`).toBe('probe-lost');
-      else expect(after).toBeGreaterThan(packets - 6);
+      const expected = attempt.identity && after > packets - 6 ? undefined : 'probe-lost';
+      expect(attempt.failure?.code, `packet ${after}`).toBe(expected);
       expectBounded(attempt);
       expect((await identify([], bench)).identity?.chip).toBe('nrf52840');
     }
