@@ -10,6 +10,7 @@ import { jtagDpTap } from '../jtag/jtag-dp.ts';
 import { Tap } from '../jtag/tap.ts';
 import { Prng } from '../prng.ts';
 import { FixedWords, ramSlave, RegisterFile } from '../register-file.ts';
+import type { SwDp } from '../sw-dp.ts';
 import { Cells, FLASH } from './cells.ts';
 import { FlashController } from './flash-controller.ts';
 import { FACTORY_OPTIONS, programOptions } from './options.ts';
@@ -106,17 +107,22 @@ export function makeStm32f407(factory: ChipFactory): ChipModel {
       programOptions(cells.options, FACTORY_OPTIONS & ~0xff00);
     },
     misuse: () => controller.misuse.list,
-    taps: (debugPort) => [
-      jtagDpTap('cpu', JTAG_IDCODE, debugPort.registers),
-      new Tap({
-        name: 'boundary-scan',
-        irLength: 5,
-        captureIr: 0b00001,
-        idcode: { instruction: 0b00001, value: () => BOUNDARY_SCAN_IDCODE },
-      }),
-    ],
+    taps,
   });
   return chip;
+}
+
+/** Debug port and boundary scan, the debug port nearer to TDO (RM0090, 38.6). */
+function taps(debugPort: SwDp): Tap[] {
+  return [
+    jtagDpTap('cpu', JTAG_IDCODE, debugPort.registers),
+    new Tap({
+      name: 'boundary-scan',
+      irLength: 5,
+      captureIr: 0b00001,
+      idcode: { instruction: 0b00001, value: () => BOUNDARY_SCAN_IDCODE },
+    }),
+  ];
 }
 
 /** Clock control and pins, where not zero (RM0090, 7.3 and 8.4.11). */
