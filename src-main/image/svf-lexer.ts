@@ -22,6 +22,14 @@ const MOST_TOKENS = 256;
 const MOST_DIGITS = 2 ** 28;
 const FIRST_DIGITS = 256;
 
+const NO_DIGIT = 0xff;
+const DIGITS = new Uint8Array(256).fill(NO_DIGIT);
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
+  DIGITS[digit.charCodeAt(0)] = value;
+  DIGITS[digit.toUpperCase().charCodeAt(0)] = value;
+}
+
 const LF = 0x0a;
 const CR = 0x0d;
 const BANG = 0x21;
@@ -57,12 +65,29 @@ export class SvfLexer {
 
   /** The sentences that end in this piece of the file. */
   *push(bytes: Uint8Array): Generator<SvfSentence> {
-    for (const byte of bytes) {
+    for (let at = 0; at < bytes.length; at++) {
+      if (this.#where === 'hex' && !this.#parallel) at += this.#takeDigits(bytes, at);
+      const byte = bytes[at];
+      if (byte === undefined) return;
       this.#offset++;
       const sentence = this.#take(byte);
       this.#countLine(byte);
       if (sentence) yield sentence;
     }
+  }
+
+  /** A run of digits at once: most of a file is nothing else. How many there were. */
+  #takeDigits(bytes: Uint8Array, from: number): number {
+    let at = from;
+    for (; at < bytes.length; at++) {
+      const value = DIGITS[bytes[at] ?? 0] ?? NO_DIGIT;
+      if (value === NO_DIGIT) break;
+      if (this.#count === this.#digits.length) this.#grow();
+      this.#digits[this.#count++] = value;
+    }
+    if (at > from) this.#afterCr = false;
+    this.#offset += at - from;
+    return at - from;
   }
 
   /** The file ends here. */
@@ -137,10 +162,8 @@ export class SvfLexer {
       return;
     }
     if (isBlank(byte) || this.#parallel) return;
-    const value = digitOf(byte);
-    if (value < 0) this.#fail('a hexadecimal digit or a closing parenthesis');
-    if (this.#count === this.#digits.length) this.#grow();
-    this.#digits[this.#count++] = value;
+    // Digits were taken before.
+    this.#fail('a hexadecimal digit or a closing parenthesis');
   }
 
   #grow(): void {
@@ -182,11 +205,4 @@ export function svfSyntax(file: string, line: number, expected: string): Flashli
 
 function isBlank(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
-}
-
-/** Below zero for what is no digit. */
-function digitOf(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const letter = byte | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : -1;
 }
