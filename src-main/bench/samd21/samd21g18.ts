@@ -57,7 +57,7 @@ export function makeSamd21g18(factory: ChipFactory): ChipModel {
       resets: new Map([[OSC8M, OSC8M_RESET]]),
       shown: (address, value) => (address === PCLKSR ? ALL_READY : value),
       written: (address, value) => {
-        if (address === OSC8M) chip.scs.core.clock = OSC8M_HZ >>> ((value >>> 8) & 3);
+        if (address === OSC8M) chip.scs.core.setClock(OSC8M_HZ >>> ((value >>> 8) & 3));
       },
     }),
     new RegisterFile(BRIDGE_B_LOW.start, BRIDGE_B_LOW.size),
