@@ -48,7 +48,14 @@ export class ManualClock implements Clock {
 }
 
 const CHIP_FILE = join(import.meta.dirname, '..', '..', '..', 'resources', 'chips', 'nrf51822.yaml');
-export const CHIP: ChipDescription = parseChip(CHIP_FILE, new Uint8Array(readFileSync(CHIP_FILE)));
+const DESCRIBED: ChipDescription = parseChip(CHIP_FILE, new Uint8Array(readFileSync(CHIP_FILE)));
+/** Each operation is one call of the board: clearing a flag takes no overwriting before the erase. */
+export const CHIP: ChipDescription = {
+  ...DESCRIBED,
+  memories: DESCRIBED.memories.map((memory) =>
+    memory.kind === 'flash' ? Object.assign(memory, { zeroable: false }) : memory,
+  ),
+};
 const FLASH = 0x40000;
 
 export const UID = '0011223344556677';
