@@ -180,3 +180,29 @@ describe('breakpoints', () => {
     });
   });
 });
+
+describe('a core whose clock stands', () => {
+  /** Refuses this many accesses before it answers. */
+  function refusing(times: number): CortexM {
+    let left = times;
+    const asleep = new Core();
+    const write = asleep.writeWord.bind(asleep);
+    asleep.writeWord = (address, value) =>
+      left-- > 0
+        ? Promise.reject(new FlashlineError('target-fault', { params: { address: 'x' } }))
+        : write(address, value);
+    return new CortexM(asleep);
+  }
+
+  it('is asked to halt again until it answers', async () => {
+    await expect(refusing(20).halt(io)).resolves.toBeUndefined();
+  });
+
+  it('and never answers is given up in bounded time', async () => {
+    const before = time;
+    await expect(refusing(Number.POSITIVE_INFINITY).halt(io)).rejects.toMatchObject({
+      failure: { code: 'target-fault' },
+    });
+    expect(time - before).toBeLessThan(1000);
+  });
+});
