@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runCli } from '#test/support/cli.ts';
+import { runCli, startCli } from '#test/support/cli.ts';
 import { cpldSvf } from '#test/support/cpld-svf.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flashline-svf-cli-'));
@@ -44,4 +45,30 @@ describe('flashline svf', () => {
     expect(ends[0]?.stderr).toMatch(/bad\.svf:2/);
     expect(ends[2]?.stderr).toContain('probe-unsuited');
   });
+});
+
+it('bench serve offers the pins: OpenOCD’s letters clock a reset and bring the IDCODE out', async () => {
+  const serving = startCli(['bench', 'serve', '--chip', 'cpld', '--as', 'bitbang:0', '--json'], { home: folder });
+  try {
+    await serving.waitFor('bench.serving');
+    const [, port] = /"port":(\d+)/.exec(serving.stdout()) ?? [];
+    // TMS is 2, TCK is 4: five to reset, idle, Select-DR, Capture-DR, Shift-DR; then 32 bits, each read before its clock.
+    const clocks = (tms: string) =>
+      tms
+        .split('')
+        .map((level) => (level === '1' ? '26' : '04'))
+        .join('');
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(`${clocks('111110100')}${'R04'.repeat(32)}`);
+    let heard = '';
+    for await (const piece of socket.setEncoding('latin1')) {
+      heard += String(piece);
+      if (heard.length >= 32) break;
+    }
+    const idcode = heard.split('').reduce((value, bit, index) => value + Number(bit) * 2 ** index, 0);
+    expect(idcode).toBe(0x1c064f4b);
+  } finally {
+    serving.child.kill('SIGTERM');
+    await serving.ended;
+  }
 });
