@@ -1,9 +1,11 @@
 import { join } from 'node:path';
-import type { Failure } from '#shared/model/failure.ts';
+import { type Failure, toFailure } from '#shared/model/failure.ts';
 import type { SlotOptions } from '../station/options.ts';
+import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
 import { connectorOf, parseProbeUrl } from './compose-connector.ts';
+import { watchUsbProbes } from './compose-probes.ts';
 
 export interface HostOptions {
   readonly resources: string;
@@ -31,7 +33,7 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
   // A mistyped address is told at the start, not at the first board.
   for (const probe of probes) parseProbeUrl(probe);
   const connect = connectorOf({ pace: BENCH_PACE });
-  return composeStation({
+  const composed = await composeStation({
     resources,
     home,
     appVersion,
@@ -43,6 +45,33 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
     autoStart: false,
     connect: bench ? withFaults(connect) : connect,
   });
+  return withAttachedProbes(composed, bench ? [] : probes, warn);
+}
+
+/** The slots show whether their probe is there, for as long as the station is open. */
+function withAttachedProbes(
+  composed: ComposedStation,
+  probes: readonly string[],
+  warn: (failure: Failure) => void,
+): ComposedStation {
+  const { station } = composed;
+  const slots = probes.map((probe, index) => slot(index, probe));
+  const watching = new AbortController();
+  const watched = keepAttached(
+    slots,
+    watchUsbProbes,
+    (id, attached) => station.setAttached({ slot: id, attached }),
+    watching.signal,
+    // A station that cannot see its probes come and go still uses them.
+  ).catch((thrown: unknown) => warn(toFailure(thrown)));
+  return {
+    ...composed,
+    async close() {
+      watching.abort();
+      await watched;
+      await composed.close();
+    },
+  };
 }
 
 function benchSlots(): SlotOptions[] {

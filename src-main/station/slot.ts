@@ -20,8 +20,8 @@ const REST = {
 } as const;
 
 /** The states of one slot; each is made anew, never changed in place. */
-export function emptySlot({ id, name, probe }: SlotOptions): SlotState {
-  return { id, name, probe, phase: 'empty', ...REST, steps: [] };
+export function emptySlot({ id, name, probe, attached = 'unknown' }: SlotOptions & Partial<SlotState>): SlotState {
+  return { id, name, probe, attached, phase: 'empty', ...REST, steps: [] };
 }
 
 export function withUnit(slot: SlotState, serial: string, rework: boolean): SlotState {

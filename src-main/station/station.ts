@@ -140,7 +140,13 @@ export class Station {
   clearSlot({ slot }: { readonly slot: string }): void {
     const place = this.#place(slot);
     if (place.running) throw new FlashlineError('slot-busy', { params: { slot: place.options.name } });
-    this.#change(place, emptySlot(place.options));
+    this.#change(place, emptySlot(place.state));
+  }
+
+  /** What the system knows of a slot's probe: told when it is plugged in, pulled out, or taken by another program. */
+  setAttached({ slot, attached }: { readonly slot: string; readonly attached: SlotState['attached'] }): void {
+    const place = this.#place(slot);
+    if (place.state.attached !== attached) this.#change(place, { ...place.state, attached });
   }
 
   async records(query: { readonly serial?: string | undefined; readonly limit: number }): Promise<UnitRecord[]> {
@@ -181,12 +187,17 @@ export class Station {
     return place;
   }
 
-  /** An empty slot, else the one whose verdict has been on screen longest. A station's only slot is always meant. */
+  /**
+   * An empty slot, else the one whose verdict has been on screen longest; none whose probe is missing, if another is
+   * there. A station's only slot is always meant.
+   */
   #nextPlace(): Place {
     const [only] = this.#places;
     if (only && this.#places.length === 1) return only;
-    const empty = this.#places.find((place) => place.state.phase === 'empty');
-    const finished = this.#places
+    const usable = this.#places.filter(({ state }) => state.attached === 'yes' || state.attached === 'unknown');
+    const places = usable.length > 0 ? usable : this.#places;
+    const empty = places.find((place) => place.state.phase === 'empty');
+    const finished = places
       .filter((place) => place.state.phase === 'finished')
       .sort((a, b) => (a.state.finishedAt ?? '').localeCompare(b.state.finishedAt ?? ''));
     const place = empty ?? finished[0];

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { SlotState } from '#shared/contract/station.ts';
 import type { Verdict } from '#shared/model/failure.ts';
+import { lacksProbe } from '../stores/next-action.ts';
 import { AbortButton } from './AbortButton.tsx';
 import { readableParams } from './format.ts';
 import { ProgressBar } from './RunningSlot.tsx';
@@ -11,12 +12,13 @@ import type { SlotProps } from './slot-props.ts';
 import { useActions } from './station-context.ts';
 import { COLORS } from './theme.ts';
 import { VERDICT_LOOKS } from './verdict-look.ts';
+import { NoProbe } from './WaitingSlot.tsx';
 
 /** What a tile holds where there are many of them: the state and its one action; details stand in the side panel. */
 export function CompactBody({ slot, isNext }: SlotProps & { readonly isNext: boolean }) {
   switch (slot.phase) {
     case 'empty':
-      return <Empty isNext={isNext} />;
+      return lacksProbe(slot) ? <NoProbe slot={slot} /> : <Empty isNext={isNext} />;
     case 'ready':
       return <Ready slot={slot} />;
     case 'running':

@@ -53,7 +53,7 @@ export function SlotTile({ slot, isNext, compact }: TileProps) {
 function body(slot: SlotState, isNext: boolean) {
   switch (slot.phase) {
     case 'empty':
-      return <EmptySlot isNext={isNext} />;
+      return <EmptySlot slot={slot} isNext={isNext} />;
     case 'ready':
       return <ReadySlot slot={slot} />;
     case 'running':

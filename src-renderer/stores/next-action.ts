@@ -18,12 +18,19 @@ export function nextAction({ connection, station }: Pick<StationStore, 'connecti
   return ofSlots(station);
 }
 
-/** Where the station puts the next scan: an empty slot, else the one that finished first, else nowhere. */
+/** Where the station puts the next scan: an empty slot whose probe is there, else the one that finished first, else nowhere. */
 export function nextSlot(slots: readonly SlotState[]): SlotState | undefined {
   if (slots.length === 1) return slots[0];
-  const finished = slots.filter((slot) => slot.phase === 'finished');
+  const usable = slots.filter((slot) => !lacksProbe(slot));
+  const places = usable.length > 0 ? usable : slots;
+  const finished = places.filter((slot) => slot.phase === 'finished');
   finished.sort((a, b) => (a.finishedAt ?? '').localeCompare(b.finishedAt ?? ''));
-  return slots.find((slot) => slot.phase === 'empty') ?? finished[0];
+  return places.find((slot) => slot.phase === 'empty') ?? finished[0];
+}
+
+/** Its probe is pulled out, forbidden, or in another program's hands. */
+export function lacksProbe({ attached }: SlotState): boolean {
+  return attached === 'no' || attached === 'denied' || attached === 'busy';
 }
 
 function ofSlots(station: StationState): NextAction {
@@ -34,6 +41,7 @@ function ofSlots(station: StationState): NextAction {
   if (first !== undefined) return say('start_one', 'act', { slot: first.name, serial: first.serial ?? '' });
   const finished = latestFinished(station.slots);
   if (finished !== undefined) return say(removalOf(finished), 'act', { slot: finished.name });
+  if (station.slots.every(lacksProbe)) return say('no_probe', 'alarm');
   const next = nextSlot(station.slots);
   if (next === undefined || next.phase === 'running') return say('wait', 'rest');
   return station.autoStart ? say('scan_auto', 'act', { slot: next.name }) : say('scan', 'act');

@@ -13,6 +13,8 @@ export const SlotState = z.object({
   /** What the fixture's label says: `1`, `2`, ... */
   name: z.string(),
   probe: z.string(),
+  /** Whether its probe can be used now; `unknown` where nobody can tell (a gdb server, the bench). */
+  attached: z.enum(['yes', 'no', 'denied', 'busy', 'unknown']),
   /** `empty` waits for a scan, `ready` for Start, `finished` keeps its verdict until the next scan. */
   phase: z.enum(['empty', 'ready', 'running', 'finished']),
   serial: z.string().nullable(),

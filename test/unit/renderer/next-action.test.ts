@@ -71,6 +71,13 @@ describe('what to do next', () => {
     expect(keyOf(station([running, empty('2')]))).toBe('scan');
   });
 
+  it('passes over slots without a probe, and asks for one when none has any', () => {
+    const bare = { ...empty('1'), attached: 'no' as const };
+    expect(nextSlot([bare, empty('2')])?.id).toBe('2');
+    expect(keyOf(station([bare, empty('2')]))).toBe('scan');
+    expect(keyOf(station([bare, { ...bare, id: '2', attached: 'denied' }]))).toBe('no_probe');
+  });
+
   it('comes after interrupted runs and a missing release', () => {
     expect(keyOf(station([empty('1')], { release: null }))).toBe('no_release');
   });

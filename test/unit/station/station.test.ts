@@ -87,6 +87,18 @@ describe('where a scan goes', () => {
     expect(scan(station, 'HB000002')).toMatchObject({ outcome: 'accepted', slot: '1' });
   });
 
+  it('past a slot whose probe is missing, unless all are', () => {
+    const { station } = makeStation();
+    station.setAttached({ slot: '1', attached: 'no' });
+    expect(scan(station, 'HB000001')).toMatchObject({ outcome: 'accepted', slot: '2' });
+    // What the slot knows of its probe outlives the unit.
+    expect(slotOf(station, '1')).toMatchObject({ phase: 'empty', attached: 'no' });
+    station.setAttached({ slot: '2', attached: 'busy' });
+    expect(scan(station, 'HB000002')).toMatchObject({ outcome: 'accepted', slot: '1' });
+    station.clearSlot({ slot: '1' });
+    expect(slotOf(station, '1').attached).toBe('no');
+  });
+
   it('to an empty slot first, so that a verdict stays; then to the oldest verdict', async () => {
     const { station } = makeStation({ slots: 3 });
     scan(station, 'HB000001');

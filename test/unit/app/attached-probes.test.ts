@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { keepAttached } from '#main/app/attached-probes.ts';
+import type { ProbeChange } from '#main/link/hotplug.ts';
+import type { ProbeAccess, UsbProbe } from '#main/link/usb-probe.ts';
+
+const SLOTS = [
+  { id: '1', probe: 'cmsis-dap:@1-2.1' },
+  { id: '2', probe: 'cmsis-dap:A7' },
+  { id: '3', probe: 'gdb:tcp:127.0.0.1:3333' },
+];
+
+function probe(portPath: string, serial: string, access: ProbeAccess = 'ok'): UsbProbe {
+  const ids = { vendorId: '0d28', productId: '0204', device: '1/7', interface: 'bulk' as const };
+  return { ...ids, serial, portPath, access, url: `cmsis-dap:${serial}` };
+}
+
+/** What each slot was told, after these changes. */
+async function after(...changes: ProbeChange[]): Promise<Record<string, string>> {
+  const told: Record<string, string> = {};
+  const watch = async (_: AbortSignal, onChange: (change: ProbeChange) => void) => changes.forEach(onChange);
+  await keepAttached(SLOTS, watch, (slot, attached) => (told[slot] = attached), new AbortController().signal);
+  return told;
+}
+
+describe('what the slots know of their probes', () => {
+  it('is told from the start, and nothing is said of probes that nobody can see', async () => {
+    expect(await after()).toEqual({ 1: 'no', 2: 'no' });
+  });
+
+  it('follows the port for one, the serial for another', async () => {
+    expect(await after({ change: 'added', probe: probe('1-2.1', 'A7') })).toEqual({ 1: 'yes', 2: 'yes' });
+    expect(await after({ change: 'added', probe: probe('1-3', 'A7') })).toEqual({ 1: 'no', 2: 'yes' });
+    expect(await after({ change: 'added', probe: probe('1-2.1', 'B1') })).toEqual({ 1: 'yes', 2: 'no' });
+  });
+
+  it('changes as the probe is taken by another program, given back, and pulled out', async () => {
+    const added = { change: 'added', probe: probe('1-2.1', 'B1') } as const;
+    const taken = { change: 'changed', probe: probe('1-2.1', 'B1', 'busy') } as const;
+    expect(await after(added, taken)).toMatchObject({ 1: 'busy' });
+    expect(await after(added, taken, { ...added, change: 'changed' })).toMatchObject({ 1: 'yes' });
+    expect(await after(added, { ...added, change: 'removed' })).toMatchObject({ 1: 'no' });
+    expect(await after({ change: 'added', probe: probe('1-2.1', 'B1', 'denied') })).toMatchObject({ 1: 'denied' });
+  });
+
+  it('watches nothing where there is nothing to watch', async () => {
+    const watch = () => Promise.reject(new Error('it watched'));
+    await keepAttached([{ id: '3', probe: 'gdb:tcp:h:1' }], watch, () => undefined, new AbortController().signal);
+  });
+});
