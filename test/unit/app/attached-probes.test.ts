@@ -44,6 +44,7 @@ describe('what the slots know of their probes', () => {
 
   it('watches nothing where there is nothing to watch', async () => {
     const watch = () => Promise.reject(new Error('it watched'));
-    await keepAttached([{ id: '3', probe: 'gdb:tcp:h:1' }], watch, () => undefined, new AbortController().signal);
+    const slots = [{ id: '3', probe: 'gdb:tcp:h:1' }];
+    await expect(keepAttached(slots, watch, () => undefined, new AbortController().signal)).resolves.toBeUndefined();
   });
 });
