@@ -71,6 +71,19 @@ export class ModelFlash {
     return { address, blank: page.every((byte) => byte === memory.erased), crc32: crc32(page) };
   }
 
+  /** Everything at once: what a cut in its middle leaves of any page is chance. */
+  erasingAll(names: readonly string[]): MicroStep[] {
+    const pages = this.#memories
+      .filter(({ memory }) => names.includes(memory.name))
+      .flatMap(({ memory }) => this.erasing(memory.start, memory.size));
+    return [{ torn: () => pages.forEach(({ torn }) => torn()), whole: () => pages.forEach(({ whole }) => whole()) }];
+  }
+
+  snapshot(): () => void {
+    const copies = this.#memories.map(({ bytes }) => bytes.slice());
+    return () => this.#memories.forEach(({ bytes }, index) => bytes.set(copies[index] ?? bytes));
+  }
+
   erasing(address: number, size: number): MicroStep[] {
     const { memory } = this.#at(address);
     return Array.from({ length: size / memory.page }, (_, index) => {
@@ -149,8 +162,10 @@ type Wanted = (address: number, size: number) => Uint8Array;
 function stepsOf(operation: Operation, flash: ModelFlash, wanted: Wanted): MicroStep[] {
   const { address, size } = operation;
   if (operation.op === 'erase') return flash.erasing(address, size);
+  if (operation.op === 'mass-erase') return flash.erasingAll(operation.memories);
   if (operation.op !== 'invalidate') return flash.programming(address, wanted(address, size));
-  return [...flash.zeroing(operation.flag.address, operation.flag.size), ...flash.erasing(address, size)];
+  const zeroing = flash.zeroing(operation.flag.address, operation.flag.size);
+  return operation.zerosOnly ? zeroing : [...zeroing, ...flash.erasing(address, size)];
 }
 
 /** Carries a plan out on the model. Throws on a failed verification. */
@@ -164,10 +179,10 @@ export function simulate(plan: Plan, flash: ModelFlash, wanted: Wanted, trace: T
     }
     const steps = stepsOf(operation, flash, wanted);
     for (const step of steps) {
-      const before = flash.read(address, size);
+      const restore = flash.snapshot();
       step.torn();
       trace.onState(operation, true);
-      flash.preset(address, before);
+      restore();
       step.whole();
       trace.onState(operation, false);
     }
