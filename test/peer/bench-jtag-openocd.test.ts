@@ -139,6 +139,30 @@ describe.skipIf(!requirePrograms(['openocd']))('OpenOCD on the pins of the bench
     });
   });
 
+  it('programs an STM32F407 by its own description of it and its own flash driver', async () => {
+    const kind = CHIPS['stm32f407vg'];
+    if (!kind) throw new Error('no STM32F407 on the bench');
+    const board = await offer(kind);
+    const { said, failed } = await openocdOverBitbang(server.port, [
+      // Word for word by the controller's registers.
+      'set WORKAREASIZE 0',
+      'source [find target/stm32f4x.cfg]',
+      'init',
+      'halt',
+      'flash probe 0',
+      'flash erase_sector 0 1 1',
+      'flash fillw 0x08004000 0x600df00d 16',
+      'mdw 0x08004000 17',
+    ]);
+    expect(failed).toBe(false);
+    expect(said).toMatch(/stm32f4x\.cpu tap\/device found: 0x4ba00477/);
+    expect(said).toMatch(/stm32f4x\.bs tap\/device found: 0x06413041/);
+    expect(said).toMatch(/device id = 0x10076413/);
+    expect(said).toMatch(/0x08004040: ffffffff/);
+    expect(board.chip.peek(0x08004000)).toBe(0x600df00d);
+    expect(board.chip.peek(0x0800403c)).toBe(0x600df00d);
+  });
+
   describe('with the CPLD', () => {
     let folder: string;
     beforeEach(() => {
