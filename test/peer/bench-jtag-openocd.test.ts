@@ -139,7 +139,7 @@ describe.skipIf(!requirePrograms(['openocd']))('OpenOCD on the pins of the bench
     });
   });
 
-  it('programs an STM32F407 by its own description of it and its own flash driver', async () => {
+  it('programs an STM32F407 by its own description of it and its own flash driver, and runs code in its RAM', async () => {
     const kind = CHIPS['stm32f407vg'];
     if (!kind) throw new Error('no STM32F407 on the bench');
     const board = await offer(kind);
@@ -153,12 +153,21 @@ describe.skipIf(!requirePrograms(['openocd']))('OpenOCD on the pins of the bench
       'flash erase_sector 0 1 1',
       'flash fillw 0x08004000 0x600df00d 16',
       'mdw 0x08004000 17',
+      // adds r0, #1; bkpt
+      'mww 0x20000000 0xbe003001',
+      'reg pc 0x20000000',
+      'reg xPSR 0x01000000',
+      'reg r0 0x5eed',
+      'resume',
+      'wait_halt 3000',
+      'reg r0',
     ]);
     expect(failed).toBe(false);
     expect(said).toMatch(/stm32f4x\.cpu tap\/device found: 0x4ba00477/);
     expect(said).toMatch(/stm32f4x\.bs tap\/device found: 0x06413041/);
     expect(said).toMatch(/device id = 0x10076413/);
     expect(said).toMatch(/0x08004040: ffffffff/);
+    expect(said).toMatch(/r0 \(\/32\): 0x00005eee/);
     expect(board.chip.peek(0x08004000)).toBe(0x600df00d);
     expect(board.chip.peek(0x0800403c)).toBe(0x600df00d);
   });
