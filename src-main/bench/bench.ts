@@ -100,7 +100,7 @@ export class Bench {
     const known = this.#boards.get(key);
     if (known) return known;
     const { seed, incrementWindow } = this.#options;
-    const board = new Board({ serial, kind, seed, startAt: this.#startAt(), incrementWindow });
+    const board = new Board({ serial: key, kind, seed, startAt: this.#startAt(), incrementWindow });
     this.#boards.set(key, board);
     return board;
   }

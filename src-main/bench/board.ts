@@ -8,6 +8,7 @@ import { SwdLine } from './swd-line.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export interface BoardOptions {
+  /** Names the unit on the bench: its hardware id comes from it. */
   readonly serial: string;
   readonly kind: ChipKind;
   readonly seed: number;
