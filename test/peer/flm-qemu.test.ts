@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readFlm } from '#main/image/flm.ts';
-import { createFlmDevice } from '#main/programmer/flm-device.ts';
+import { createBench } from '#main/bench/bench.ts';
+import { openCmsisDap } from '#main/probe/cmsis-dap/cmsis-dap.ts';
+import { createFlmDevice, type PlacedFlm } from '#main/programmer/flm-device.ts';
 import { describePart, type ImportedPart } from '#main/release/pack/describe-part.ts';
 import { openPack } from '#main/release/pack/open-pack.ts';
 import { chipLibrary } from '#main/release/chip-library.ts';
 import { openRelease } from '#main/release/open-release.ts';
+import { openAdiTarget } from '#main/target/open-adi.ts';
 import { releaseEngine } from '#main/station/release-engine.ts';
 import { toFailure } from '#shared/model/failure.ts';
 import { buildFlm } from '#test/support/flm/build.ts';
@@ -68,6 +71,35 @@ describe.skipIf(!requirePrograms(['qemu-system-arm', 'arm-none-eabi-gcc']))('a C
     expect(readBack).toBe(plan.images[0]?.sha256);
     expect(uid).toBeNull();
     await qemu.waitForUart(/hello from hello-nrf51 1\.0\.0\r\n/u);
+  });
+
+  it('is programmed over a debug probe while the next page is on its way', async () => {
+    const bench = createBench({ startAt: 0, seed: 1 });
+    bench.boardFor('nrf51822', 'FLM1').chip.preload(0x1004, 0);
+    const { link, clock } = bench.connect('nrf51822', 'FLM1');
+    const onBench = { clock, signal: io.signal };
+    const unit = { url: 'bench:nrf51822', chip: part.chip, interface: 'swd' as const, serial: 'FLM1' };
+    const target = await openAdiTarget(await openCmsisDap(link, onBench), unit, onBench);
+    const [memory] = part.chip.memories;
+    if (memory?.kind !== 'flash') throw new Error('no flash');
+    const image = Uint8Array.from({ length: 8 * memory.page }, (_, index) => (index * 31) >>> 3);
+    const timed = async (given: PlacedFlm[], address: number) => {
+      const device = createFlmDevice(target, given);
+      await device.erase(memory, address, image.length, onBench);
+      const begun = clock.monotonic();
+      await device.program(memory, address, image, onBench);
+      const took = clock.monotonic() - begun;
+      expect(await device.read(address, image.length, onBench)).toEqual(image);
+      await device.finish(onBench);
+      return took;
+    };
+    const [first] = placed();
+    if (!first) throw new Error('no algorithm');
+    const doubled = await timed([first], 0x1000);
+    // RAM for the code, the stack and one page only.
+    const single = await timed([{ ...first, ram: { ...first.ram, size: 1536 } }], 0x4000);
+    expect(doubled).toBeLessThan(single);
+    await target.close(onBench);
   });
 
   it('says what an algorithm that refuses was asked to do', async () => {
