@@ -1,5 +1,5 @@
 import { busFault, done, type AccessResult, type AccessSize } from './bus.ts';
-import type { CoreBus } from './cpu/core-bus.ts';
+import type { CoreBus, DeviceLoop } from './cpu/core-bus.ts';
 import type { Ram } from './cpu/ram.ts';
 import type { FlashArray } from './flash-array.ts';
 import type { Nvmc } from './nvmc.ts';
@@ -36,6 +36,13 @@ export class NrfBus implements CoreBus {
   readonly ram: Ram;
   readonly #parts: NrfBusParts;
   #registers = new Map<number, number>();
+  /** Counts the writes that changed a register. */
+  #changes = 0;
+  /** Registers that keep what is written: writing the same again and again (a watchdog's reload) is no change. */
+  readonly loop: DeviceLoop = {
+    holds: (address) => this.#known(address) && !within(NVMC, address),
+    state: () => ({ phase: this.#changes, until: Infinity, takesTime: false }),
+  };
 
   constructor(parts: NrfBusParts) {
     this.#parts = parts;
@@ -45,6 +52,7 @@ export class NrfBus implements CoreBus {
   /** Peripherals return to their reset values. */
   reset(): void {
     this.#registers = new Map();
+    this.#changes++;
   }
 
   arrayAt(address: number): FlashArray | undefined {
@@ -97,9 +105,15 @@ export class NrfBus implements CoreBus {
 
   #writeRegister(address: number, value: number, at: number): AccessResult {
     if (within(NVMC, address)) this.#parts.nvmc.writeRegister(address - NVMC.start, value, at);
-    else if (this.#known(address)) this.#registers.set(address, value >>> 0);
+    else if (this.#known(address)) this.#keep(address, value >>> 0);
     else return busFault(at);
     return done(at);
+  }
+
+  #keep(address: number, value: number): void {
+    if (this.#registers.get(address) === value) return;
+    this.#registers.set(address, value);
+    this.#changes++;
   }
 
   /** Peripherals of the APB take whole words; a narrow write reaches the word with the other lanes zero. */

@@ -7,9 +7,11 @@ export interface DeviceState {
   readonly phase: number;
   /** Until when; nanoseconds, Infinity if only another access changes it. */
   readonly until: number;
+  /** The device takes time of its own over an exchange: passes are alike only if a cycle is a whole number of nanoseconds. */
+  readonly takesTime: boolean;
 }
 
-/** Devices that a program waits for by writing to them (a status command to a flash on a serial bus). */
+/** Devices that a waiting program writes to (a status command to a flash on a serial bus, a watchdog that is fed). */
 export interface DeviceLoop {
   /** Whether this address belongs to them. */
   holds(address: number): boolean;

@@ -187,7 +187,9 @@ export class SpinWatch {
     const before = this.#device;
     const after = core.bus.loop?.state(core.now);
     const same = before !== undefined && after !== undefined && before.phase === after.phase;
-    return same && core.wholeNanoseconds ? Math.min(this.#steadyUntil, before.until, after.until) : 0;
+    return same && (core.wholeNanoseconds || !before.takesTime)
+      ? Math.min(this.#steadyUntil, before.until, after.until)
+      : 0;
   }
 
   /** Not this time: looks again later, and less and less often. */

@@ -104,7 +104,7 @@ export class Peripherals {
   #loopState(at: number) {
     const { phase } = this.flash;
     if (phase === undefined || !this.ssi.idle(at)) return undefined;
-    return { phase: phase * 4 + this.ssi.override, until: this.flash.idleAt(at) ?? Infinity };
+    return { phase: phase * 4 + this.ssi.override, until: this.flash.idleAt(at) ?? Infinity, takesTime: true };
   }
 }
 
