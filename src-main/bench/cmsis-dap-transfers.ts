@@ -21,6 +21,8 @@ export interface TransferWire {
   /** A command begins; false if there is no such debug port (DAP index). */
   choose(index: number): boolean;
   transfer(ap: boolean, read: boolean, address: number, value: number): HostAnswer;
+  /** After a WAIT: makes up to `most` attempts at once that end no differently; how many. Left out: none. */
+  passWaits?(most: number): number;
 }
 
 /** DAP_TransferConfigure's settings, and the mask that MATCH_MASK writes set. */
@@ -186,6 +188,7 @@ export class CmsisDapTransfers {
     for (let retry = this.#settings.waitRetry; ; retry--) {
       const answer = this.#wire.transfer((request & AP) !== 0, (request & READ) !== 0, request & 0xc, value);
       if (answer.ack !== Ack.wait || retry === 0 || this.#aborted()) return answer;
+      retry -= this.#wire.passWaits?.(retry - 1) ?? 0;
     }
   }
 

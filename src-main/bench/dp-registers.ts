@@ -93,6 +93,11 @@ export class DpRegisters {
     return true;
   }
 
+  /** Until when an access port works on the last access; 0 where asking meanwhile would leave a trace. */
+  get busyUntil(): number {
+    return this.#control & ORUNDETECT ? 0 : this.#apBusyUntil;
+  }
+
   /** Makes what has ended by now visible. */
   settle(at: number): void {
     if (this.#faultAt === undefined || at < this.#faultAt) return;

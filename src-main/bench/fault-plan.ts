@@ -9,8 +9,9 @@ export type WireFault = 'none' | 'no-answer' | 'wait' | 'fault' | 'parity';
 export class FaultPlan implements ChipEvents {
   /** The port hears nothing of what the probe does. */
   readonly deaf: boolean;
+  /** When the supply fails by the clock; Infinity if it does not. */
+  readonly powerCutNs: number;
   readonly #faults: Faults;
-  readonly #startNs: number;
   #transfers = 0;
   #packets = 0;
   #waits = 0;
@@ -22,7 +23,8 @@ export class FaultPlan implements ChipEvents {
   constructor(faults: Faults, startNs: number) {
     this.#faults = faults;
     this.deaf = faultsOf(faults, 'swapped-wires').length > 0;
-    this.#startNs = startNs;
+    const cuts = faultsOf(faults, 'power-cut').flatMap((fault) => (fault.ms === undefined ? [] : [fault.ms]));
+    this.powerCutNs = cuts.length === 0 ? Infinity : startNs + toNs(Math.min(...cuts));
     this.#rotPending = faultsOf(faults, 'bit-rot');
   }
 
@@ -36,10 +38,9 @@ export class FaultPlan implements ChipEvents {
     };
   }
 
-  /** When the supply fails by the clock; Infinity if it does not. */
-  get powerCutNs(): number {
-    const times = faultsOf(this.#faults, 'power-cut').flatMap((fault) => (fault.ms === undefined ? [] : [fault.ms]));
-    return times.length === 0 ? Infinity : this.#startNs + toNs(Math.min(...times));
+  /** Nothing is wrong with this connection: no transfer has to be counted. */
+  get none(): boolean {
+    return this.#faults.length === 0;
   }
 
   /** Called once a transfer on the wire, before it; `bitNs` is its clock's period. */

@@ -13,7 +13,10 @@ export class PacketReader {
   }
 
   u8(): number {
-    return this.bytes(1)[0] ?? 0;
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw new TruncatedPacket();
+    this.#at++;
+    return value;
   }
 
   u16(): number {
@@ -34,30 +37,31 @@ export class PacketReader {
 /** Answered with a status; never leaves the simulated probe. */
 export class TruncatedPacket extends Error {}
 
-/** A response as it is put together; `room` is what still fits. */
+/** A response as it is put together; `room` is what still fits. What does not fit is dropped. */
 export class PacketWriter {
-  readonly #bytes: number[] = [];
-  readonly #size: number;
+  readonly #bytes: Uint8Array;
+  #length = 0;
 
   constructor(size: number, ...start: number[]) {
-    this.#size = size;
-    this.#bytes.push(...start);
+    this.#bytes = new Uint8Array(size);
+    this.bytes(start);
   }
 
   get room(): number {
-    return this.#size - this.#bytes.length;
+    return this.#bytes.length - this.#length;
   }
 
   u8(value: number): void {
-    this.#bytes.push(value & 0xff);
+    this.#bytes[this.#length++] = value;
   }
 
   u16(value: number): void {
-    this.#bytes.push(value & 0xff, (value >>> 8) & 0xff);
+    this.u8(value);
+    this.u8(value >>> 8);
   }
 
   u32(value: number): void {
-    this.u16(value & 0xffff);
+    this.u16(value);
     this.u16(value >>> 16);
   }
 
@@ -66,10 +70,10 @@ export class PacketWriter {
   }
 
   set(at: number, value: number): void {
-    this.#bytes[at] = value & 0xff;
+    this.#bytes[at] = value;
   }
 
   finish(): Uint8Array {
-    return Uint8Array.from(this.#bytes.slice(0, this.#size));
+    return this.#bytes.slice(0, Math.min(this.#length, this.#bytes.length));
   }
 }

@@ -58,6 +58,15 @@ export class SwdHost {
     return answer;
   }
 
+  /** Goes through at most so many attempts that are certain to be answered WAIT, as the last one was; how many they were. */
+  passWaits(most: number): number {
+    if (!this.#faults.none) return 0;
+    const ns = swdBits(Ack.wait, this.#timing) * this.#timing.bitNs;
+    const count = Math.max(0, Math.min(most, Math.ceil((this.#line.busyUntil - this.now) / ns)));
+    this.now += count * ns;
+    return count;
+  }
+
   /** Drives bits, lowest bit of each byte first. */
   drive(bytes: Uint8Array, count: number): void {
     this.checkSupply();

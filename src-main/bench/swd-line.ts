@@ -127,6 +127,12 @@ export class SwdLine {
     return answer;
   }
 
+  /** Until when a transfer that was answered WAIT will be answered so again. */
+  get busyUntil(): number {
+    const [dp] = this.#dps;
+    return dp && this.#dps.length === 1 ? dp.registers.busyUntil : 0;
+  }
+
   #lineReset(): void {
     for (const dp of this.#dps) dp.lineReset();
     this.#phase = { name: 'idle' };

@@ -251,11 +251,14 @@ function putWord(view: DataView, offset: number, size: 1 | 2 | 4, value: number)
 }
 
 function wordsOf(view: DataView, piece: Piece, base: number): Uint32Array {
-  return Uint32Array.from({ length: piece.words }, (_, index) => {
+  const words = new Uint32Array(piece.words);
+  for (let index = 0; index < words.length; index++) {
     const at = piece.address + index * piece.size;
     const offset = at - base;
-    if (piece.size === 4) return view.getUint32(offset, true);
-    const value = piece.size === 2 ? view.getUint16(offset, true) : view.getUint8(offset);
-    return value << laneShift(at, piece.size);
-  });
+    if (piece.size === 4) words[index] = view.getUint32(offset, true);
+    else
+      words[index] =
+        (piece.size === 2 ? view.getUint16(offset, true) : view.getUint8(offset)) << laneShift(at, piece.size);
+  }
+  return words;
 }

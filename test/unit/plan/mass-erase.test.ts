@@ -159,11 +159,8 @@ describe('a mass erase', () => {
 
   it('is not planned for a way of writing that has none', () => {
     const layout = layOut(CHIP, [image('application', 0, new Uint8Array(300).fill(1))]);
-    const blank = [...Array.from({ length: 12 }, (_, index) => index * 32), 0x1000].map((address) => ({
-      address,
-      blank: true,
-    }));
-    const survey = blank.map((state) => ({ ...state, blank: state.address >= 320 }));
+    const pages = [...Array.from({ length: 12 }, (_, index) => index * 32), 0x1000];
+    const survey = pages.map((address) => ({ address, blank: address >= 320 }));
     expect(makePlan({ layout, survey, canMassErase: true }).operations.some(isMass)).toBe(true);
     expect(makePlan({ layout, survey }).operations.some(isMass)).toBe(false);
   });
