@@ -75,8 +75,8 @@ export abstract class Thumb extends CoreMemory {
   /** Where bit 0 must be set: BX, BLX, POP {pc}. */
   protected branchTo(target: number): void {
     this.r[PC] = target & ~1;
-    if (target & 1) return;
-    this.thumb = false;
+    this.thumb = (target & 1) !== 0;
+    if (this.thumb) return;
     // The next fetch takes the long way, and finds out.
     this.detachRam();
   }

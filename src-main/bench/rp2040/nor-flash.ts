@@ -15,6 +15,8 @@ export const NOR_TIMES = {
 
 const PAGE = 256;
 const SECTOR = 0x1000;
+/** Kept of a command: twice what a page takes. */
+const MOST_BYTES = 4 + PAGE * 2;
 const WIP = 1;
 const WEL = 2;
 /** BP0-BP2: with all of them set the whole array refuses changes (W25Q16JV, 7.1). */
@@ -43,6 +45,7 @@ export class NorFlash {
   readonly #jedecId: readonly number[];
   #selected = false;
   #bytes: number[] = [];
+  #position = 0;
   #ignored = false;
   #writeEnabled = false;
   #resetEnabled = false;
@@ -92,16 +95,17 @@ export class NorFlash {
   select(): void {
     this.#selected = true;
     this.#bytes = [];
+    this.#position = 0;
     this.#ignored = false;
   }
 
   /** One byte each way. All ones come back while nothing is to be said. */
   exchange(byte: number, at: number): number {
     if (!this.#selected) return HIGHEST;
-    const position = this.#bytes.length;
+    const position = this.#position++;
     if (position === 0) this.#begin(byte, at);
     // Past what any command takes, only the answer goes on.
-    if (position < 4 + PAGE * 2) this.#bytes.push(byte);
+    if (position < MOST_BYTES) this.#bytes.push(byte);
     if (this.#ignored || position === 0) return HIGHEST;
     return this.#answer(this.#bytes[0] ?? 0, position, at);
   }
