@@ -5,13 +5,17 @@ import { z } from 'zod';
 import { measureBenchNrf52840 } from './bench-nrf52840.ts';
 import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureOperatorLatency } from './operator-latency.ts';
+import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
+import { measureUsbGuest } from './usb-guest.ts';
 
 const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'bench-nrf52840': measureBenchNrf52840,
   'link-cmsis-dap': measureCmsisDapLink,
+  'program-chips': measureProgramChips,
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,
+  'usb-guest': measureUsbGuest,
 };
 
 /** Dotted names to numbers, so that any two rows can be compared. Units stand in the names. */
