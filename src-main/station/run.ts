@@ -186,7 +186,9 @@ class Run {
     this.#uid = identity.uid;
     this.#locks = identity.locks;
     await this.#services.log.journal(this.#id, { kind: 'identified', uid: identity.uid, locks: identity.locks });
-    this.#tell({ type: 'unit.identified', run: this.#id, uid: identity.uid, chip: identity.chip });
+    const reach = target.reach?.();
+    const { uid, chip } = identity;
+    this.#tell({ type: 'unit.identified', run: this.#id, uid, chip, ...(reach ? { reach } : {}) });
     await this.#refusePassed(identity.uid);
   }
 

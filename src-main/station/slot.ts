@@ -1,6 +1,7 @@
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { SlotState } from '#shared/contract/station.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
+import { noisyHz } from '#shared/model/unit-record.ts';
 import type { SlotOptions } from './options.ts';
 import type { RunEnd } from './run.ts';
 
@@ -17,6 +18,7 @@ const REST = {
   cancelling: false,
   verdict: null,
   failure: null,
+  noisyHz: null,
 } as const;
 
 /** The states of one slot; each is made anew, never changed in place. */
@@ -39,7 +41,7 @@ export function afterEvent(slot: SlotState, event: RunEvent, elapsedMs: number):
     case 'run.started':
       return { ...now, run: event.run, startedAt: event.at };
     case 'unit.identified':
-      return { ...now, uid: event.uid };
+      return { ...now, uid: event.uid, noisyHz: noisyHz(event.reach) };
     case 'plan.ready':
     case 'run.finished':
       return now;
@@ -65,6 +67,7 @@ export function withEnd(slot: SlotState, end: RunEnd, finishedAt: string): SlotS
     finishedAt,
     verdict: end.verdict,
     failure: end.failure,
+    noisyHz: noisyHz(end.record?.reach) ?? slot.noisyHz,
   };
 }
 

@@ -6,6 +6,7 @@ import type { SlotState } from '#shared/contract/station.ts';
 import type { Verdict } from '#shared/model/failure.ts';
 import { lacksProbe } from '../stores/next-action.ts';
 import { AbortButton } from './AbortButton.tsx';
+import { NoiseNote } from './FinishedSlot.tsx';
 import { readableParams } from './format.ts';
 import { ProgressBar } from './RunningSlot.tsx';
 import type { SlotProps } from './slot-props.ts';
@@ -90,7 +91,7 @@ function Finished({ slot, verdict }: SlotProps & { readonly verdict: Verdict }) 
           {word}
         </Box>
       </Box>
-      <ShortReason slot={slot} />
+      {slot.failure === null ? <NoiseNote slot={slot} /> : <ShortReason slot={slot} />}
     </Box>
   );
 }

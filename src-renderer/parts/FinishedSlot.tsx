@@ -1,3 +1,4 @@
+import Warning from '@mui/icons-material/Warning';
 import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import type { Failure, Verdict } from '#shared/model/failure.ts';
@@ -5,6 +6,7 @@ import { place, readableParams } from './format.ts';
 import { ReworkButton } from './ReworkButton.tsx';
 import type { SlotProps } from './slot-props.ts';
 import { StepList } from './StepList.tsx';
+import { COLORS } from './theme.ts';
 import { VERDICT_LOOKS } from './verdict-look.ts';
 
 export function FinishedSlot({ slot }: SlotProps) {
@@ -51,8 +53,36 @@ function Passed({ slot }: SlotProps) {
   const { t } = useTranslation();
   return (
     <Box sx={{ flex: 1, display: 'flex', flexDirection: 'column', justifyContent: 'flex-end', gap: '0.25rem' }}>
+      <NoiseNote slot={slot} />
       <StepList slot={slot} dense />
       <Box sx={visuallyHidden}>{t('meaning.PASS')}</Box>
+    </Box>
+  );
+}
+
+/** A good board on a bad cable: said before the cable makes a bad board. */
+export function NoiseNote({ slot }: SlotProps) {
+  const { t, i18n } = useTranslation();
+  if (slot.noisyHz === null) return null;
+  const mhz = new Intl.NumberFormat(i18n.language, { maximumSignificantDigits: 2 }).format(slot.noisyHz / 1e6);
+  return (
+    <Box
+      data-part="noise"
+      sx={{
+        display: 'flex',
+        alignItems: 'center',
+        gap: '0.375rem',
+        p: '0.125rem 0.375rem',
+        borderRadius: '0.375rem',
+        bgcolor: COLORS.error,
+        color: '#000000',
+        fontSize: '0.9375rem',
+        fontWeight: 700,
+        lineHeight: 1.15,
+      }}
+    >
+      <Warning sx={{ fontSize: '1.25rem' }} />
+      {t('slot.noisy', { mhz })}
     </Box>
   );
 }

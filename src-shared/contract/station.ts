@@ -32,6 +32,8 @@ export const SlotState = z.object({
   cancelling: z.boolean(),
   verdict: Verdict.nullable(),
   failure: Failure.nullable(),
+  /** The wires are noisy, and were clocked down to this; null where they are clean. */
+  noisyHz: z.number().nullable(),
 });
 export type SlotState = z.infer<typeof SlotState>;
 

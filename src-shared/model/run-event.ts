@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Blame, FailureCode, Verdict } from './failure.ts';
 import { Operation } from './plan.ts';
-import { UnitRecord } from './unit-record.ts';
+import { Reach, UnitRecord } from './unit-record.ts';
 
 /** The steps of a run, in the order in which they happen (docs/architecture.md numbers them). */
 export const Step = z.enum([
@@ -34,7 +34,14 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** UTC, ISO 8601. */
     at: z.string(),
   }),
-  z.object({ type: z.literal('unit.identified'), run, uid: z.string().nullable(), chip: z.string() }),
+  z.object({
+    type: z.literal('unit.identified'),
+    run,
+    uid: z.string().nullable(),
+    chip: z.string(),
+    /** How it was reached so far; left out by dialects that do not tell. */
+    reach: Reach.optional(),
+  }),
   z.object({
     type: z.literal('plan.ready'),
     run,

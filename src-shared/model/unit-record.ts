@@ -31,6 +31,11 @@ export const Reach = z.object({
 });
 export type Reach = z.infer<typeof Reach>;
 
+/** The clock that noise forced on the wires, in hertz; null where they are clean. */
+export function noisyHz(reach: Reach | undefined): number | null {
+  return reach?.limitedBy === 'noise' ? (reach.usedHz ?? null) : null;
+}
+
 /** All of a record but its place in the chain. */
 export const RecordDraft = z.object({
   schema: z.literal(1),

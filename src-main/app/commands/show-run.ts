@@ -1,6 +1,6 @@
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
-import type { UnitRecord } from '#shared/model/unit-record.ts';
+import { noisyHz, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { CliContext } from './command.ts';
 import { failureLines } from './outcome.ts';
 
@@ -25,6 +25,7 @@ export function humanRun(context: CliContext): (event: RunEvent) => void {
         break;
       case 'unit.identified':
         settle(`  the unit is a ${event.chip}${event.uid === null ? '' : ` with hardware id ${event.uid}`}`);
+        for (const line of noiseLines(noisyHz(event.reach))) settle(line);
         break;
       case 'plan.ready':
         settle(
@@ -63,8 +64,16 @@ function lastBlock(event: Finished): string[] {
   const why = failure ? failureLines(failure, text) : [];
   // Without a record the log itself is at fault, and the event alone says so.
   if (!failure && code !== undefined) why.push(`  What:   ${message ?? code}`, `  To do:  ${remedy ?? ''}`);
+  const noise = noiseLines(noisyHz(record?.reach));
   const kept = record ? [`  Record: ${record.sequence} ${record.hash.slice(0, 16)}`] : [];
-  return [rule, head, ...why, ...kept, rule];
+  return [rule, head, ...why, ...noise, ...kept, rule];
+}
+
+function noiseLines(hz: number | null): string[] {
+  if (hz === null) return [];
+  return [
+    `  Note:   the wires are noisy; their clock was lowered to ${hz / 1000} kHz. Check the cable and the needles.`,
+  ];
 }
 
 export function secondsOf(record: UnitRecord): string {
