@@ -44,7 +44,8 @@ export class NorFlash {
   readonly #uniqueId: Uint8Array;
   readonly #jedecId: readonly number[];
   #selected = false;
-  #bytes: number[] = [];
+  /** What was sent since it was selected, as far as a command can need it. */
+  readonly #bytes = new Uint8Array(MOST_BYTES);
   #position = 0;
   #ignored = false;
   #writeEnabled = false;
@@ -83,7 +84,7 @@ export class NorFlash {
   /** What the bytes so far have come to, as far as it decides what the next ones do; undefined where that cannot be told shortly. */
   get phase(): number | undefined {
     if (!this.#selected) return this.#writeEnabled || this.#resetEnabled ? undefined : 0;
-    const [command] = this.#bytes;
+    const command = this.#position === 0 ? undefined : this.#bytes[0];
     return command === 0x05 && !this.#ignored ? command : undefined;
   }
 
@@ -94,7 +95,6 @@ export class NorFlash {
 
   select(): void {
     this.#selected = true;
-    this.#bytes = [];
     this.#position = 0;
     this.#ignored = false;
   }
@@ -105,7 +105,7 @@ export class NorFlash {
     const position = this.#position++;
     if (position === 0) this.#begin(byte, at);
     // Past what any command takes, only the answer goes on.
-    if (position < MOST_BYTES) this.#bytes.push(byte);
+    if (position < MOST_BYTES) this.#bytes[position] = byte;
     if (this.#ignored || position === 0) return HIGHEST;
     return this.#answer(this.#bytes[0] ?? 0, position, at);
   }
@@ -114,8 +114,8 @@ export class NorFlash {
   deselect(at: number): void {
     if (!this.#selected) return;
     this.#selected = false;
-    const [command, ...rest] = this.#bytes;
-    if (command !== undefined && !this.#ignored) this.#carryOut(command, rest, at);
+    if (this.#position === 0 || this.#ignored) return;
+    this.#carryOut(this.#bytes[0] ?? 0, this.#bytes.subarray(1, Math.min(this.#position, MOST_BYTES)), at);
   }
 
   /** A read as it comes through the XIP window: `address` in the array. All ones while busy. */
@@ -164,8 +164,8 @@ export class NorFlash {
   }
 
   #address(): number {
-    const [, high = 0, middle = 0, low = 0] = this.#bytes;
-    return ((high << 16) | (middle << 8) | low) % this.cells.size;
+    const bytes = this.#bytes;
+    return (((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)) % this.cells.size;
   }
 
   #byte(offset: number): number {
@@ -173,7 +173,7 @@ export class NorFlash {
     return (this.cells.readWord(at - (at % 4)) >>> ((at % 4) * 8)) & 0xff;
   }
 
-  #carryOut(command: number, data: readonly number[], at: number): void {
+  #carryOut(command: number, data: Uint8Array, at: number): void {
     const enabled = this.#resetEnabled;
     this.#resetEnabled = command === 0x66;
     switch (command) {
@@ -199,7 +199,7 @@ export class NorFlash {
   }
 
   /** What needs a write enable before it. */
-  #change(command: number, data: readonly number[], at: number): void {
+  #change(command: number, data: Uint8Array, at: number): void {
     const kind = CHANGES.get(command);
     if (!kind) return;
     if (!this.#writeEnabled) {
@@ -212,8 +212,8 @@ export class NorFlash {
     else this.#erase(kind.size ?? this.cells.size, kind.ns, at);
   }
 
-  #writeStatus(command: number, data: readonly number[], at: number): void {
-    const [first = 0, second] = data;
+  #writeStatus(command: number, data: Uint8Array, at: number): void {
+    const [first = 0, second] = [data[0], data[1]];
     this.#run(NOR_TIMES.statusNs, at, () => {
       if (command === 0x01) this.#status1 = first & 0xfc;
       const next = command === 0x31 ? first : second;
@@ -222,30 +222,30 @@ export class NorFlash {
   }
 
   /** Beyond the page's end it goes on at the page's begin; of more than a page, the last bytes count (8.2, Page Program). */
-  #program(data: readonly number[], at: number): void {
+  #program(data: Uint8Array, at: number): void {
     const start = this.#address();
-    const bytes = data.slice(3);
+    const bytes = data.subarray(3);
     if (bytes.length === 0) return;
     if ((start % PAGE) + bytes.length > PAGE) this.misuse.add('page program beyond the end of its page');
-    const page = start - (start % PAGE);
     const image = new Uint8Array(PAGE).fill(0xff);
-    for (const [index, byte] of bytes.entries()) image[(start + index) % PAGE] = byte;
-    const words = Array.from({ length: PAGE / 4 }, (_, index) => {
-      const address = this.cells.start + page + index * 4;
-      return { address, value: new DataView(image.buffer).getUint32(index * 4, true) };
-    }).filter(({ value }) => value !== 0xffffffff);
-    for (const { address, value } of words) {
-      if (value & ~this.cells.readWord(address) & usedLanes(value)) this.misuse.add('page program without erase');
+    for (let i = 0; i < bytes.length; i++) image[(start + i) % PAGE] = bytes[i] ?? 0;
+    const words = new Uint32Array(image.buffer);
+    const page = this.cells.start + start - (start % PAGE);
+    for (let i = 0; i < words.length; i++) {
+      const value = words[i] ?? 0;
+      if (value & ~this.cells.readWord(page + i * 4) & usedLanes(value)) this.misuse.add('page program without erase');
     }
+    const each = (change: (address: number, value: number) => void) => (): void => {
+      for (let i = 0; i < words.length; i++) {
+        const value = words[i] ?? 0;
+        if (value !== 0xffffffff) change(page + i * 4, value);
+      }
+    };
     this.#run(
       NOR_TIMES.programNs,
       at,
-      () => {
-        for (const { address, value } of words) this.cells.program(address, value);
-      },
-      () => {
-        for (const { address, value } of words) this.cells.programHalfway(address, value, this.#prng);
-      },
+      each((address, value) => this.cells.program(address, value)),
+      each((address, value) => this.cells.programHalfway(address, value, this.#prng)),
     );
   }
 
@@ -269,7 +269,7 @@ export class NorFlash {
   }
 
   #softReset(): void {
-    this.#bytes = [];
+    this.#position = 0;
     this.#writeEnabled = false;
     this.#resetEnabled = false;
     this.#poweredDown = false;
@@ -295,8 +295,10 @@ const CHANGES: ReadonlyMap<number, Change> = new Map<number, Change>([
 /** The bytes of a word that are programmed at all; 0xFF leaves its byte as it is. */
 function usedLanes(value: number): number {
   let mask = 0;
-  for (let lane = 0; lane < 32; lane += 8) if (((value >>> lane) & 0xff) !== 0xff) mask |= 0xff << lane;
-  return mask;
+  if ((value & 0xff) !== 0xff) mask |= 0xff;
+  if ((value & 0xff00) !== 0xff00) mask |= 0xff00;
+  if ((value & 0xff0000) !== 0xff0000) mask |= 0xff0000;
+  return value >>> 24 === 0xff ? mask : mask | 0xff000000;
 }
 
 /** Serial flash discoverable parameters (JESD216): the header, and of the basic table the density in bits minus 1. */

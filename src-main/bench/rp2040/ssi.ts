@@ -43,7 +43,7 @@ export class Ssi implements Slave {
   readonly size = 0x1000;
   readonly #flash: NorFlash;
   readonly #nsPerCycle: (at: number) => number;
-  #registers = new Map<number, number>();
+  readonly #registers = new Uint32Array(0x100 / 4);
   /** Not ended yet, in order. */
   #frames: Frame[] = [];
   #received: number[] = [];
@@ -58,7 +58,7 @@ export class Ssi implements Slave {
   }
 
   reset(at: number): void {
-    this.#registers = new Map();
+    this.#registers.fill(0);
     this.#disable(at);
     this.setOverride(0, at);
   }
@@ -101,7 +101,7 @@ export class Ssi implements Slave {
     const offset = address - this.start;
     if (offset >= DR0 && offset <= DR35) this.#push(value, at);
     else if (offset === SSIENR && (value & 1) === 0) this.#disable(at);
-    else if (offset === SSIENR || !this.#enabled || offset === SER) this.#registers.set(offset, value);
+    else if (offset === SSIENR || !this.#enabled || offset === SER) this.#set(offset, value);
     return done(at);
   }
 
@@ -111,8 +111,9 @@ export class Ssi implements Slave {
     if (offset >= DR0 && offset <= DR35) return at;
     const [first] = this.#frames;
     if (!first || (offset !== SR && offset !== TXFLR && offset !== RXFLR)) return Infinity;
-    const started = this.#frames.filter(({ startAt }) => startAt > at).map(({ startAt }) => startAt);
-    return Math.min(first.endAt, ...started);
+    let next = first.endAt;
+    for (const { startAt } of this.#frames) if (startAt > at && startAt < next) next = startAt;
+    return next;
   }
 
   /** Nothing on the wires, nothing in the FIFOs: what it does next depends on its registers and the flash alone. */
@@ -175,7 +176,7 @@ export class Ssi implements Slave {
   }
 
   #disable(at: number): void {
-    this.#registers.set(SSIENR, 0);
+    this.#set(SSIENR, 0);
     this.#frames = [];
     this.#received = [];
     this.#command = [];
@@ -217,7 +218,11 @@ export class Ssi implements Slave {
   }
 
   #register(offset: number): number {
-    return this.#registers.get(offset) ?? 0;
+    return this.#registers[offset >>> 2] ?? 0;
+  }
+
+  #set(offset: number, value: number): void {
+    this.#registers[offset >>> 2] = value;
   }
 }
 
