@@ -13,20 +13,31 @@ export interface Contents {
    * Throws RangeError when the range is not inside one flash memory.
    */
   bytes(address: number, size: number): Uint8Array;
+  /** The same into `out`, from `address` on: for those who would else leave a heap of copies behind. */
+  copyTo(out: Uint8Array, address: number): void;
 }
 
 export function contentsOf(chip: ChipDescription, pages: readonly ProgramRun[]): Contents {
   const byAddress = new Map(pages.map((page) => [page.address, page]));
+  return filledBy((out, address) => {
+    const size = out.length;
+    const memory = flashHolding(chip, address, size);
+    if (!memory) throw new RangeError(`no flash memory holds ${size} bytes at ${address}`);
+    out.fill(memory.erased);
+    const first = address - ((address - memory.start) % memory.page);
+    for (let start = first; start < address + size; start += memory.page) {
+      const page = byAddress.get(start);
+      if (page) copyOverlap(page.bytes, start, out, address);
+    }
+  });
+}
+
+function filledBy(copyTo: Contents['copyTo']): Contents {
   return {
+    copyTo,
     bytes(address, size) {
-      const memory = flashHolding(chip, address, size);
-      if (!memory) throw new RangeError(`no flash memory holds ${size} bytes at ${address}`);
-      const out = new Uint8Array(size).fill(memory.erased);
-      const first = address - ((address - memory.start) % memory.page);
-      for (let start = first; start < address + size; start += memory.page) {
-        const page = byAddress.get(start);
-        if (page) copyOverlap(page.bytes, start, out, address);
-      }
+      const out = new Uint8Array(size);
+      copyTo(out, address);
       return out;
     },
   };
@@ -35,13 +46,10 @@ export function contentsOf(chip: ChipDescription, pages: readonly ProgramRun[]):
 /** The same contents with one range erased: with a flag's, what stands in the unit until `validate`. */
 export function withErased(contents: Contents, memory: FlashMemory, address: number, size: number): Contents {
   const blank = new Uint8Array(size).fill(memory.erased);
-  return {
-    bytes(from, length) {
-      const out = contents.bytes(from, length);
-      copyOverlap(blank, address, out, from);
-      return out;
-    },
-  };
+  return filledBy((out, from) => {
+    contents.copyTo(out, from);
+    copyOverlap(blank, address, out, from);
+  });
 }
 
 /**

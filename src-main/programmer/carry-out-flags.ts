@@ -100,9 +100,11 @@ export class FlagGuard {
     return this.#withoutFlags;
   }
 
-  /** What the unit holds in the end. */
-  get final(): Contents {
-    return this.#contents;
+  /** What shall stand in the end where `expected` stands now: the same bytes, or with a pending flag in them set. */
+  finally(address: number, expected: Uint8Array): Uint8Array {
+    const end = address + expected.length;
+    const pending = this.#pending.some((flag) => flag.address < end && address < flag.address + flag.size);
+    return pending ? this.#contents.bytes(address, expected.length) : expected;
   }
 
   #memoryOf(flag: Validate): FlashMemory {

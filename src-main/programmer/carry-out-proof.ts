@@ -1,5 +1,5 @@
+import { createHash, type Hash } from 'node:crypto';
 import { equalBytes } from '#shared/base/bytes.ts';
-import { type DigestInParts, sha256InParts } from '#shared/base/digest.ts';
 import type { Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import { mismatch, PlanFault } from './carry-out-checks.ts';
@@ -34,7 +34,7 @@ export interface Reading {
 /** What is known of one role's image: kept as digests, for images are large and slots are many. */
 interface RoleReading {
   readonly image: PlannedImage;
-  readonly digest: DigestInParts;
+  readonly digest: Hash;
   segments: number;
   /** A flag that was still clear stands in the digest as it will be; it has to be read back as that. */
   flagAwaited: boolean;
@@ -56,7 +56,7 @@ export class ReadBacks {
     if (segment?.address !== operation.address || segment.size !== operation.size) {
       throw new PlanFault(`the ${operation.role} is not read back segment by segment`);
     }
-    const digest = sha256InParts();
+    const digest = createHash('sha256');
     let next = operation.address;
     return {
       take: (address, expected, found, final) => {
@@ -65,13 +65,13 @@ export class ReadBacks {
         if (address !== next) throw new PlanFault(`the ${operation.role} is not read back from start to end`);
         next += found.length;
         digest.update(found);
-        const pending = !equalBytes(expected, final);
+        const pending = final !== expected && !equalBytes(expected, final);
         role.digest.update(pending ? final : found);
         role.flagAwaited ||= pending;
       },
       end: () => {
         const whole = next === operation.address + operation.size;
-        if (!whole || digest.hex() !== operation.sha256) {
+        if (!whole || digest.digest('hex') !== operation.sha256) {
           throw new PlanFault('the plan and the release disagree about what must be read back');
         }
         role.segments++;
@@ -95,7 +95,7 @@ export class ReadBacks {
     const reading = this.#whole(role);
     if (reading.flagAwaited) throw new PlanFault(`the ${role} flag was not read back`);
     const { sha256 } = reading.image;
-    const found = reading.digest.hex();
+    const found = reading.digest.digest('hex');
     if (found !== sha256) throw new PlanFault(`the ${role} read back as ${found}, the release says ${sha256}`);
     return found;
   }
@@ -111,7 +111,7 @@ export class ReadBacks {
     if (known) return known;
     const image = this.#plan.images.find((candidate) => candidate.role === role);
     if (image === undefined) throw new PlanFault(`the plan has no ${role}`);
-    const reading = { image, digest: sha256InParts(), segments: 0, flagAwaited: false };
+    const reading = { image, digest: createHash('sha256'), segments: 0, flagAwaited: false };
     this.#roles.set(role, reading);
     return reading;
   }

@@ -79,7 +79,7 @@ type Before = Extract<Operation, { op: 'invalidate' | 'mass-erase' }>;
 type After = Exclude<Operation, Before>;
 
 /** Read back and programmed in parts, so that a large image is never in memory once more for each slot. */
-const READ_PART = 0x40000;
+const READ_PART = 0x10000;
 const PROGRAM_PART = 0x100000;
 
 /** What happens before every flag is known to be clear. */
@@ -93,11 +93,15 @@ class Execution {
   readonly #readBacks: ReadBacks;
   readonly #done = new Map<Step, number>();
   readonly #told = new Map<Step, number>();
+  /** What is being programmed, or should have been read. */
+  readonly #scratch: Uint8Array;
   #step: Step | undefined;
   #bytesWritten = 0;
 
   constructor(input: CarryOutInput) {
     this.#input = input;
+    const longest = Math.max(...input.plan.operations.map(({ size }) => size), 0);
+    this.#scratch = new Uint8Array(Math.min(longest, PROGRAM_PART));
     this.#guard = new FlagGuard(input.plan, input.contents, input.chip, input.device);
     this.#readBacks = new ReadBacks(input.plan);
   }
@@ -171,7 +175,8 @@ class Execution {
     await hooks.beforeChange(operation);
     const progress = this.#progressOf(operation);
     for (const { address, size, before } of parts(operation, PROGRAM_PART)) {
-      const bytes = clear.contents.bytes(address, size);
+      const bytes = this.#scratch.subarray(0, size);
+      clear.contents.copyTo(bytes, address);
       await device.program(memory, address, bytes, io, (done) => progress(before + done));
       for (const run of programRuns(memory, address, bytes)) this.#bytesWritten += run.bytes.length;
     }
@@ -183,7 +188,9 @@ class Execution {
     const progress = this.#progressOf(operation);
     for (const { address, size, before } of parts(operation, READ_PART)) {
       const found = await device.read(address, size, io, (done) => progress(before + done));
-      reading.take(address, this.#guard.expected.bytes(address, size), found, this.#guard.final.bytes(address, size));
+      const expected = this.#scratch.subarray(0, size);
+      this.#guard.expected.copyTo(expected, address);
+      reading.take(address, expected, found, this.#guard.finally(address, expected));
     }
     reading.end();
   }

@@ -18,14 +18,3 @@ export function crc32(bytes: Uint8Array): number {
   for (const byte of bytes) crc = (crc >>> 8) ^ (CRC32_TABLE[(crc ^ byte) & 0xff] ?? 0);
   return (crc ^ 0xffffffff) >>> 0;
 }
-
-/** SHA-256 of bytes that come in parts; `hex` ends it. */
-export interface DigestInParts {
-  update(bytes: Uint8Array): void;
-  hex(): string;
-}
-
-export function sha256InParts(): DigestInParts {
-  const hash = sha256.create();
-  return { update: (bytes) => void hash.update(bytes), hex: () => toHex(hash.digest()) };
-}
