@@ -47,8 +47,7 @@ export class XipWindow implements Slave {
     },
     write: (address, _size, value, at) => {
       const offset = address & 0xfff;
-      const kind = 0;
-      if (offset === CTRL + kind) this.#enabled = (value & 1) !== 0;
+      if (offset === CTRL) this.#enabled = (value & 1) !== 0;
       if (offset === FLUSH) this.#tags.fill(-1);
       return done(at);
     },
