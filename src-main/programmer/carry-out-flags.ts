@@ -101,7 +101,7 @@ export class FlagGuard {
   }
 
   /** What shall stand in the end where `expected` stands now: the same bytes, or with a pending flag in them set. */
-  finally(address: number, expected: Uint8Array): Uint8Array {
+  inTheEnd(address: number, expected: Uint8Array): Uint8Array {
     const end = address + expected.length;
     const pending = this.#pending.some((flag) => flag.address < end && address < flag.address + flag.size);
     return pending ? this.#contents.bytes(address, expected.length) : expected;

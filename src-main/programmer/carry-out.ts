@@ -190,7 +190,7 @@ class Execution {
       const found = await device.read(address, size, io, (done) => progress(before + done));
       const expected = this.#scratch.subarray(0, size);
       this.#guard.expected.copyTo(expected, address);
-      reading.take(address, expected, found, this.#guard.finally(address, expected));
+      reading.take(address, expected, found, this.#guard.inTheEnd(address, expected));
     }
     reading.end();
   }

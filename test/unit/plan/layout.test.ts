@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
-import type { ChipDescription } from '#shared/model/chip.ts';
+import { bootMemories, type ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import { programRuns, withErased } from '#main/plan/contents.ts';
@@ -150,5 +150,34 @@ describe('runs to program', () => {
         expect(back).toEqual(data);
       }),
     );
+  });
+});
+
+describe('a chip whose sectors differ in size', () => {
+  const flash = { kind: 'flash', word: 4, erased: 0xff, zeroable: true, eraseMs: 1, wordUs: 1 } as const;
+  const chip = {
+    ...smallChip(),
+    memories: [
+      { ...flash, name: 'small', start: 0, size: 64, page: 32 },
+      { ...flash, name: 'large', start: 64, size: 256, page: 128 },
+      { ...flash, name: 'apart', start: 0x400, size: 256, page: 128 },
+    ],
+  };
+  const at = (role: 'bootloader' | 'application', address: number): ReleaseImage => {
+    const segments = [{ address, data: new Uint8Array(40).fill(7) }];
+    return { role, version: '1', file: role, image: { format: 'bin', segments } };
+  };
+
+  test('has its flags in any of the memories that follow one another from the boot vectors on', () => {
+    expect(bootMemories(chip).map(({ name }) => name)).toEqual(['small', 'large']);
+    const { flags } = layOut(chip, [at('bootloader', 0), at('application', 64)]);
+    expect(flags.map(({ memory, address }) => [memory.name, address])).toEqual([
+      ['small', 0],
+      ['large', 64],
+    ]);
+  });
+
+  test('and none in a memory apart from them', () => {
+    expect(layOut(chip, [at('application', 0x400)]).flags).toEqual([]);
   });
 });

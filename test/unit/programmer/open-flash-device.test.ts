@@ -25,9 +25,10 @@ const core: RunControl = {
   reset: untouched,
 };
 
-function target(writePeripherals: boolean, executeCode: boolean): Target {
+function target(writePeripherals: boolean, executeCode: boolean, kind = 'nrf-nvmc'): Target {
   const chip = {
     ...TINY,
+    controller: { kind, base: 0x3000 },
     memories: [...TINY.memories, { kind: 'ram', name: 'ram', start: 0x2000_0000, size: 0x4000 } as const],
   };
   const can = { writePeripherals, executeCode, accessWhileRunning: writePeripherals };
@@ -55,6 +56,23 @@ describe('openFlashDevice', () => {
 
   it('uses code in RAM where registers are out of reach', async () => {
     expect((await openFlashDevice(target(false, true), ioWith(), algorithm)).name).toBe('ram-loader:nrf-nvmc');
+  });
+
+  it('streams through code in RAM where the registers alone would be slower than the flash', async () => {
+    const other = { ...algorithm, controller: 'other-flash', erasesAll: true };
+    const live = target(true, true, 'other-flash');
+    const device = await openFlashDevice({ ...live, core: { ...core, launch: untouched } }, ioWith(), other);
+    expect(device.name).toBe('ram-loader:other-flash');
+    expect('eraseAll' in device).toBe(true);
+    const without = { ...other, erasesAll: false };
+    const halted = await openFlashDevice(live, ioWith(), without);
+    expect('eraseAll' in halted).toBe(false);
+  });
+
+  it('names the controller that nothing here knows how to drive', async () => {
+    await expect(openFlashDevice(target(true, true, 'new-flash'), ioWith())).rejects.toMatchObject({
+      failure: { code: 'probe-unsuited', params: { detail: expect.stringContaining('new-flash') } },
+    });
   });
 
   it.each([
