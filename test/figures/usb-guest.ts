@@ -23,10 +23,9 @@ const SIZE = 32 * 1024;
 export async function measureUsbGuest(): Promise<UsbGuestFigures> {
   const bench = createBench({ startAt: 0, seed: 5 });
   const realMs = () => performance.now();
-  const probes = ['OURS', 'THEIRS'].map((probeSerial) => {
-    const seat = { chip: 'nrf52840', unit: probeSerial, probe: 'high-speed' } as const;
-    return { bench, ...seat, probeSerial, realMs };
-  });
+  const seat = (probeSerial: string) =>
+    ({ bench, chip: 'nrf52840', unit: probeSerial, probe: 'high-speed', probeSerial, realMs }) as const;
+  const probes = ['OURS', 'THEIRS'].map(seat);
   const server = await serveUsbip({ port: 0, probes });
   let guest: Guest | undefined;
   try {

@@ -80,6 +80,16 @@ const STM32G071: ChipRig = {
   size: 4 * 1024 + 8,
 };
 
+const SAMD21: ChipRig = {
+  chip: 'atsamd21g18a',
+  script: 'source [find target/at91samdXX.cfg]',
+  identity: [/SWD DPIDR 0x0bc11477/, /Cortex-M0\+ r0p1 processor detected/, /SAMD21G18A \(256KB Flash, 32KB RAM\)/],
+  parts: ['Cortex-M0+ ROM', ...CORTEX_M0_PARTS],
+  ram: 0x20001000,
+  flash: 0x2000,
+  size: 2 * 1024,
+};
+
 /** The rig's place in this list is its bus id, its hub port, its probe's serial and its unit's. */
 const RIGS: readonly Rig[] = [
   { ...NRF52840, probe: 'high-speed' },
@@ -88,6 +98,7 @@ const RIGS: readonly Rig[] = [
   { ...NRF51822, probe: 'hid' },
   { ...STM32F407, probe: 'high-speed' },
   { ...STM32G071, probe: 'full-speed' },
+  { ...SAMD21, probe: 'high-speed' },
 ];
 const names = RIGS.map(({ chip, probe }, index) => ({ name: `${chip} on a ${probe} probe`, index }));
 
