@@ -79,7 +79,7 @@ type Before = Extract<Operation, { op: 'invalidate' | 'mass-erase' }>;
 type After = Exclude<Operation, Before>;
 
 /** Read back and programmed in parts, so that a large image is never in memory once more for each slot. */
-const READ_PART = 0x20000;
+const READ_PART = 0x10000;
 const PROGRAM_PART = 0x100000;
 
 /** What happens before every flag is known to be clear. */

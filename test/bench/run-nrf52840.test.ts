@@ -21,7 +21,8 @@ it('flashes a blank unit at the flashâ€™s own speed and reads back at the wireâ€
   expect(outcome).toEqual({ readBack: { application: sha256Hex(data) }, bytesWritten: size });
   expect(plan.operations.some(({ op }) => op === 'erase' || op === 'invalidate')).toBe(false);
   expect(ms.program).toBeLessThan(plan.flashMs * 1.005);
-  expect(ms.survey).toBeLessThan(wireMs(size) * 1.03);
+  // Samples of every page come first: a few round trips.
+  expect(ms.survey).toBeLessThan(wireMs(size) * 1.03 + 10);
   expect(ms.verify).toBeLessThan(wireMs(size) * 1.03);
   expect(link.mostInFlight).toBe(4);
   expect(bench.boardFor('nrf52840', 'A').report().overwrittenWords).toEqual([]);
