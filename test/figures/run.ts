@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { measureBenchCore } from './bench-core.ts';
 import { measureBenchNrf52840 } from './bench-nrf52840.ts';
 import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureOperatorLatency } from './operator-latency.ts';
@@ -10,6 +11,7 @@ import { measureQemuAgainstGdb } from './qemu-gdb.ts';
 import { measureUsbGuest } from './usb-guest.ts';
 
 const SUITES: Readonly<Record<string, () => Promise<object>>> = {
+  'bench-core': async () => measureBenchCore(),
   'bench-nrf52840': measureBenchNrf52840,
   'link-cmsis-dap': measureCmsisDapLink,
   'program-chips': measureProgramChips,

@@ -23,52 +23,66 @@ export abstract class Thumb extends CoreMemory {
   /** A branch backwards has been taken. */
   protected abstract loopBack(target: number): void;
 
+  /** One method an instruction, so that the hot ones are compiled into this switch. */
   protected execute(op: number): void {
-    const r = this.r;
     this.spent++;
     switch (op >>> 11) {
       case 0:
-        r[op & 7] = shiftLeft(this, r[(op >>> 3) & 7] ?? 0, (op >>> 6) & 31);
-        return;
+        return this.#shiftLeft(op);
       case 1:
-        r[op & 7] = shiftRight(this, r[(op >>> 3) & 7] ?? 0, (op >>> 6) & 31 || 32);
-        return;
+        return this.#shiftRight(op);
       case 2:
-        r[op & 7] = shiftArithmetic(this, r[(op >>> 3) & 7] ?? 0, (op >>> 6) & 31 || 32);
-        return;
+        return this.#shiftArithmetic(op);
       case 3:
-        this.#addOrSubtract(op);
-        return;
+        return this.#addOrSubtract(op);
       case 4:
-        r[(op >>> 8) & 7] = logic(this, op & 0xff);
-        return;
+        return this.#moveConstant(op);
       case 5:
-        subtract(this, r[(op >>> 8) & 7] ?? 0, op & 0xff);
-        return;
+        return this.#compareConstant(op);
       case 6:
-        r[(op >>> 8) & 7] = add(this, r[(op >>> 8) & 7] ?? 0, op & 0xff, 0);
-        return;
+        return this.#addConstant(op);
       case 7:
-        r[(op >>> 8) & 7] = subtract(this, r[(op >>> 8) & 7] ?? 0, op & 0xff);
-        return;
+        return this.#subtractConstant(op);
       case 8:
-        if (op & 0x400) this.#special(op);
-        else dataProcessing(this, op);
-        return;
+        return op & 0x400 ? this.#special(op) : dataProcessing(this, op);
+      case 9:
+        return this.#loadLiteral(op);
+      case 10:
+      case 11:
+        return this.#byRegister(op);
+      case 12:
+        return this.#storeWord(op);
+      case 13:
+        return this.#loadWord(op);
+      case 14:
+        return this.#storeByte(op);
+      case 15:
+        return this.#loadByte(op);
+      case 16:
+        return this.#storeHalf(op);
+      case 17:
+        return this.#loadHalf(op);
+      case 18:
+        return this.#storeOnStack(op);
+      case 19:
+        return this.#loadFromStack(op);
+      case 20:
+      case 21:
+        return this.#addressOf(op);
+      case 22:
+      case 23:
+        return this.#miscellaneous(op);
+      case 24:
+        return this.#storeMultiple(op);
+      case 25:
+        return this.#loadMultiple(op);
       case 26:
       case 27:
-        this.#conditional(op);
-        return;
+        return this.#conditional(op);
       case 28:
-        this.#branch((op << 21) >> 20);
-        return;
-      case 29:
-      case 30:
-      case 31:
-        this.#wide(op);
-        return;
+        return this.#branch((op << 21) >> 20);
       default:
-        this.#memoryOrMisc(op);
+        return this.#wide(op);
     }
   }
 
@@ -89,63 +103,85 @@ export abstract class Thumb extends CoreMemory {
     r[op & 7] = op & 0x200 ? subtract(this, n, m) : add(this, n, m, 0);
   }
 
-  #memoryOrMisc(op: number): void {
-    const r = this.r;
-    const base = r[(op >>> 3) & 7] ?? 0;
-    const five = (op >>> 6) & 31;
-    const eight = (op & 0xff) << 2;
-    const t = (op >>> 8) & 7;
-    switch (op >>> 11) {
-      case 9:
-        this.#put(t, this.load32((((r[PC] ?? 0) + 2) & ~3) + eight));
-        return;
-      case 10:
-      case 11:
-        this.#byRegister(op, base + (r[(op >>> 6) & 7] ?? 0));
-        return;
-      case 12:
-        this.spent++;
-        this.store32(base + (five << 2), r[op & 7] ?? 0);
-        return;
-      case 13:
-        this.#put(op & 7, this.load32(base + (five << 2)));
-        return;
-      case 14:
-        this.spent++;
-        this.store8(base + five, r[op & 7] ?? 0);
-        return;
-      case 15:
-        this.#put(op & 7, this.load8(base + five));
-        return;
-      case 16:
-        this.spent++;
-        this.store16(base + (five << 1), r[op & 7] ?? 0);
-        return;
-      case 17:
-        this.#put(op & 7, this.load16(base + (five << 1)));
-        return;
-      case 18:
-        this.spent++;
-        this.store32((r[SP] ?? 0) + eight, r[t] ?? 0);
-        return;
-      case 19:
-        this.#put(t, this.load32((r[SP] ?? 0) + eight));
-        return;
-      case 20:
-        r[t] = (((r[PC] ?? 0) + 2) & ~3) + eight;
-        return;
-      case 21:
-        r[t] = (r[SP] ?? 0) + eight;
-        return;
-      case 24:
-        this.#storeMultiple(op, t);
-        return;
-      case 25:
-        this.#loadMultiple(op, t);
-        return;
-      default:
-        this.#miscellaneous(op);
-    }
+  #shiftLeft(op: number): void {
+    this.r[op & 7] = shiftLeft(this, this.#base(op), (op >>> 6) & 31);
+  }
+
+  #shiftRight(op: number): void {
+    this.r[op & 7] = shiftRight(this, this.#base(op), (op >>> 6) & 31 || 32);
+  }
+
+  #shiftArithmetic(op: number): void {
+    this.r[op & 7] = shiftArithmetic(this, this.#base(op), (op >>> 6) & 31 || 32);
+  }
+
+  #moveConstant(op: number): void {
+    this.r[(op >>> 8) & 7] = logic(this, op & 0xff);
+  }
+
+  #compareConstant(op: number): void {
+    subtract(this, this.r[(op >>> 8) & 7] ?? 0, op & 0xff);
+  }
+
+  #addConstant(op: number): void {
+    const d = (op >>> 8) & 7;
+    this.r[d] = add(this, this.r[d] ?? 0, op & 0xff, 0);
+  }
+
+  #subtractConstant(op: number): void {
+    const d = (op >>> 8) & 7;
+    this.r[d] = subtract(this, this.r[d] ?? 0, op & 0xff);
+  }
+
+  /** The register in bits 3-5. */
+  #base(op: number): number {
+    return this.r[(op >>> 3) & 7] ?? 0;
+  }
+
+  #loadLiteral(op: number): void {
+    this.#put((op >>> 8) & 7, this.load32((((this.r[PC] ?? 0) + 2) & ~3) + ((op & 0xff) << 2)));
+  }
+
+  #storeWord(op: number): void {
+    this.spent++;
+    this.store32(this.#base(op) + ((op >>> 4) & 0x7c), this.r[op & 7] ?? 0);
+  }
+
+  #loadWord(op: number): void {
+    this.#put(op & 7, this.load32(this.#base(op) + ((op >>> 4) & 0x7c)));
+  }
+
+  #storeByte(op: number): void {
+    this.spent++;
+    this.store8(this.#base(op) + ((op >>> 6) & 31), this.r[op & 7] ?? 0);
+  }
+
+  #loadByte(op: number): void {
+    this.#put(op & 7, this.load8(this.#base(op) + ((op >>> 6) & 31)));
+  }
+
+  #storeHalf(op: number): void {
+    this.spent++;
+    this.store16(this.#base(op) + ((op >>> 5) & 0x3e), this.r[op & 7] ?? 0);
+  }
+
+  #loadHalf(op: number): void {
+    this.#put(op & 7, this.load16(this.#base(op) + ((op >>> 5) & 0x3e)));
+  }
+
+  #storeOnStack(op: number): void {
+    this.spent++;
+    this.store32((this.r[SP] ?? 0) + ((op & 0xff) << 2), this.r[(op >>> 8) & 7] ?? 0);
+  }
+
+  #loadFromStack(op: number): void {
+    this.#put((op >>> 8) & 7, this.load32((this.r[SP] ?? 0) + ((op & 0xff) << 2)));
+  }
+
+  /** ADR, and ADD to the stack pointer. */
+  #addressOf(op: number): void {
+    const base = op & 0x800 ? (this.r[SP] ?? 0) : ((this.r[PC] ?? 0) + 2) & ~3;
+    this.r[(op >>> 8) & 7] = base + ((op & 0xff) << 2);
   }
 
   /** A register takes what was loaded, unless the load did not happen. */
@@ -154,7 +190,8 @@ export abstract class Thumb extends CoreMemory {
     if (this.trap === Trap.none) this.r[register] = value;
   }
 
-  #byRegister(op: number, address: number): void {
+  #byRegister(op: number): void {
+    const address = this.#base(op) + (this.r[(op >>> 6) & 7] ?? 0);
     const t = op & 7;
     const value = this.r[t] ?? 0;
     switch ((op >>> 9) & 7) {
@@ -297,8 +334,9 @@ export abstract class Thumb extends CoreMemory {
     } else if (sysm > 7) this.trap = Trap.unknown;
   }
 
-  #loadMultiple(op: number, n: number): void {
+  #loadMultiple(op: number): void {
     const r = this.r;
+    const n = (op >>> 8) & 7;
     let address = r[n] ?? 0;
     let base = address;
     for (let i = 0; i < 8; i++) {
@@ -314,8 +352,9 @@ export abstract class Thumb extends CoreMemory {
     r[n] = op & (1 << n) ? base : address;
   }
 
-  #storeMultiple(op: number, n: number): void {
+  #storeMultiple(op: number): void {
     const r = this.r;
+    const n = (op >>> 8) & 7;
     let address = r[n] ?? 0;
     for (let i = 0; i < 8; i++) {
       if ((op & (1 << i)) === 0) continue;
