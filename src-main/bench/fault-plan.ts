@@ -56,6 +56,7 @@ export class FaultPlan implements ChipEvents {
 
   flashFinished(chip: ChipModel): void {
     this.#operations++;
+    if (this.#rotPending.length === 0) return;
     this.#rot(chip, (fault) => fault.after !== undefined && this.#operations >= fault.after);
   }
 

@@ -209,7 +209,7 @@ export class SwdLine {
   }
 
   #answerOf(ap: boolean, read: boolean, address: number, at: number): DpAnswer {
-    const [first] = this.#dps;
+    const first = this.#dps[0];
     if (first && this.#dps.length === 1) return first.request(ap, read, address, at);
     return merge(this.#dps.map((dp) => dp.request(ap, read, address, at)));
   }

@@ -182,9 +182,12 @@ function fillPages(chip: ChipDescription, pages: Map<number, PageUnderWork>, own
   while (address < end) {
     const start = address - ((address - memory.start) % memory.page);
     const upTo = Math.min(end, start + memory.page);
+    const part = run.data.subarray(address - run.address, upTo - run.address);
+    // A page that the image defines whole is the image's own bytes: a large image is not in memory twice.
+    const whole = part.length === memory.page;
     let page = pages.get(start);
     if (!page) {
-      page = { memory, owner, bytes: backgroundOf(chip, memory, start), imageBytes: 0 };
+      page = { memory, owner, bytes: whole ? part : backgroundOf(chip, memory, start), imageBytes: 0 };
       pages.set(start, page);
     } else if (page.owner !== owner) {
       throw new FlashlineError('image-overlap', {
@@ -193,7 +196,7 @@ function fillPages(chip: ChipDescription, pages: Map<number, PageUnderWork>, own
         cause: `the page also belongs to ${page.owner.file}`,
       });
     }
-    page.bytes.set(run.data.subarray(address - run.address, upTo - run.address), address - start);
+    if (!whole) page.bytes.set(part, address - start);
     page.imageBytes += upTo - address;
     address = upTo;
   }

@@ -98,7 +98,7 @@ export interface RunResult {
 
 /** One unit from connecting to starting its firmware: what the station does, without station and log. */
 export async function runUnit(
-  bench: Bench,
+  bench: Pick<Bench, 'connect'>,
   serial: string,
   images: readonly ReleaseImage[],
   options: RunOptions = {},

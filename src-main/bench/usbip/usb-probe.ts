@@ -39,7 +39,9 @@ export function describeProbe({ probe, probeSerial }: UsbProbeOptions): UsbDescr
     product: PROBES[probe].product,
     serial: probeSerial,
   };
-  return probe.startsWith('hid') ? describeV1(identity) : describeV2(identity, probe === 'high-speed' ? 'high' : 'full');
+  return probe.startsWith('hid')
+    ? describeV1(identity)
+    : describeV2(identity, probe === 'high-speed' ? 'high' : 'full');
 }
 
 /** Plugs it in: the probe starts anew and the board's power comes up. `unplug` is called when a fault pulls it out. */

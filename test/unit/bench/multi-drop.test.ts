@@ -40,7 +40,8 @@ class Wires {
 
   targetSelect(value: number): void {
     this.drive([TARGETSEL_WRITE]);
-    for (let i = 0; i < 5; i++) expect(this.line.clock(null, 0)).toBe(1);
+    // Nobody acknowledges it: the line stays as the pull-up holds it.
+    for (let i = 0; i < 5; i++) if (this.line.clock(null, 0) !== 1) throw new Error('somebody answered TARGETSEL');
     for (let bit = 0; bit < 32; bit++) this.line.clock((value >>> bit) & 1 ? 1 : 0, 0);
     this.line.clock(parityOf(value), 0);
   }
