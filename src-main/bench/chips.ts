@@ -1,8 +1,8 @@
 import type { ChipKind } from './chip.ts';
-import { NRF52840_MEMORY_MAP } from './gdb-documents.ts';
+import { NRF52840_MEMORY_MAP } from './gdb/documents.ts';
 import { Cpld } from './jtag/cpld.ts';
-import { Nrf51822 } from './nrf51822.ts';
-import { Nrf52840 } from './nrf52840.ts';
+import { Nrf51822 } from './nrf/nrf51822.ts';
+import { Nrf52840 } from './nrf/nrf52840.ts';
 import { Rp2040 } from './rp2040/rp2040.ts';
 import { makeSamd21g18 } from './samd21/samd21g18.ts';
 import { makeStm32f407 } from './stm32f4/stm32f407.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
-import { serveGdb, type GdbServer } from '#main/bench/gdb-server.ts';
+import { serveGdb, type GdbServer } from '#main/bench/gdb/server.ts';
 import type { Board } from '#main/bench/board.ts';
 import { Prng } from '#main/bench/prng.ts';
 import { requirePrograms } from '#test/support/programs.ts';

@@ -3,8 +3,8 @@ import type { CoreBus } from '#main/bench/cpu/core-bus.ts';
 import { DebuggedBus } from '#main/bench/cpu/debugged-bus.ts';
 import { Ram } from '#main/bench/cpu/ram.ts';
 import { FlashArray } from '#main/bench/flash-array.ts';
-import { NrfBus } from '#main/bench/nrf-bus.ts';
-import { NRF51_NVMC, Nvmc } from '#main/bench/nvmc.ts';
+import { NrfBus } from '#main/bench/nrf/nrf-bus.ts';
+import { NRF51_NVMC, Nvmc } from '#main/bench/nrf/nvmc.ts';
 import { Prng } from '#main/bench/prng.ts';
 import { Scs } from '#main/bench/scs.ts';
 

@@ -1,5 +1,5 @@
 import type { ChipFactory } from '#main/bench/chip.ts';
-import { Nrf52840 } from '#main/bench/nrf52840.ts';
+import { Nrf52840 } from '#main/bench/nrf/nrf52840.ts';
 import { jtagDpTap } from '#main/bench/jtag/jtag-dp.ts';
 import { Tap } from '#main/bench/jtag/tap.ts';
 

@@ -1,5 +1,5 @@
 import { type Bench, createBench } from '../../bench/bench.ts';
-import { serveGdb } from '../../bench/gdb-server.ts';
+import { serveGdb } from '../../bench/gdb/server.ts';
 import { serveBitbang } from '../../bench/jtag/remote-bitbang.ts';
 import type { ProbeName } from '../../bench/probe-profile.ts';
 import { serveUsbip } from '../../bench/usbip/server.ts';

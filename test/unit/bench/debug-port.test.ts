@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Nrf52840 } from '#main/bench/nrf52840.ts';
+import { Nrf52840 } from '#main/bench/nrf/nrf52840.ts';
 import { Ack, DPIDR } from '#main/bench/sw-dp.ts';
 import { parityOf, SwdLine } from '#main/bench/swd-line.ts';
 

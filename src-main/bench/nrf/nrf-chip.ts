@@ -1,14 +1,14 @@
-import { done, type AccessResult, type AccessSize } from './bus.ts';
-import type { ChipEvents, ChipModel, ChipReport } from './chip.ts';
-import type { CoreKind } from './cpu/core-kind.ts';
-import { DebuggedBus } from './cpu/debugged-bus.ts';
-import { Ram } from './cpu/ram.ts';
-import { FlashArray, type FlashKind } from './flash-array.ts';
+import { done, type AccessResult, type AccessSize } from '../bus.ts';
+import type { ChipEvents, ChipModel, ChipReport } from '../chip.ts';
+import type { CoreKind } from '../cpu/core-kind.ts';
+import { DebuggedBus } from '../cpu/debugged-bus.ts';
+import { Ram } from '../cpu/ram.ts';
+import { FlashArray, type FlashKind } from '../flash-array.ts';
 import { NrfBus, type Range } from './nrf-bus.ts';
 import { Nvmc, type NvmcKind } from './nvmc.ts';
-import { Prng } from './prng.ts';
-import { Scs } from './scs.ts';
-import type { SwDp } from './sw-dp.ts';
+import { Prng } from '../prng.ts';
+import { Scs } from '../scs.ts';
+import type { SwDp } from '../sw-dp.ts';
 
 /** What differs between the parts of the family. */
 export interface NrfKind {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { frame, GdbFramer, unescape } from '#main/bench/gdb-framing.ts';
+import { frame, GdbFramer, unescape } from '#main/bench/gdb/framing.ts';
 
 describe('gdb packets', () => {
   it('any body survives framing, cut into any pieces, after any noise without a dollar', () => {

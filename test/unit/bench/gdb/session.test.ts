@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
-import { frame } from '#main/bench/gdb-framing.ts';
-import { GdbSession } from '#main/bench/gdb-session.ts';
+import { frame } from '#main/bench/gdb/framing.ts';
+import { GdbSession } from '#main/bench/gdb/session.ts';
 
 function session() {
   const board = createBench({ startAt: 0, seed: 2 }).boardFor('nrf52840', 'G1');

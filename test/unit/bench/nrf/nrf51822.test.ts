@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Nrf51822 } from '#main/bench/nrf51822.ts';
+import { Nrf51822 } from '#main/bench/nrf/nrf51822.ts';
 
 const READY = 0x4001e400;
 const CONFIG = 0x4001e504;

@@ -1,6 +1,6 @@
-import type { Board } from './board.ts';
-import { PAGE } from './flash-array.ts';
-import { usToNs } from './virtual-clock.ts';
+import type { Board } from '../board.ts';
+import { PAGE } from '../flash-array.ts';
+import { usToNs } from '../virtual-clock.ts';
 
 const NVMC = 0x4001e000;
 const READY = NVMC + 0x400;

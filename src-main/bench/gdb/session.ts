@@ -1,9 +1,9 @@
 import { fromHex, readU32, toHex, writeU32 } from '#shared/base/bytes.ts';
-import type { Board } from './board.ts';
-import { CORE_REGISTERS, TARGET_XML } from './gdb-documents.ts';
-import { unescape } from './gdb-framing.ts';
-import { GdbCore } from './gdb-core.ts';
-import { GdbMemory } from './gdb-memory.ts';
+import type { Board } from '../board.ts';
+import { CORE_REGISTERS, TARGET_XML } from './documents.ts';
+import { unescape } from './framing.ts';
+import { GdbCore } from './core.ts';
+import { GdbMemory } from './memory.ts';
 
 /** Body of the longest packet, in bytes (announced in hexadecimal). */
 const PACKET_SIZE = 0x4000;

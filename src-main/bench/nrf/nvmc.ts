@@ -1,8 +1,8 @@
 import { assertNever } from '#shared/base/assert-never.ts';
-import { busFault, done, type AccessResult, type AccessSize } from './bus.ts';
-import type { FlashArray } from './flash-array.ts';
-import type { Prng } from './prng.ts';
-import { toNs, usToNs } from './virtual-clock.ts';
+import { busFault, done, type AccessResult, type AccessSize } from '../bus.ts';
+import type { FlashArray } from '../flash-array.ts';
+import type { Prng } from '../prng.ts';
+import { toNs, usToNs } from '../virtual-clock.ts';
 
 /** What differs between the controllers of the nRF52 and the nRF51. */
 export interface NvmcKind {

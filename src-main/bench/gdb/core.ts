@@ -1,6 +1,6 @@
-import type { Board } from './board.ts';
-import type { GdbMemory } from './gdb-memory.ts';
-import { toNs } from './virtual-clock.ts';
+import type { Board } from '../board.ts';
+import type { GdbMemory } from './memory.ts';
+import { toNs } from '../virtual-clock.ts';
 
 /** Debug registers (ARMv7-M ARM, C1.6, C1.11; ARMv6-M has the same at the same places). */
 const DHCSR = 0xe000edf0;

@@ -1,10 +1,10 @@
-import type { AccessPort } from './bus.ts';
-import { AhbAp, type AhbApIdentity } from './ahb-ap.ts';
-import type { ChipFactory } from './chip.ts';
-import { CORTEX_M0 } from './cpu/core-kind.ts';
+import type { AccessPort } from '../bus.ts';
+import { AhbAp, type AhbApIdentity } from '../ahb-ap.ts';
+import type { ChipFactory } from '../chip.ts';
+import { CORTEX_M0 } from '../cpu/core-kind.ts';
 import { NrfChip, type NrfKind } from './nrf-chip.ts';
 import { NRF51_NVMC } from './nvmc.ts';
-import { SwDp } from './sw-dp.ts';
+import { SwDp } from '../sw-dp.ts';
 
 /** nRF51 RM v3.0, 3.2 (memory map) and 6.1.1 (a word may be written twice between two erases); the core runs at 16 MHz. */
 const KIND: NrfKind = {

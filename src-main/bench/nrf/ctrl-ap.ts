@@ -1,4 +1,4 @@
-import { done, type AccessPort, type AccessResult } from './bus.ts';
+import { done, type AccessPort, type AccessResult } from '../bus.ts';
 
 /** Nordic's control access port (nRF52840 PS v1.1, 4.8.2): the way in that protection leaves open. */
 export const CTRL_AP_IDR = 0x02880000;

@@ -1,13 +1,13 @@
-import type { AccessPort } from './bus.ts';
-import { AhbAp } from './ahb-ap.ts';
-import type { ChipFactory } from './chip.ts';
-import { CORTEX_M4 } from './cpu/core-kind.ts';
+import type { AccessPort } from '../bus.ts';
+import { AhbAp } from '../ahb-ap.ts';
+import type { ChipFactory } from '../chip.ts';
+import { CORTEX_M4 } from '../cpu/core-kind.ts';
 import { CtrlAp } from './ctrl-ap.ts';
 import { readFicr } from './ficr.ts';
-import { PAGE, WRITES_ALLOWED } from './flash-array.ts';
+import { PAGE, WRITES_ALLOWED } from '../flash-array.ts';
 import { NrfChip, type NrfKind } from './nrf-chip.ts';
 import { NVMC_TIMES } from './nvmc.ts';
-import { SwDp } from './sw-dp.ts';
+import { SwDp } from '../sw-dp.ts';
 
 const FLASH_KIND = { page: PAGE, writesAllowed: WRITES_ALLOWED };
 

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Board } from './board.ts';
-import { frame, GdbFramer, type Frame } from './gdb-framing.ts';
-import { GdbSession } from './gdb-session.ts';
+import type { Board } from '../board.ts';
+import { frame, GdbFramer, type Frame } from './framing.ts';
+import { GdbSession } from './session.ts';
 
 export interface GdbServerOptions {
   readonly board: Board;

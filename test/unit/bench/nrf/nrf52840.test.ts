@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NVMC_TIMES } from '#main/bench/nvmc.ts';
-import { Nrf52840 } from '#main/bench/nrf52840.ts';
+import { NVMC_TIMES } from '#main/bench/nrf/nvmc.ts';
+import { Nrf52840 } from '#main/bench/nrf/nrf52840.ts';
 
 const READY = 0x4001e400;
 const READYNEXT = 0x4001e408;

@@ -1,7 +1,7 @@
-import { busFault, done, type AccessResult, type AccessSize } from './bus.ts';
-import type { CoreBus, DeviceLoop } from './cpu/core-bus.ts';
-import type { Ram } from './cpu/ram.ts';
-import type { FlashArray } from './flash-array.ts';
+import { busFault, done, type AccessResult, type AccessSize } from '../bus.ts';
+import type { CoreBus, DeviceLoop } from '../cpu/core-bus.ts';
+import type { Ram } from '../cpu/ram.ts';
+import type { FlashArray } from '../flash-array.ts';
 import type { Nvmc } from './nvmc.ts';
 
 export interface Range {
