@@ -17,6 +17,7 @@ try {
     ['zh-CN', 'zh-CN'],
   ] as const)
     await pictures(name, language);
+  await manySlots();
 } finally {
   await browser.close();
   await rm(files, { recursive: true });
@@ -54,6 +55,30 @@ async function pictures(name: string, language: string): Promise<void> {
       if (slot === '3') await shoot('error');
     }
     await shoot('passed-before');
+  } finally {
+    await page.context().close();
+    await under.close();
+  }
+}
+
+/** A gang: sixteen slots in view at once. */
+async function manySlots(): Promise<void> {
+  const under = await startStation({ files, pace: null, slots: 16 });
+  const { page } = await openStation(browser, under.url(), { language: 'en-GB' });
+  const keyboard = await Keyboard.of(page);
+  try {
+    const serials = [SERIALS.pass, SERIALS.pass2, SERIALS.fail, 'HB000011', SERIALS.error, 'HB000012', 'HB000013'];
+    for (const [index, serial] of serials.entries()) {
+      const slot = String(index + 1);
+      await keyboard.scan(serial);
+      await phase(page, slot, 'ready');
+      await wait(400);
+      await keyboard.press('Enter');
+      await phase(page, slot, 'finished');
+    }
+    await keyboard.scan('HB000014');
+    await phase(page, '8', 'ready');
+    await page.screenshot({ path: join(only ?? images, 'operator-many-slots-en.png') });
   } finally {
     await page.context().close();
     await under.close();

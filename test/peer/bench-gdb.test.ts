@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
-import { serveGdb, type GdbServer } from '#main/bench/gdb/server.ts';
+import { serveGdb } from '#main/bench/gdb/server.ts';
+import type { TcpServer } from '#main/bench/tcp-server.ts';
 import type { Board } from '#main/bench/board.ts';
 import { Prng } from '#main/bench/prng.ts';
 import { requirePrograms } from '#test/support/programs.ts';
@@ -36,7 +37,7 @@ describe.skipIf(!requirePrograms(['gdb-multiarch', 'arm-none-eabi-gcc']))('gdb d
   let folder: string;
   let elf: string;
   let board: Board;
-  let server: GdbServer;
+  let server: TcpServer;
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'flashline-bench-gdb-'));

@@ -7,7 +7,8 @@ import { Board } from '#main/bench/board.ts';
 import type { ChipKind } from '#main/bench/chip.ts';
 import { CHIPS } from '#main/bench/chips.ts';
 import type { Faults } from '#main/bench/faults.ts';
-import { serveBitbang, type BitbangServer } from '#main/bench/jtag/remote-bitbang.ts';
+import { serveBitbang } from '#main/bench/jtag/remote-bitbang.ts';
+import type { TcpServer } from '#main/bench/tcp-server.ts';
 import { playSvf } from '#main/programmer/svf-player.ts';
 import { BenchJtagPort } from '#test/support/bench-jtag-port.ts';
 import { cpldSvf, type CpldProgram } from '#test/support/cpld-svf.ts';
@@ -84,7 +85,7 @@ const SVF_CASES: readonly SvfCase[] = [
 ];
 
 describe.skipIf(!requirePrograms(['openocd']))('OpenOCD on the pins of the bench', () => {
-  let server: BitbangServer;
+  let server: TcpServer;
 
   async function offer(kind: ChipKind, faults: Faults = []): Promise<Board> {
     const board = new Board({ serial: 'OCD', kind, seed: 9, startAt: 0 });

@@ -1,5 +1,5 @@
-import { createServer, type Server, type Socket } from 'node:net';
 import type { Board } from '../board.ts';
+import { serveTcp, type TcpOptions, type TcpServer } from '../tcp-server.ts';
 import { toNs, usToNs } from '../virtual-clock.ts';
 
 /** What a byte costs: about what a USB bridge with GPIO pins does, 500 000 edges a second. */
@@ -56,54 +56,14 @@ export class BitbangSession {
   }
 }
 
-export interface BitbangServerOptions {
-  readonly board: Board;
-  /** 0 takes a free one. */
-  readonly port: number;
-  /** 127.0.0.1 when left out: a debugger's port has no lock. */
-  readonly host?: string;
-}
-
-export interface BitbangServer {
-  readonly port: number;
-  /** Ends every connection; resolves when the port is free. */
-  close(): Promise<void>;
-}
-
 /** Offers a board's pins to OpenOCD (`adapter driver remote_bitbang`). Rejects with the socket's error when the port cannot be had. */
-export async function serveBitbang({ board, port, host = '127.0.0.1' }: BitbangServerOptions): Promise<BitbangServer> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
+export function serveBitbang({ board, ...where }: TcpOptions & { readonly board: Board }): Promise<TcpServer> {
+  return serveTcp(where, (socket) => {
     const session = new BitbangSession(board, () => performance.now());
-    socket.setNoDelay(true);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => {
       const reply = session.receive(chunk);
       if (reply.length > 0) socket.write(reply);
       if (session.ended) socket.end();
-    });
-  });
-  await listening(server, port, host);
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address');
-  return {
-    port: address.port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  };
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
     });
   });
 }

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { serveTcp, type TcpOptions, type TcpServer } from '../tcp-server.ts';
 import type { PacketCounts } from './packet-buffers.ts';
 import {
   type Command,
@@ -13,55 +13,32 @@ import {
 } from './protocol.ts';
 import { describeProbe, plugInProbe, type PluggedProbe, type UsbProbeOptions } from './usb-probe.ts';
 
-export interface UsbipServerOptions {
+export interface UsbipServerOptions extends TcpOptions {
   /** The n-th of them is at bus id `1-n`, counted from 1. */
   readonly probes: readonly UsbProbeOptions[];
-  /** 0 takes a free one; 3240 is what `usbip` expects. */
-  readonly port: number;
-  /** 127.0.0.1 when left out: USB/IP has no lock. */
-  readonly host?: string;
   readonly attached?: (busid: string) => void;
   readonly detached?: (busid: string, counts: PacketCounts) => void;
 }
 
-export interface UsbipServer {
-  readonly port: number;
+/** Closing pulls all probes out. */
+export interface UsbipServer extends TcpServer {
   readonly busids: readonly string[];
   /** Pulls a probe out of the host that has it, if one has. */
   unplug(busid: string): void;
   /** Packets of a probe since it was last plugged in. */
   counts(busid: string): PacketCounts | undefined;
-  /** Pulls all out; resolves when that is told and the port is free. */
-  close(): Promise<void>;
 }
 
 /** Offers the bench's probes to any host that speaks USB/IP. Rejects with the socket's error when the port cannot be had. */
 export async function serveUsbip(options: UsbipServerOptions): Promise<UsbipServer> {
-  const { port, host = '127.0.0.1' } = options;
   const outlets = options.probes.map((probe, index) => new Outlet(probe, index + 1, options));
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    // A host that vanishes ends its own connection and nothing else.
-    socket.on('error', () => socket.destroy());
-    converse(socket, outlets);
-  });
-  await listening(server, port, host);
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address');
+  const server = await serveTcp(options, (socket) => converse(socket, outlets));
   const outlet = (busid: string) => outlets.find((one) => one.busid === busid);
   return {
-    port: address.port,
+    ...server,
     busids: outlets.map(({ busid }) => busid),
     unplug: (busid) => outlet(busid)?.unplug(),
     counts: (busid) => outlet(busid)?.counts(),
-    close: async () => {
-      const gone = [server, ...sockets].map((one) => once(one, 'close'));
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await Promise.all(gone);
-    },
   };
 }
 
@@ -153,14 +130,4 @@ function converse(socket: Socket, outlets: readonly Outlet[]): void {
 function carryOut(command: Command, device: PluggedProbe['device'], socket: Socket): void {
   if (command.kind === 'unlink') socket.write(unlinkReply(command.seqnum, device.unlink(command.victim)));
   else device.submit(command, (reply) => socket.write(submitReply(reply)));
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
