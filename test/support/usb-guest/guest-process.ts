@@ -1,4 +1,4 @@
-import type { FromAgent } from './agent-protocol.ts';
+import type { FromRunner } from './runner-protocol.ts';
 
 export interface GuestEnd {
   /** Null when a signal ended it. */
@@ -15,7 +15,7 @@ export interface GuestProcess {
   signal(signal: NodeJS.Signals): void;
 }
 
-/** What the agent tells of one process, put together. */
+/** What the runner tells of one process, put together. */
 export class ToldProcess implements GuestProcess {
   readonly ended: Promise<GuestEnd>;
   readonly #signal: (signal: NodeJS.Signals) => void;
@@ -32,7 +32,7 @@ export class ToldProcess implements GuestProcess {
     this.#signal = signal;
   }
 
-  hear(message: FromAgent): void {
+  hear(message: FromRunner): void {
     if (message.kind === 'stdout') this.#stdout += message.text;
     if (message.kind === 'stderr') this.#stderr += message.text;
     if (message.kind === 'exit') this.end(message.code);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from '#test/support/cli.ts';
-import type { FromAgent, ToAgent } from './agent-protocol.ts';
+import type { FromRunner, ToRunner } from './runner-protocol.ts';
 import { type GuestEnd, type GuestProcess, ToldProcess } from './guest-process.ts';
 import { type GuestKernel, guestKernel } from './kernel.ts';
 
@@ -89,7 +89,7 @@ function job(port: number): string {
   return `export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 /lib/systemd/systemd-udevd --daemon
 udevadm trigger --action=add
-cd '${ROOT}' && exec '${NODE}' ${HERE}/agent.ts ${HOST} ${port}
+cd '${ROOT}' && exec '${NODE}' ${HERE}/runner.ts ${HOST} ${port}
 `;
 }
 
@@ -119,7 +119,7 @@ class RunningGuest implements Guest {
   readonly #gone: Promise<unknown>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #atExit: () => void;
-  #agent: Socket | undefined;
+  #runner: Socket | undefined;
   #console = '';
   #lastId = 0;
 
@@ -184,8 +184,8 @@ class RunningGuest implements Guest {
 
   async stop(): Promise<void> {
     const { qemu, server, folder } = this.#parts;
-    this.#agent?.end();
-    // It powers itself off when its agent has nobody to talk to; this is for one that cannot.
+    this.#runner?.end();
+    // It powers itself off when its runner has nobody to talk to; this is for one that cannot.
     const timer = setTimeout(() => qemu.kill('SIGKILL'), 10_000);
     await this.#gone;
     clearTimeout(timer);
@@ -200,18 +200,18 @@ class RunningGuest implements Guest {
   }
 
   #connected(socket: Socket): void {
-    this.#agent = socket.setNoDelay(true);
+    this.#runner = socket.setNoDelay(true);
     // The guest's end is told by its QEMU.
     socket.on('error', () => undefined);
     createInterface({ input: socket }).on('line', (line) => {
-      const message = JSON.parse(line) as FromAgent;
+      const message = JSON.parse(line) as FromRunner;
       if (message.kind === 'ready') this.#ready.resolve();
       else this.#processes.get(message.id)?.hear(message);
     });
   }
 
-  #tell(message: ToAgent): void {
-    this.#agent?.write(`${JSON.stringify(message)}\n`);
+  #tell(message: ToRunner): void {
+    this.#runner?.write(`${JSON.stringify(message)}\n`);
   }
 
   #lost(): void {

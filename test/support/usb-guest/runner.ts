@@ -1,15 +1,15 @@
-/** In the guest: connects to the tests on the host and starts programs as they ask. `node agent.ts HOST PORT` */
+/** In the guest: connects to the tests on the host and starts programs as they ask. `node runner.ts HOST PORT` */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import type { FromAgent, ToAgent } from './agent-protocol.ts';
+import type { FromRunner, ToRunner } from './runner-protocol.ts';
 
 const [host = '', port = ''] = process.argv.slice(2);
 const socket = connect({ host, port: Number(port), noDelay: true });
-const tell = (message: FromAgent) => socket.write(`${JSON.stringify(message)}\n`);
+const tell = (message: FromRunner) => socket.write(`${JSON.stringify(message)}\n`);
 const children = new Map<number, ChildProcess>();
 
-function start({ id, argv, env, user, group, folder }: ToAgent & { kind: 'start' }): void {
+function start({ id, argv, env, user, group, folder }: ToRunner & { kind: 'start' }): void {
   const [program = '', ...args] = argv;
   const child = spawn(program, args, {
     env: { ...process.env, ...env },
@@ -30,7 +30,7 @@ function start({ id, argv, env, user, group, folder }: ToAgent & { kind: 'start'
 
 socket.on('connect', () => tell({ kind: 'ready' }));
 createInterface({ input: socket }).on('line', (line) => {
-  const message = JSON.parse(line) as ToAgent;
+  const message = JSON.parse(line) as ToRunner;
   if (message.kind === 'start') start(message);
   else children.get(message.id)?.kill(message.signal);
 });
