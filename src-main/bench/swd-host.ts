@@ -6,7 +6,7 @@ import type { SwdLine } from './swd-line.ts';
 import { bitTime, swdBits, type SwdTiming } from './swd-time.ts';
 
 /** CMSIS-DAP's transfer response: the wire's acknowledge, or 8 for a parity or protocol error. */
-export const PROTOCOL_ERROR = 8;
+const PROTOCOL_ERROR = 8;
 
 export interface HostAnswer {
   readonly ack: number;

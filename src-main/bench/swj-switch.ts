@@ -2,7 +2,7 @@
 export type Listening = 'jtag' | 'swd' | 'dormant';
 
 /** Ones in a row that make a line reset (ADIv5.2 B4.3.3). */
-export const RESET_ONES = 50;
+const RESET_ONES = 50;
 
 /** A fixed row of bits after at least `ones` ones. All that ADIv5.2 B5 knows begin with a zero. */
 class Sequence {

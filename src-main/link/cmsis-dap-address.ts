@@ -9,7 +9,7 @@ export type CmsisDapAddress = { readonly interface?: UsbInterfaceKind } & (
   | { readonly by: 'port'; readonly portPath: string }
 );
 
-export const CMSIS_DAP_ADDRESS_FORMS =
+const CMSIS_DAP_ADDRESS_FORMS =
   'cmsis-dap:<usb serial> or cmsis-dap:@<usb port>, for example cmsis-dap:@1-2.3, with ?interface=bulk or hid where a probe has both';
 
 const PREFIX = 'cmsis-dap:';

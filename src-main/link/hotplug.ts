@@ -42,7 +42,7 @@ export async function watchProbes(
 }
 
 /** What happened between two looks, by port path. A probe that was replaced in between is removed, then added. */
-export function changesBetween(before: readonly UsbProbe[], after: readonly UsbProbe[]): ProbeChange[] {
+function changesBetween(before: readonly UsbProbe[], after: readonly UsbProbe[]): ProbeChange[] {
   const isSame = (a: UsbProbe) => (b: UsbProbe) => a.portPath === b.portPath && a.device === b.device;
   const removed = before.filter((probe) => !after.some(isSame(probe)));
   const later = after.flatMap((probe): ProbeChange[] => {

@@ -77,7 +77,7 @@ export function probesAmong(devices: readonly AttachedDevice[], hids: readonly A
 }
 
 /** `1-2.3`: the bus as the system names it, without what would end an address. */
-export function portPathOf({ bus, ports }: { readonly bus: string; readonly ports: readonly number[] }): string {
+function portPathOf({ bus, ports }: { readonly bus: string; readonly ports: readonly number[] }): string {
   const name = /^\d+$/u.test(bus) ? String(Number(bus)) : bus.replaceAll(/[^\w{}&#]/gu, '_');
   return `${name}-${ports.length === 0 ? '0' : ports.join('.')}`;
 }

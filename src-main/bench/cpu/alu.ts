@@ -47,7 +47,7 @@ export function shiftArithmetic(s: CoreState, value: number, by: number): number
   return logic(s, value >> Math.min(by, 31));
 }
 
-export function rotateRight(s: CoreState, value: number, by: number): number {
+function rotateRight(s: CoreState, value: number, by: number): number {
   if (by === 0) return logic(s, value);
   const places = by & 31;
   const result = (value >>> places) | (places === 0 ? 0 : value << (32 - places));

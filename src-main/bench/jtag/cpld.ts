@@ -22,7 +22,7 @@ export const CPLD_INSTRUCTION = {
 } as const;
 
 /** What Capture-IR shows above the two fixed bits. */
-export const CPLD_STATUS = { done: 1 << 2, enabled: 1 << 3, busy: 1 << 4 } as const;
+const CPLD_STATUS = { done: 1 << 2, enabled: 1 << 3, busy: 1 << 4 } as const;
 
 const PINS = 24;
 

@@ -10,7 +10,7 @@ const WRITE_NS = usToNs(2);
  * TDO; 'r' to 'u' set nTRST and nSRST; 'B' and 'b' a light; 'Q' ends. Time that passes between two pieces on a real clock
  * passes here too, however far the clocks of the pins have run ahead: who sleeps finds that it helped.
  */
-export class BitbangSession {
+class BitbangSession {
   readonly #board: Board;
   readonly #realMs: () => number;
   /** When the last piece was done. */

@@ -14,7 +14,7 @@ const CHIP_ERASE_NS = toNs(240);
 /** Page writes of a row between two erases (same table, note). */
 const ROW_WRITES = 8;
 
-export const PAGE_SIZE = 64;
+const PAGE_SIZE = 64;
 export const ROW_SIZE = 256;
 export const FLASH = { start: 0, size: 0x40000 } as const;
 export const USER_ROW = { start: 0x804000, size: ROW_SIZE } as const;

@@ -14,7 +14,7 @@ import { FLASH, Nvmctrl, ROW_SIZE, USER_ROW } from './nvmctrl.ts';
 /** SAM D21 data sheet, 13 DSU, DID: SAM D21G18A, revision A. */
 export const DID = 0x10010005;
 /** A SAM D21E18A: the part most like it that stands in a fixture by mistake. */
-export const OTHER_DID = 0x1001000a;
+const OTHER_DID = 0x1001000a;
 export const DPIDR = 0x0bc11477;
 const ACCESS_PORT = { idr: 0x04770031, base: 0x41003003, packed: false } as const;
 

@@ -21,7 +21,7 @@ export const IDCODE = 0x10076413;
 export const OTHER_IDCODE = 0x20036419;
 export const DPIDR = 0x2ba01477;
 export const JTAG_IDCODE = 0x4ba00477;
-export const BOUNDARY_SCAN_IDCODE = 0x06413041;
+const BOUNDARY_SCAN_IDCODE = 0x06413041;
 
 /** The internal oscillator, from which it starts (RM0090, 7.2.2). */
 const HSI_HZ = 16_000_000;

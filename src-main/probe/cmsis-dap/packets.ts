@@ -110,9 +110,6 @@ export function swjClockPacket(hertz: number): Order {
   return { request: Uint8Array.of(COMMAND.swjClock, ...le32(hertz)), minReply: 2 };
 }
 
-/** Bytes of one SWJ sequence at most. */
-export const LONGEST_SEQUENCE = 32;
-
 /** Request: 12 bits(1, 0 means 256) data[bits / 8], least significant bit first. Reply: 12 status. */
 export function swjSequencePacket(data: Uint8Array): Order {
   return { request: Uint8Array.of(COMMAND.swjSequence, (data.length * 8) & 0xff, ...data), minReply: 2 };

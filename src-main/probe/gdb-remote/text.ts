@@ -29,6 +29,6 @@ export function takeHex(digits: Uint8Array, out: Uint8Array, at: number): number
 }
 
 /** The same memory as a Buffer. */
-export function bufferOf(bytes: Uint8Array): Buffer {
+function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

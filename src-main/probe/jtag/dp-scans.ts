@@ -2,7 +2,7 @@ import type { JtagWire, Transfer } from '../debug-port.ts';
 import { scanBits, type ScanCapture, type TapWalk } from './tap-walk.ts';
 
 /** Instructions of a JTAG-DP with a four-bit register (ADIv5.2 B3.3). */
-export const INSTRUCTION = { abort: 0b1000, dpacc: 0b1010, apacc: 0b1011, idcode: 0b1110 } as const;
+const INSTRUCTION = { abort: 0b1000, dpacc: 0b1010, apacc: 0b1011, idcode: 0b1110 } as const;
 
 /** One scan of DPACC or APACC. */
 export interface Access {
