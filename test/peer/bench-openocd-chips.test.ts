@@ -1,16 +1,11 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { Board } from '#main/bench/board.ts';
 import { Prng } from '#main/bench/prng.ts';
-import { listenBusPirate } from '#test/support/buspirate.ts';
+import { OpenOcd } from '#test/support/openocd.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 
-const run = promisify(execFile);
 /** Erases take up to eight seconds of the chip's time. */
 const HASTE = 20;
 
@@ -76,50 +71,27 @@ const ROWS: readonly Row[] = [
 ];
 
 describe.skipIf(!requirePrograms(['openocd', 'socat'])).each(ROWS)('OpenOCD drives the bench’s $chip', (row) => {
-  let folder: string;
   let board: Board;
-  let pirate: { close(): Promise<void> };
-  let socat: ChildProcess;
-  const inFolder = (name: string) => join(folder, name);
+  let ocd: OpenOcd;
+  const inFolder = (name: string) => ocd.path(name);
   const { address } = row.image;
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'flashline-bench-openocd-'));
     board = createBench({ startAt: 0, seed: 9 }).boardFor(row.chip, 'OCD1');
-    pirate = await listenBusPirate(inFolder('pirate'), board.line, board.clock, HASTE);
-    socat = spawn('socat', [`PTY,link=${inFolder('tty')},raw,echo=0`, `UNIX-CONNECT:${inFolder('pirate')}`]);
-    await vi.waitUntil(() => existsSync(inFolder('tty')), { timeout: 5000 });
+    ocd = await OpenOcd.on(board, HASTE);
   });
 
-  afterEach(async () => {
-    socat.kill();
-    await pirate.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => ocd.close());
 
   /** What OpenOCD says while it carries these commands out; it exits with the first that fails. */
-  async function openocd(commands: readonly string[], extra: readonly string[] = []): Promise<string> {
-    const configuration = [
-      'adapter driver buspirate',
-      `buspirate port ${inFolder('tty')}`,
-      'buspirate speed fast',
-      'transport select swd',
-      'gdb_port disabled',
-      'tcl_port disabled',
-      'telnet_port disabled',
+  function openocd(commands: readonly string[], extra: readonly string[] = []): Promise<string> {
+    return ocd.run([
       ...(row.workArea ? [] : ['set WORKAREASIZE 0']),
       `source [find ${row.target}]`,
       ...extra,
       'init',
       ...commands,
-      'shutdown',
-    ];
-    const { stdout, stderr } = await run(
-      'openocd',
-      configuration.flatMap((command) => ['-c', command]),
-      { timeout: 60_000 },
-    );
-    return stdout + stderr;
+    ]);
   }
 
   it('probes, erases, programs and verifies', async () => {

@@ -1,16 +1,11 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { Board } from '#main/bench/board.ts';
 import { Prng } from '#main/bench/prng.ts';
-import { listenBusPirate } from '#test/support/buspirate.ts';
+import { OpenOcd } from '#test/support/openocd.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 
-const run = promisify(execFile);
 /** OpenOCD waits for erases on the real clock. */
 const HASTE = 20;
 
@@ -33,49 +28,20 @@ const CHIPS = [
 const SUM = Uint16Array.of(0x2000, 0x210a, 0x1840, 0x3901, 0xd1fc, 0xbe00, 0x46c0);
 
 describe.skipIf(!requirePrograms(['openocd', 'socat'])).each(CHIPS)('OpenOCD runs code on the bench’s $chip', (row) => {
-  let folder: string;
   let board: Board;
-  let pirate: { close(): Promise<void> };
-  let socat: ChildProcess;
-  const inFolder = (name: string) => join(folder, name);
+  let ocd: OpenOcd;
+  const inFolder = (name: string) => ocd.path(name);
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'flashline-bench-openocd-'));
     board = createBench({ startAt: 0, seed: 9 }).boardFor(row.chip, 'OCD1');
-    pirate = await listenBusPirate(inFolder('pirate'), board.line, board.clock, HASTE);
-    socat = spawn('socat', [`PTY,link=${inFolder('tty')},raw,echo=0`, `UNIX-CONNECT:${inFolder('pirate')}`]);
-    await vi.waitUntil(() => existsSync(inFolder('tty')), { timeout: 5000 });
+    ocd = await OpenOcd.on(board, HASTE);
     writeFileSync(inFolder('sum.bin'), new Uint8Array(SUM.buffer));
   });
 
-  afterEach(async () => {
-    socat.kill();
-    await pirate.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => ocd.close());
 
-  async function openocd(...commands: string[]): Promise<string> {
-    const configuration = [
-      'adapter driver buspirate',
-      `buspirate port ${inFolder('tty')}`,
-      'buspirate speed fast',
-      'transport select swd',
-      'gdb_port disabled',
-      'tcl_port disabled',
-      'telnet_port disabled',
-      `source [find ${row.target}]`,
-      'init',
-      ...commands,
-      'shutdown',
-    ];
-    const { stdout, stderr } = await run(
-      'openocd',
-      configuration.flatMap((command) => ['-c', command]),
-      {
-        timeout: 60_000,
-      },
-    );
-    return stdout + stderr;
+  function openocd(...commands: string[]): Promise<string> {
+    return ocd.run([`source [find ${row.target}]`, 'init', ...commands]);
   }
 
   it('a program from RAM, by its breakpoint instruction, and step by step', async () => {

@@ -1,63 +1,32 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { Board } from '#main/bench/board.ts';
 import { Prng } from '#main/bench/prng.ts';
-import { listenBusPirate } from '#test/support/buspirate.ts';
+import { OpenOcd } from '#test/support/openocd.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 
-const run = promisify(execFile);
-
 describe.skipIf(!requirePrograms(['openocd', 'socat']))('OpenOCD drives the bench bit by bit', () => {
-  let folder: string;
   let board: Board;
-  let pirate: { close(): Promise<void> };
-  let socat: ChildProcess;
-  const inFolder = (name: string) => join(folder, name);
+  let ocd: OpenOcd;
+  const inFolder = (name: string) => ocd.path(name);
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'flashline-bench-openocd-'));
     board = createBench({ startAt: 0, seed: 9 }).boardFor('nrf52840', 'OCD1');
-    pirate = await listenBusPirate(inFolder('pirate'), board.line, board.clock);
-    socat = spawn('socat', [`PTY,link=${inFolder('tty')},raw,echo=0`, `UNIX-CONNECT:${inFolder('pirate')}`]);
-    await vi.waitUntil(() => existsSync(inFolder('tty')), { timeout: 5000 });
+    ocd = await OpenOcd.on(board);
   });
 
-  afterEach(async () => {
-    socat.kill();
-    await pirate.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => ocd.close());
 
   /** What OpenOCD says while it carries these commands out; it exits with the first that fails. */
-  async function openocd(...commands: string[]): Promise<string> {
-    const configuration = [
-      'adapter driver buspirate',
-      `buspirate port ${inFolder('tty')}`,
-      'buspirate speed fast',
-      'transport select swd',
-      'gdb_port disabled',
-      'tcl_port disabled',
-      'telnet_port disabled',
+  function openocd(...commands: string[]): Promise<string> {
+    return ocd.run([
       // No code can run on the bench's chip: flash by the controller's registers, word for word.
       'set WORKAREASIZE 0',
       'source [find target/nrf52.cfg]',
       'init',
       ...commands,
-      'shutdown',
-    ];
-    const { stdout, stderr } = await run(
-      'openocd',
-      configuration.flatMap((command) => ['-c', command]),
-      {
-        timeout: 90_000,
-      },
-    );
-    return stdout + stderr;
+    ]);
   }
 
   it('finds the debug port, the core and the chip', async () => {

@@ -1,9 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { createBench } from '#main/bench/bench.ts';
@@ -13,10 +8,8 @@ import { loadChips } from '#main/release/chip-library.ts';
 import { openAdiTarget } from '#main/target/open-adi.ts';
 import type { DebugView } from '#main/target/debug-view.ts';
 import type { Component } from '#main/target/rom-table.ts';
-import { listenBusPirate } from '#test/support/buspirate.ts';
+import { OpenOcd } from '#test/support/openocd.ts';
 import { requirePrograms } from '#test/support/programs.ts';
-
-const run = promisify(execFile);
 
 /** Debug port, core, and each component of the ROM table in the order of its entries. */
 interface View {
@@ -66,33 +59,19 @@ async function ours(chip: string): Promise<View> {
 }
 
 async function openocds(chip: string): Promise<View> {
-  const folder = mkdtempSync(join(tmpdir(), 'flashline-debug-view-'));
-  const board = createBench({ startAt: 0, seed: 9 }).boardFor(chip, 'V1');
-  const [pirateAt, tty] = [join(folder, 'pirate'), join(folder, 'tty')];
-  const pirate = await listenBusPirate(pirateAt, board.line, board.clock);
-  const socat = spawn('socat', [`PTY,link=${tty},raw,echo=0`, `UNIX-CONNECT:${pirateAt}`]);
+  const ocd = await OpenOcd.on(createBench({ startAt: 0, seed: 9 }).boardFor(chip, 'V1'));
   try {
-    await vi.waitUntil(() => existsSync(tty), { timeout: 5000 });
-    const commands = [
-      'adapter driver buspirate',
-      `buspirate port ${tty}`,
-      'buspirate speed fast',
-      'transport select swd',
-      ...['gdb_port', 'tcl_port', 'telnet_port'].map((port) => `${port} disabled`),
-      'swd newdap chip cpu -irlen 4',
-      'dap create chip.dap -chain-position chip.cpu',
-      'target create chip.core cortex_m -dap chip.dap',
-      'init',
-      'dap info 0',
-      'shutdown',
-    ];
-    const asOptions = commands.flatMap((command) => ['-c', command]);
-    const { stdout, stderr } = await run('openocd', asOptions, { timeout: 60_000 });
-    return openocdsView(stdout + stderr);
+    return openocdsView(
+      await ocd.run([
+        'swd newdap chip cpu -irlen 4',
+        'dap create chip.dap -chain-position chip.cpu',
+        'target create chip.core cortex_m -dap chip.dap',
+        'init',
+        'dap info 0',
+      ]),
+    );
   } finally {
-    socat.kill();
-    await pirate.close();
-    rmSync(folder, { recursive: true, force: true });
+    await ocd.close();
   }
 }
 

@@ -1,9 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseGdbUrl } from '#main/app/gdb-url.ts';
 import { createBench } from '#main/bench/bench.ts';
@@ -14,29 +11,23 @@ import { createNvmcDirect } from '#main/programmer/nvmc-direct.ts';
 import { createServerFlashDevice } from '#main/programmer/server-flash-device.ts';
 import { openGdbTarget } from '#main/target/open-gdb.ts';
 import type { Target } from '#main/target/target.ts';
-import { listenBusPirate } from '#test/support/buspirate.ts';
+import { OpenOcd } from '#test/support/openocd.ts';
 import { chipDescription, memoryOf, realIo } from '#test/support/nrf51.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 
 /** Our gdb remote -> OpenOCD's gdb server -> its own SWD, bit by bit -> the bench's nRF52840. */
 describe.skipIf(!requirePrograms(['openocd', 'socat']))("OpenOCD's gdb server", () => {
   const io = realIo();
-  let folder: string;
   let board: Board;
-  let pirate: { close(): Promise<void> };
-  let socat: ChildProcess;
+  let ocd: OpenOcd;
   let openocd: ChildProcess;
   let url: string;
-  const inFolder = (name: string) => join(folder, name);
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'flashline-openocd-gdb-'));
     board = createBench({ startAt: 0, seed: 9 }).boardFor('nrf52840', 'GDB1');
-    pirate = await listenBusPirate(inFolder('pirate'), board.line, board.clock);
-    socat = spawn('socat', [`PTY,link=${inFolder('tty')},raw,echo=0`, `UNIX-CONNECT:${inFolder('pirate')}`]);
-    await vi.waitUntil(() => existsSync(inFolder('tty')), { timeout: 5000 });
+    ocd = await OpenOcd.on(board);
     const port = await freePort();
-    openocd = startOpenOcd(inFolder('tty'), port);
+    openocd = startServer(ocd, port);
     await listening(openocd);
     url = `gdb:tcp:127.0.0.1:${port}`;
   });
@@ -45,9 +36,7 @@ describe.skipIf(!requirePrograms(['openocd', 'socat']))("OpenOCD's gdb server", 
     const ended = once(openocd, 'exit');
     openocd.kill('SIGKILL');
     await ended;
-    socat.kill();
-    await pirate.close();
-    rmSync(folder, { recursive: true, force: true });
+    await ocd.close();
   });
 
   async function open(options = ''): Promise<Target> {
@@ -92,12 +81,8 @@ describe.skipIf(!requirePrograms(['openocd', 'socat']))("OpenOCD's gdb server", 
   });
 });
 
-function startOpenOcd(tty: string, port: number): ChildProcess {
+function startServer(ocd: OpenOcd, port: number): ChildProcess {
   const configuration = [
-    'adapter driver buspirate',
-    `buspirate port ${tty}`,
-    'buspirate speed fast',
-    'transport select swd',
     `gdb_port ${port}`,
     // Else memory that faults reads as zeros.
     'gdb_report_data_abort enable',
@@ -109,11 +94,7 @@ function startOpenOcd(tty: string, port: number): ChildProcess {
     'init',
     'halt',
   ];
-  return spawn(
-    'openocd',
-    configuration.flatMap((command) => ['-c', command]),
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  return spawn('openocd', ocd.arguments(configuration), { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 async function listening(openocd: ChildProcess): Promise<void> {
