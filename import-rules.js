@@ -37,9 +37,23 @@ export const layers = {
   'src-main/sync': ['src-main/log/log.ts', ...SHARED],
   'src-main/bridge': [...SHARED],
   'src-main/bench': ['src-main/link/link.ts', ...SHARED],
-  'src-main/app': ['src-main', ...SHARED],
+  'src-main/app': ['src-main', 'src-plant/plant.ts', ...SHARED],
   'src-renderer': ['resources/locales', ...SHARED],
-  'src-plant': [...SHARED],
+  'src-plant/database': [...SHARED],
+  'src-plant/keyring': [...SHARED],
+  'src-plant/audit': ['src-plant/database/database.ts', ...SHARED],
+  'src-plant/ingest': ['src-plant/database/database.ts', 'src-plant/keyring/keyring.ts', ...SHARED],
+  'src-plant/trace': ['src-plant/audit', 'src-plant/database/database.ts', 'src-plant/keyring/keyring.ts', ...SHARED],
+  'src-plant/catalog': ['src-plant/audit', 'src-plant/database/database.ts', 'src-plant/keyring/keyring.ts', ...SHARED],
+  'src-plant/accounts': [
+    'src-plant/audit',
+    'src-plant/database/database.ts',
+    'src-plant/keyring/keyring.ts',
+    ...SHARED,
+  ],
+  'src-plant/signing': [...SHARED],
+  'src-plant/http': ['src-plant', ...SHARED],
+  'src-plant/plant.ts': ['src-plant', ...SHARED],
 };
 
 /** Packages (and Node's own modules) that only these places may import. */
@@ -49,6 +63,10 @@ export const packages = [
   { package: 'serialport', only: ['src-main/link'] },
   { package: 'usb', only: ['src-main/link'] },
   { package: 'node-hid', only: ['src-main/link'] },
+  { package: 'pg', only: ['src-plant/database'] },
+  { package: '@electric-sql/pglite', only: ['src-plant/database'] },
+  { package: 'fastify', only: ['src-plant/http', 'src-plant/plant.ts'] },
+  { package: 'undici', only: ['src-main/sync'] },
   { package: 'ws', only: ['src-main/bridge', 'src-main/app'] },
 ];
 

@@ -1,4 +1,8 @@
+import type { FailureCode, Verdict } from '#shared/model/failure.ts';
+import type { Facet } from '#shared/model/facets.ts';
 import type { RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import type { YieldCounts } from '#shared/model/yield.ts';
+import type { BatchItem, ChainHead } from '#shared/contract/plant/station-api.ts';
 
 /** What is known when a run begins, so that a record can be made of it whatever happens next. */
 export type RunOpening = Pick<
@@ -25,13 +29,34 @@ export type JournalEntry =
   | { readonly kind: 'step'; readonly step: string; readonly ms: number }
   | { readonly kind: 'change'; readonly operation: string; readonly at: string };
 
+/** What is left out does not count; what is given must all hold. */
 export interface RecordQuery {
   readonly serial?: string;
   readonly uid?: string;
+  readonly product?: string;
+  readonly verdict?: Verdict;
+  /** `mac`, `batch`, `order`, `image` (SHA-256), `key`, `release`: as in model/facets.ts. */
+  readonly facet?: { readonly kind: Facet; readonly value: string };
   /** UTC, ISO 8601: finished at or after `from`, before `to`. */
   readonly from?: string;
   readonly to?: string;
+  /** Records before this place in the chain: the next page. */
+  readonly before?: number;
   readonly limit?: number;
+}
+
+/** A shift, or any other span of time: UTC, ISO 8601, `from` included, `to` not. */
+export interface YieldQuery {
+  readonly from: string;
+  readonly to: string;
+  readonly product?: string;
+  /** The bench's units, or real ones; never both. */
+  readonly simulated: boolean;
+}
+
+/** Units by their first attempt ever at this station, counted where that fell into the span; and how all runs in it ended. */
+export interface StationYield extends YieldCounts {
+  readonly runs: readonly { readonly verdict: Verdict; readonly code: FailureCode | null; readonly count: number }[];
 }
 
 /** The unit log. Everything it resolves is on disk (WAL, synchronous FULL); it rejects with `log-unwritable`. */
@@ -58,4 +83,19 @@ export interface UnitLog {
     readonly simulated: boolean;
   }): Promise<UnitRecord | undefined>;
   close(): Promise<void>;
+}
+
+/** Records on their way to the plant; what `sync` needs of the log. */
+export interface Outbox {
+  /** Real units' records that the plant has not acknowledged. */
+  pending(): Promise<{ readonly records: number; readonly oldestAt: string | null }>;
+  /** The log's chain, null before its first record. */
+  head(): Promise<ChainHead | null>;
+  /**
+   * What follows `after` in the chain, in order and without a gap, up to `records` items or `bytes` of JSON (at least one
+   * item): records of real units, links of simulated ones. Empty when nothing follows.
+   */
+  items(after: number, limits: { readonly records: number; readonly bytes: number }): Promise<readonly BatchItem[]>;
+  /** The plant has everything up to here. */
+  acknowledge(through: number): Promise<void>;
 }

@@ -23,8 +23,11 @@ export function canonicalJson(value: unknown): string {
   throw new TypeError(`${typeof value} has no form in JSON`);
 }
 
-/** The SHA-256 of a record's canonical JSON without its own `hash`. */
-export function recordHash(record: Omit<UnitRecord, 'hash'>): string {
+/**
+ * The SHA-256 of a record's canonical JSON without its own `hash`. Every member counts, also one that this version does
+ * not know: a record from a newer station keeps its hash wherever it is looked at.
+ */
+export function recordHash(record: object): string {
   const { hash: _, ...hashed } = { hash: '', ...record };
   return sha256Hex(new TextEncoder().encode(canonicalJson(hashed)));
 }
@@ -38,21 +41,35 @@ export function sealRecord(draft: RecordDraft, previous: Pick<UnitRecord, 'seque
 /** What is wrong with the next record of a chain, in words for an engineer; null when it fits. */
 export function chainFault(body: string, previous: Pick<UnitRecord, 'sequence' | 'hash'> | null): string | null {
   const sequence = (previous?.sequence ?? 0) + 1;
-  const parsed = parseRecord(body);
-  if (typeof parsed === 'string') return `record ${sequence}: ${parsed}`;
+  const read = parseBody(body);
+  if (typeof read === 'string') return `record ${sequence}: ${read}`;
+  const { record: parsed, raw } = read;
   if (parsed.sequence !== sequence) return `record ${sequence} is missing: ${parsed.sequence} stands in its place`;
   const wanted = previous?.hash ?? GENESIS_HASH;
   if (parsed.previousHash !== wanted)
     return `record ${sequence} follows a record with hash ${parsed.previousHash}, but the one before it has ${wanted}`;
-  const hash = recordHash(parsed);
+  const hash = recordHash(raw);
   if (parsed.hash !== hash) return `record ${sequence} was changed: its hash is ${hash}, it says ${parsed.hash}`;
   return null;
 }
 
-function parseRecord(body: string): UnitRecord | string {
+export interface ReadRecord {
+  readonly record: UnitRecord;
+  /** With the members that this version does not know. */
+  readonly raw: object;
+}
+
+/** Anything as a record; what is wrong with it, in words for an engineer, when it is none. */
+export function readRecord(raw: unknown): ReadRecord | string {
+  const parsed = UnitRecord.safeParse(raw);
+  if (parsed.success && typeof raw === 'object' && raw !== null) return { record: parsed.data, raw };
+  const issue = parsed.error?.issues[0];
+  return `not a record: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'unknown'}`;
+}
+
+function parseBody(body: string): ReadRecord | string {
   try {
-    const parsed = UnitRecord.safeParse(JSON.parse(body));
-    return parsed.success ? parsed.data : `not a record: ${parsed.error.issues[0]?.message ?? 'unknown'}`;
+    return readRecord(JSON.parse(body));
   } catch (thrown) {
     return `not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   }

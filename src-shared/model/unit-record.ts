@@ -36,6 +36,20 @@ export function noisyHz(reach: Reach | undefined): number | null {
   return reach?.limitedBy === 'noise' ? (reach.usedHz ?? null) : null;
 }
 
+/** One value that a check took of the unit, with the limits that it was held against. */
+export const Measurement = z.object({
+  name: z.string(),
+  value: z.number(),
+  /** As in the SI: `V`, `mA`, `Hz`; empty for a plain number. */
+  unit: z.string(),
+  low: z.number().optional(),
+  high: z.number().optional(),
+});
+export type Measurement = z.infer<typeof Measurement>;
+
+/** The process step of a product whose recipe names none. */
+export const DEFAULT_PROCESS = 'flash';
+
 /** All of a record but its place in the chain. */
 export const RecordDraft = z.object({
   schema: z.literal(1),
@@ -69,6 +83,14 @@ export const RecordDraft = z.object({
   /** The unit came locked, as read here by name, and this run erased all of it to open it. */
   unlocked: z.record(z.string(), z.string()).optional(),
   reach: Reach.optional(),
+  /** Which of the product's process steps this was; DEFAULT_PROCESS when left out. */
+  process: z.string().optional(),
+  /** The work order and the batch (lot) that the unit was made in. */
+  order: z.string().optional(),
+  batch: z.string().optional(),
+  /** Lower case, colons: `02:00:5e:00:53:01`. */
+  macs: z.array(z.string()).optional(),
+  measurements: z.array(Measurement).optional(),
 });
 export type RecordDraft = z.infer<typeof RecordDraft>;
 

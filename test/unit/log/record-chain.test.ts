@@ -48,6 +48,14 @@ describe('a record', () => {
       expect(recordHash(changed)).not.toBe(record.hash);
   });
 
+  it('keeps its hash with members that only a newer version knows, and they count', () => {
+    const { hash: _, ...rest } = sealRecord(draft('n'), null);
+    const newer = { ...rest, humidity: 41 };
+    const body = canonicalJson({ ...newer, hash: recordHash(newer) });
+    expect(chainFault(body, null)).toBeNull();
+    expect(chainFault(body.replace('41', '42'), null)).toMatch(/was changed/);
+  });
+
   it('fits only after the record before it', () => {
     const first = sealRecord(draft('a'), null);
     const second = sealRecord(draft('b'), first);

@@ -1,0 +1,7 @@
+import { stationEndpoints } from './station-api.ts';
+import { webEndpoints } from './web-api.ts';
+
+/** The whole HTTP interface of the plant server, version 1. */
+export const plantEndpoints = { ...stationEndpoints, ...webEndpoints } as const;
+export type PlantEndpoints = typeof plantEndpoints;
+export type PlantCall = keyof PlantEndpoints;
