@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, double, integer, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { finalYield, firstPassYield, rolledYield, wilsonInterval } from '#shared/model/yield.ts';
 
@@ -28,8 +28,8 @@ describe('yield', () => {
   });
 
   it('holds the share itself inside its interval', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1_000_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (all, part) => {
+    assert(
+      property(integer({ min: 1, max: 1_000_000 }), double({ min: 0, max: 1, noNaN: true }), (all, part) => {
         const good = Math.round(all * part);
         const interval = wilsonInterval(good, all) ?? { low: 1, high: 0 };
         expect(interval.low).toBeLessThanOrEqual(good / all + 1e-12);
