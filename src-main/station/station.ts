@@ -1,9 +1,16 @@
-import { REWORK_CODE, type ScanOutcome, type SlotState, type StationState } from '#shared/contract/station.ts';
+import {
+  type LogFindings,
+  REWORK_CODE,
+  type ScanOutcome,
+  type SlotState,
+  type StationState,
+} from '#shared/contract/station.ts';
 import { FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
 import type { SlotOptions, StationListener, StationOptions } from './options.ts';
+import { findRecords } from './find-records.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
 
@@ -152,6 +159,14 @@ export class Station {
   async records(query: { readonly serial?: string | undefined; readonly limit: number }): Promise<UnitRecord[]> {
     const { serial, limit } = query;
     return this.#options.log.records(serial === undefined ? { limit } : { serial, limit });
+  }
+
+  search(query: {
+    readonly text: string;
+    readonly before?: number | undefined;
+    readonly limit: number;
+  }): Promise<LogFindings> {
+    return findRecords(this.#options.log, query);
   }
 
   /** Aborts every run and waits for their ends; the log stays open. */

@@ -3,6 +3,7 @@ import { Failure, Verdict } from '../model/failure.ts';
 import { RunEvent, Step } from '../model/run-event.ts';
 import { UnitRecord } from '../model/unit-record.ts';
 import { command, event, query } from './define.ts';
+import { syncCalls, syncEvents } from './sync.ts';
 
 /** The barcode that asks for rework of the unit that was just refused because it had already passed. */
 export const REWORK_CODE = '*REWORK*';
@@ -71,6 +72,15 @@ export const ScanOutcome = z.discriminatedUnion('outcome', [
 ]);
 export type ScanOutcome = z.infer<typeof ScanOutcome>;
 
+/** What a search of the log found: newest first. */
+export const LogFindings = z.object({
+  /** As what the text was found; `nothing` when it was not. */
+  by: z.enum(['newest', 'serial', 'uid', 'mac', 'image', 'order', 'batch', 'nothing']),
+  records: z.array(UnitRecord),
+  next: z.number().int().nullable(),
+});
+export type LogFindings = z.infer<typeof LogFindings>;
+
 const Empty = z.strictObject({});
 
 /** Every call of the station's bridge. The host checks `params` and the client `result`. */
@@ -96,10 +106,22 @@ export const stationCalls = {
     z.strictObject({ serial: z.string().optional(), limit: z.number().int().min(1).max(500).default(50) }),
     z.array(UnitRecord),
   ),
+  /** Finds records by whatever was scanned or typed; nothing typed finds the newest. */
+  'log.search': query(
+    z.strictObject({
+      text: z.string().max(256),
+      /** The last answer's `next`: the page after it. */
+      before: z.number().int().optional(),
+      limit: z.number().int().min(1).max(200).default(50),
+    }),
+    LogFindings,
+  ),
+  ...syncCalls,
 } as const;
 
 /** What the host tells every screen; broadcast state, they never steer. */
 export const stationEvents = {
   'slot.changed': event(SlotState),
   'station.changed': event(StationState),
+  ...syncEvents,
 } as const;
