@@ -14,6 +14,7 @@ export const debianPrograms = [
   onPath('cpio'),
   { program: 'depmod', debian: 'kmod', probe: 'test -x /sbin/depmod' },
   { program: 'udevadm', debian: 'udev', probe: 'test -x /lib/systemd/systemd-udevd' },
+  { program: 'postgresql', debian: 'postgresql', probe: 'ls /usr/lib/postgresql/*/bin/postgres' },
   { program: 'python3', debian: 'python3', probe: 'test -x /usr/bin/python3' },
   onPath('srec_cat', 'srecord'),
   { program: 'python3-intelhex', debian: 'python3-intelhex', probe: '/usr/bin/python3 -c "import intelhex"' },
