@@ -29,16 +29,14 @@ export interface PostgresOptions {
 
 /** Makes (unless told where one is) and starts a cluster of our own on loopback; Debian's default cluster is never touched. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  const folder = mkdtempSync(join(options.under ?? tmpdir(), 'flashline-pg-'));
-  giveAway(folder);
-  const watchdog = watch(folder);
+  const folder = postgresFolder(options);
   try {
-    const data = options.data ?? (await makeCluster(join(folder, 'data')));
-    const cluster = new Postgres({ folder, data, port: await freePort(), settings: options.settings ?? {}, watchdog });
+    const data = options.data ?? (await makeCluster(join(folder.path, 'data')));
+    const cluster = new Postgres({ folder, data, port: await freePort(), settings: options.settings ?? {} });
     await cluster.start();
     return cluster;
   } catch (error) {
-    watchdog.stdin?.end();
+    await folder.remove();
     throw error;
   }
 }
@@ -49,19 +47,35 @@ export async function runPostgresProgram(program: string, args: readonly string[
   return stdout;
 }
 
-/** A new folder that clusters' own user may write, for archives, backups and replicas; whoever makes it removes it. */
-export function postgresFolder(under = tmpdir()): string {
-  const folder = mkdtempSync(join(under, 'flashline-pg-'));
-  giveAway(folder);
-  return folder;
+export interface PostgresFolder {
+  readonly path: string;
+  /** Also ends the clusters whose data it holds. */
+  remove(): Promise<void>;
+}
+
+/**
+ * A new folder that the clusters' own user may write: for a cluster, or for archives, backups and replicas. It removes
+ * itself, and ends the clusters in it, when the process that made it ends.
+ */
+export function postgresFolder({ under = tmpdir(), data }: { under?: string; data?: string } = {}): PostgresFolder {
+  const path = mkdtempSync(join(under, 'flashline-pg-'));
+  giveAway(path);
+  const watchdog = watch(path, data);
+  const remove = async () => {
+    watchdog.ref();
+    const gone = watchdog.exitCode === null ? once(watchdog, 'exit') : null;
+    watchdog.stdin?.end();
+    await gone;
+    rmSync(path, { recursive: true, force: true });
+  };
+  return { path, remove };
 }
 
 interface Parts {
-  readonly folder: string;
+  readonly folder: PostgresFolder;
   readonly data: string;
   readonly port: number;
   readonly settings: Readonly<Record<string, string>>;
-  readonly watchdog: ChildProcess;
 }
 
 export class Postgres {
@@ -70,16 +84,16 @@ export class Postgres {
   readonly data: string;
   readonly port: number;
   readonly #settings: Readonly<Record<string, string>>;
-  readonly #watchdog: ChildProcess;
+  readonly #home: PostgresFolder;
   #server: ChildProcess | null = null;
   #said = '';
 
-  constructor({ folder, data, port, settings, watchdog }: Parts) {
-    this.folder = folder;
+  constructor({ folder, data, port, settings }: Parts) {
+    this.folder = folder.path;
+    this.#home = folder;
     this.data = data;
     this.port = port;
     this.#settings = settings;
-    this.#watchdog = watchdog;
   }
 
   /** The superuser's way to database `postgres`. */
@@ -144,11 +158,7 @@ export class Postgres {
   /** Ends the cluster and deletes its folder. Happens by itself, too, when the process that started it ends. */
   async remove(): Promise<void> {
     await this.#end('SIGQUIT');
-    this.#watchdog.ref();
-    const gone = once(this.#watchdog, 'exit');
-    this.#watchdog.stdin?.end();
-    await gone;
-    rmSync(this.folder, { recursive: true, force: true });
+    await this.#home.remove();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -174,8 +184,7 @@ export class Postgres {
   }
 
   async #becameReady(deadline: number): Promise<boolean> {
-    const server = this.#server;
-    while (server !== null && server.exitCode === null && server.signalCode === null && server.pid !== undefined) {
+    while (this.#runs()) {
       if (await this.#answers()) return true;
       if (Date.now() > deadline) {
         await this.#end('SIGQUIT');
@@ -185,6 +194,11 @@ export class Postgres {
     }
     this.#server = null;
     return false;
+  }
+
+  #runs(): boolean {
+    const server = this.#server;
+    return server?.pid !== undefined && server.exitCode === null && server.signalCode === null;
   }
 
   async #answers(): Promise<boolean> {
@@ -198,9 +212,9 @@ export class Postgres {
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     const server = this.#server;
-    if (server === null) return;
+    const runs = this.#runs();
     this.#server = null;
-    if (server.exitCode !== null || server.signalCode !== null) return;
+    if (server === null || !runs) return;
     const ended = once(server, 'exit');
     server.kill(signal);
     const impatient = setTimeout(() => server.kill('SIGKILL'), STOP_MS);
@@ -230,10 +244,10 @@ async function makeCluster(data: string): Promise<string> {
  * A process that outlives us only to clean up: its input ends when we do, however we do. It knows the postmaster by the
  * file that PostgreSQL keeps in every data folder.
  */
-function watch(folder: string): ChildProcess {
+function watch(folder: string, data?: string): ChildProcess {
   const script = `
     cat >/dev/null
-    for pidfile in "$1"/*/postmaster.pid; do
+    for pidfile in "$1"/*/postmaster.pid "$2/postmaster.pid"; do
       [ -f "$pidfile" ] || continue
       pid=$(head -n 1 "$pidfile")
       kill -QUIT "$pid" 2>/dev/null
@@ -242,7 +256,7 @@ function watch(folder: string): ChildProcess {
     done
     rm -rf "$1"`;
   const stdio = ['pipe', 'ignore', 'ignore'] as const;
-  const watchdog = spawn('sh', ['-c', script, 'watch', folder], { detached: true, stdio: [...stdio] });
+  const watchdog = spawn('sh', ['-c', script, 'watch', folder, data ?? folder], { detached: true, stdio: [...stdio] });
   watchdog.unref();
   const pipe: unknown = watchdog.stdin;
   if (pipe !== null && typeof pipe === 'object' && 'unref' in pipe && typeof pipe.unref === 'function') pipe.unref();
