@@ -5,7 +5,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { startBridgeServer, type BridgeServer } from '../bridge/server.ts';
 import type { Station } from '../station/station.ts';
 import { findBrowser, hasDisplay, openAppWindow } from './app-window.ts';
-import { hostStation } from './host.ts';
+import { hostStation, type SyncDesk } from './host.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** Flashes a bench unit without any screen. */
@@ -14,6 +14,8 @@ const TERMINAL_TRY =
 
 export interface BrowserShellOptions {
   readonly station: Station;
+  /** Left out: a station that keeps to itself. */
+  readonly sync?: SyncDesk;
   /** 0 takes any free port. */
   readonly port: number;
   /** Open an app window when this computer can show one. */
@@ -48,15 +50,15 @@ export async function runBrowserShell(options: BrowserShellOptions): Promise<voi
 
 /** The part without words and windows; resolves once browsers can connect. Throws `usage` for a port in use. */
 export async function serveStation(
-  options: Pick<BrowserShellOptions, 'station' | 'port' | 'files' | 'random'>,
+  options: Pick<BrowserShellOptions, 'station' | 'sync' | 'port' | 'files' | 'random'>,
 ): Promise<BridgeServer> {
-  const { files, station, port, random } = options;
+  const { files, station, sync, port, random } = options;
   if (!existsSync(join(files, 'index.html')))
     throw new FlashlineError('file-missing', {
       params: { file: join(files, 'index.html') },
       cause: 'the screens are not built: npm run build',
     });
-  const host = hostStation(station);
+  const host = hostStation(station, sync);
   try {
     const server = await startBridgeServer({ files, port, random, attach: (client) => host.bridge.attach(client) });
     return {

@@ -10,10 +10,13 @@ interface ScanFieldProps {
   readonly onChange: (text: string) => void;
   /** Enter: takes what is typed, or starts what waits when nothing is. */
   readonly onEnter: () => void;
+  /** What is to be scanned or typed here; a serial when left out. */
+  readonly label?: string;
+  readonly button?: string;
 }
 
 /** Where typed characters go. A scanner does not need it: it is read whatever has the focus. */
-export function ScanField({ text, field, onChange, onEnter }: ScanFieldProps) {
+export function ScanField({ text, field, onChange, onEnter, label, button }: ScanFieldProps) {
   const { t } = useTranslation();
   return (
     <Box sx={{ display: 'flex', gap: '0.5rem', flexShrink: 0 }}>
@@ -21,8 +24,8 @@ export function ScanField({ text, field, onChange, onEnter }: ScanFieldProps) {
         component="input"
         ref={field}
         type="text"
-        aria-label={t('scan.label')}
-        placeholder={t('scan.placeholder')}
+        aria-label={label ?? t('scan.label')}
+        placeholder={label ?? t('scan.placeholder')}
         autoComplete="off"
         autoCapitalize="characters"
         spellCheck={false}
@@ -47,7 +50,7 @@ export function ScanField({ text, field, onChange, onEnter }: ScanFieldProps) {
         }}
       />
       <Button color="inherit" variant="outlined" onClick={onEnter} sx={{ bgcolor: COLORS.panel, color: COLORS.text }}>
-        {t('scan.enter')}
+        {button ?? t('scan.enter')}
       </Button>
     </Box>
   );

@@ -1,6 +1,7 @@
 import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
-import type { StationState } from '#shared/contract/station.ts';
+import type { Sample, StationState } from '#shared/contract/station.ts';
+import { FrameButtons } from './FrameButtons.tsx';
 import { Findings } from './Findings.tsx';
 import { SampleBarcodes } from './SampleBarcodes.tsx';
 import { SettingsRow } from './SettingsRow.tsx';
@@ -29,11 +30,17 @@ export function SidePanel({ station }: { readonly station: StationState }) {
     >
       {station.mode === 'bench' && <BenchBanner />}
       <Product station={station} />
-      {station.samples.length > 0 && !hasManySlots(station) && <SampleBarcodes samples={station.samples} />}
+      {station.samples.length > 0 && !hasManySlots(station) && <SampleBarcodes samples={oneOfEach(station.samples)} />}
       {hasManySlots(station) ? <Findings slots={station.slots} /> : <Box sx={{ flex: 1 }} />}
+      <FrameButtons here="operator" />
       <SettingsRow autoStart={station.autoStart} />
     </Box>
   );
+}
+
+/** There is room for one barcode of each kind. */
+function oneOfEach(samples: readonly Sample[]): readonly Sample[] {
+  return samples.filter(({ shows }, index) => samples.findIndex((each) => each.shows === shows) === index);
 }
 
 function BenchBanner() {

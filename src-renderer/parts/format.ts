@@ -24,8 +24,15 @@ export function readableParams({ params }: Failure, language: string): Record<st
   return {
     ...params,
     ...(params['when'] === undefined ? {} : { when: dateTime(params['when'], language) }),
+    ...(params['since'] === undefined ? {} : { since: dateTime(params['since'], language) }),
     ...(params['pattern'] === undefined ? {} : { pattern: patternExample(params['pattern']) }),
   };
+}
+
+/** What is said of the plant, its times the way an operator reads them. */
+export function syncParams(params: Readonly<Record<string, string | number>>, language: string) {
+  const time = (name: string) => dateTime(String(params[name] ?? ''), language);
+  return { ...params, until: time('until'), contact: time('contact') };
 }
 
 /** Where it went wrong, in a word: address, or line, or nothing. */

@@ -9,13 +9,15 @@ import { createI18n } from '../parts/i18n.ts';
 import { Sounds } from '../parts/sounds.ts';
 import { StationContext } from '../parts/station-context.ts';
 import { createStationTheme } from '../parts/theme.ts';
-import { OperatorScreen } from '../screens/OperatorScreen.tsx';
+import { StationScreens } from '../screens/StationScreens.tsx';
 import { announce } from '../stores/announce.ts';
+import { createPageStore } from '../stores/page-store.ts';
 import { createSettingsStore } from '../stores/settings-store.ts';
 import { createStationModel } from '../stores/station-store.ts';
 
 const settings = createSettingsStore(localStorage, navigator.language);
 const model = createStationModel();
+const page = createPageStore();
 const sounds = new Sounds();
 const i18n = await createI18n(settings.getState().language);
 
@@ -37,8 +39,8 @@ createRoot(root).render(
   <ThemeProvider theme={createStationTheme()}>
     <CssBaseline />
     <I18nextProvider i18n={i18n}>
-      <StationContext value={{ model, settings }}>
-        <OperatorScreen />
+      <StationContext value={{ model, settings, page }}>
+        <StationScreens />
       </StationContext>
     </I18nextProvider>
   </ThemeProvider>,

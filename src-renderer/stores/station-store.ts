@@ -1,4 +1,5 @@
-import type { SlotState, StationState } from '#shared/contract/station.ts';
+import type { LogFindings, SlotState, StationState } from '#shared/contract/station.ts';
+import type { SyncState } from '#shared/contract/sync.ts';
 import { toFailure, type Failure } from '#shared/model/failure.ts';
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { CallFailed, ConnectionLost } from '../client/client.ts';
@@ -14,6 +15,7 @@ export type ConnectionState = 'connecting' | 'open' | 'lost' | 'locked-out';
 export interface StationStore {
   readonly connection: ConnectionState;
   readonly station: StationState | null;
+  readonly sync: SyncState | null;
   readonly notice: Notice | null;
   /** Counts accepted scans, so that what listens can tell one from the next. */
   readonly accepted: number;
@@ -28,6 +30,11 @@ export interface StationActions {
   clear(slot: string): Promise<void>;
   setAutoStart(on: boolean): Promise<void>;
   acknowledgeInterrupted(): Promise<void>;
+  /** Rejects with CallFailed or ConnectionLost. */
+  searchLog(query: { readonly text: string; readonly before?: number }): Promise<LogFindings>;
+  /** Visits the plant at once; resolves to what stood in the way, or null. */
+  syncNow(): Promise<Failure | null>;
+  enrol(url: string, code: string): Promise<Failure | null>;
 }
 
 export interface StationModel {
@@ -41,6 +48,7 @@ export function createStationModel(): StationModel {
   const store = createStore<StationStore>(() => ({
     connection: 'connecting',
     station: null,
+    sync: null,
     notice: null,
     accepted: 0,
   }));
@@ -75,6 +83,12 @@ export function createStationModel(): StationModel {
     clear: (slot) => ask((host) => host.call('slot.clear', { slot }).then(ignore)),
     setAutoStart: (on) => ask((host) => host.call('station.set-auto-start', { on }).then(ignore)),
     acknowledgeInterrupted: () => ask((host) => host.call('station.acknowledge-interrupted', {}).then(ignore)),
+    async searchLog(query) {
+      if (client === null) throw new ConnectionLost();
+      return client.call('log.search', query);
+    },
+    syncNow: () => visit(client, store, (host) => host.call('sync.now', {})),
+    enrol: (url, code) => visit(client, store, (host) => host.call('sync.enrol', { url, code })),
   };
 
   return {
@@ -85,7 +99,9 @@ export function createStationModel(): StationModel {
         client = opened;
         opened.on('station.changed', (station) => store.setState({ station }));
         opened.on('slot.changed', (slot) => store.setState(({ station }) => withSlot(station, slot)));
+        opened.on('sync.changed', (sync) => store.setState({ sync }));
         void ask(async (host) => {
+          store.setState({ sync: await host.call('sync.state', {}) });
           const station = await host.call('station.state', {});
           store.setState({ station, connection: 'open' });
         });
@@ -108,6 +124,23 @@ async function scan(host: StationClient, store: StoreApi<StationStore>, code: st
       return store.setState(({ notice }) => ({ notice: notice ?? { kind: 'repeated', serial: outcome.serial } }));
     case 'refused':
       return store.setState({ notice: { kind: 'refused', failure: outcome.failure, serial: outcome.code } });
+  }
+}
+
+/** A dealing with the plant: its outcome is shown where it was asked for, not on the operator's page. */
+async function visit(
+  client: StationClient | null,
+  store: StoreApi<StationStore>,
+  work: (client: StationClient) => Promise<SyncState>,
+): Promise<Failure | null> {
+  if (client === null) return null;
+  try {
+    const sync = await work(client);
+    store.setState({ sync });
+    return sync.failure;
+  } catch (thrown) {
+    if (thrown instanceof ConnectionLost) return null;
+    return thrown instanceof CallFailed ? thrown.failure : toFailure(thrown);
   }
 }
 

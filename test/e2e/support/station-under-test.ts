@@ -6,6 +6,7 @@ import { serveStation } from '#main/app/browser.ts';
 import { connectorOf } from '#main/app/compose-connector.ts';
 import { realRandom } from '#main/app/compose-home.ts';
 import { composeStation } from '#main/app/compose.ts';
+import type { SyncDesk } from '#main/app/host.ts';
 import type { Station } from '#main/station/station.ts';
 import { build } from 'vite';
 
@@ -32,6 +33,8 @@ export async function startStation(options: {
   /** The bench's virtual seconds to a real one; null: as fast as it computes. */
   readonly pace: number | null;
   readonly home?: string;
+  /** What stands in for the plant; none when left out. */
+  readonly sync?: SyncDesk;
   /** How many; four when left out. */
   readonly slots?: number;
 }): Promise<StationUnderTest> {
@@ -54,14 +57,15 @@ export async function startStation(options: {
   const secret = realRandom(64);
   const { station } = composed;
   const sameSession = (length: number): Uint8Array => secret.slice(0, length);
-  let server = await serveStation({ station, port: 0, files: options.files, random: sameSession });
+  const sync = options.sync === undefined ? {} : { sync: options.sync };
+  let server = await serveStation({ station, ...sync, port: 0, files: options.files, random: sameSession });
   return {
     station,
     url: () => server.url,
     stopServing: () => server.close(),
     async serveAgain(newSession) {
       const random = newSession ? realRandom : sameSession;
-      server = await serveStation({ station, port: server.port, files: options.files, random });
+      server = await serveStation({ station, ...sync, port: server.port, files: options.files, random });
     },
     async close() {
       await server.close();
