@@ -1,3 +1,5 @@
+import { APP_ROLE } from '../migration.ts';
+
 /**
  * Stations and people: their credentials, their sessions, and what they did. Of every secret only a digest is kept: SHA-256 where
  * the secret is random and long, argon2id where a person thought it up. Instants come from the server's clock, never from now().
@@ -109,5 +111,11 @@ export const accounts = {
       FOR EACH ROW EXECUTE FUNCTION refuse_change();
     CREATE TRIGGER audit_log_is_not_emptied BEFORE TRUNCATE ON audit_log
       FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+    -- People and stations are switched off, never taken away: records and the audit log name them.
+    GRANT SELECT, INSERT, UPDATE ON stations, enrolment_codes, users TO ${APP_ROLE};
+    GRANT SELECT, INSERT, UPDATE, DELETE
+      ON answered_challenges, station_sessions, user_sessions, sign_in_failures TO ${APP_ROLE};
+    GRANT SELECT, INSERT ON audit_log TO ${APP_ROLE};
   `,
 } as const;

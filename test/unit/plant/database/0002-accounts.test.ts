@@ -1,5 +1,6 @@
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { APP_ROLE } from '#plant/database/migration.ts';
 import { accounts } from '#plant/database/migrations/0002-accounts.ts';
 
 const NOW = '2026-03-01T08:00:00Z';
@@ -7,7 +8,7 @@ let db: PGlite;
 
 beforeAll(async () => {
   db = new PGlite();
-  await db.exec(accounts.sql);
+  await db.exec(`CREATE ROLE ${APP_ROLE};${accounts.sql}`);
 });
 afterAll(() => db.close());
 
@@ -47,5 +48,17 @@ describe('0002-accounts', () => {
         NOW,
       ]),
     ).rejects.toMatchObject({ code: '23503' });
+  });
+
+  it('lets the server take nobody away, and nothing out of the audit log', async () => {
+    await db.exec(`SET ROLE ${APP_ROLE}`);
+    try {
+      for (const table of ['users', 'stations', 'enrolment_codes', 'audit_log'])
+        await expect(db.exec(`DELETE FROM ${table}`), table).rejects.toMatchObject({ code: '42501' });
+      await expect(db.exec('DROP TABLE user_sessions')).rejects.toMatchObject({ code: '42501' });
+      await db.exec('DELETE FROM user_sessions');
+    } finally {
+      await db.exec('RESET ROLE');
+    }
   });
 });
