@@ -20,6 +20,7 @@ export const records = {
       updated_at timestamptz NOT NULL,
       UNIQUE (station, genesis)
     );
+    CREATE INDEX chains_of_genesis ON chains (genesis);
 
     CREATE TABLE records (
       serial      text NOT NULL,
@@ -44,7 +45,7 @@ export const records = {
     CREATE INDEX records_of_uid ON records (uid, finished_at) WHERE uid IS NOT NULL;
     CREATE INDEX records_facets ON records USING gin (facets);
 
-    -- Of simulated units, whose records stay at the station.
+    -- Of simulated units, whose records stay at the station; and of records that came by another chain before (a copied log).
     CREATE TABLE links (
       chain         integer NOT NULL,
       sequence      bigint NOT NULL,
@@ -58,6 +59,8 @@ export const records = {
       product       text NOT NULL,
       process       text NOT NULL,
       runs          integer NOT NULL,
+      -- When its earliest record of any verdict finished: with last_at, the partitions that a trace must look into.
+      begun_at      timestamptz NOT NULL,
       -- Its first PASS or FAIL, by when it finished; null before any.
       first_at      timestamptz,
       first_hash    text,
@@ -73,22 +76,40 @@ export const records = {
       pass_hash     text,
       pass_station  text,
       pass_uid      text,
+      -- Some PASS of it was no rework.
+      unrepaired    boolean NOT NULL,
+      -- The least of the hardware ids that passed: any other one that passes is another board.
+      board         text,
+      -- What it counted as before its newest change.
+      was           jsonb,
       PRIMARY KEY (serial, product, process)
     );
     CREATE INDEX units_of_pass_uid ON units (pass_uid) WHERE pass_uid IS NOT NULL;
 
-    -- Units by the hour, product, step, station and order of their first attempt.
+    -- Which serial was the first to pass with a hardware id or an address: 'uid:...', 'mac:...'.
+    CREATE TABLE marks (
+      mark    text PRIMARY KEY,
+      serial  text NOT NULL,
+      product text NOT NULL
+    );
+
+    -- Units by the hour (day, UTC), product, step, station and order of their first attempt.
     CREATE TABLE yield_hours (
-      hour         timestamptz NOT NULL,
-      product      text NOT NULL,
-      process      text NOT NULL,
-      station      text NOT NULL,
-      work_order   text NOT NULL,
-      attempted    bigint NOT NULL,
-      passed_first bigint NOT NULL,
-      passed_later bigint NOT NULL,
+      hour            timestamptz NOT NULL,
+      product         text NOT NULL,
+      process         text NOT NULL,
+      station         text NOT NULL,
+      work_order      text NOT NULL,
+      attempted       bigint NOT NULL,
+      passed_first    bigint NOT NULL,
+      -- Failed first, passed later without rework.
+      passed_later    bigint NOT NULL,
+      -- Failed first, passed later only by rework.
+      passed_repaired bigint NOT NULL,
       PRIMARY KEY (hour, product, process, station, work_order)
     );
+    CREATE TABLE yield_days (LIKE yield_hours INCLUDING ALL);
+    ALTER TABLE yield_days RENAME COLUMN hour TO day;
     CREATE INDEX yield_hours_of_order ON yield_hours (work_order) WHERE work_order <> '';
 
     -- Runs by how they ended; code is empty for a PASS.
@@ -102,6 +123,8 @@ export const records = {
       runs    bigint NOT NULL,
       PRIMARY KEY (hour, product, process, station, verdict, code)
     );
+    CREATE TABLE run_days (LIKE run_hours INCLUDING ALL);
+    ALTER TABLE run_days RENAME COLUMN hour TO day;
 
     CREATE TABLE findings (
       id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -118,5 +141,45 @@ export const records = {
     );
     CREATE INDEX findings_open ON findings (found_at) WHERE settled_at IS NULL;
     CREATE INDEX findings_of_serial ON findings (serial) WHERE serial IS NOT NULL;
+
+    -- Makes the partition of the month (UTC) that an instant is in; false where that month gets none: before 2020, more than
+    -- two months ahead (a clock that is wrong), or while somebody holds the table. Such rows live in records_default, and
+    -- move when their month is made. Attached rather than created in place: that lets readers and writers go on.
+    CREATE FUNCTION make_records_month(instant timestamptz) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '2s'
+    AS $$
+    DECLARE
+      first timestamptz := date_trunc('month', instant);
+      next  timestamptz := first + interval '1 month';
+      name  text := to_char(first, '"records_"YYYY_MM');
+    BEGIN
+      IF first < '2020-01-01' OR first > date_trunc('month', now()) + interval '2 months' THEN
+        RETURN false;
+      END IF;
+      IF to_regclass(name) IS NOT NULL THEN
+        RETURN true;
+      END IF;
+      PERFORM pg_advisory_xact_lock(4715202);
+      IF to_regclass(name) IS NOT NULL THEN
+        RETURN true;
+      END IF;
+      LOCK TABLE records IN SHARE UPDATE EXCLUSIVE MODE;
+      LOCK TABLE records_default IN ACCESS EXCLUSIVE MODE;
+      EXECUTE format('CREATE TABLE %I (LIKE records INCLUDING ALL)', name);
+      EXECUTE format(
+        'WITH moved AS (DELETE FROM records_default WHERE finished_at >= %L AND finished_at < %L RETURNING *)
+         INSERT INTO %I SELECT * FROM moved', first, next, name);
+      EXECUTE format('ALTER TABLE records ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, next);
+      RETURN true;
+    EXCEPTION WHEN lock_not_available THEN
+      RETURN false;
+    END $$;
+
+    REVOKE ALL ON FUNCTION make_records_month FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION make_records_month TO flashline_app;
+    GRANT SELECT, INSERT ON records, links, marks TO flashline_app;
+    GRANT SELECT, INSERT, UPDATE ON chains, units, yield_hours, yield_days, run_hours, run_days TO flashline_app;
+    GRANT SELECT, INSERT, UPDATE (settled_at, settled_by) ON findings TO flashline_app;
   `,
 } as const;
