@@ -9,6 +9,7 @@ export const layers = {
   'src-shared/base': [],
   'src-shared/model': ['src-shared/base'],
   'src-shared/contract': ['src-shared/model', 'src-shared/base'],
+  'src-shared/release': ['src-shared/model', 'src-shared/base'],
   'src-main/link': [...SHARED],
   'src-main/probe': ['src-main/link/link.ts', ...SHARED],
   'src-main/target': ['src-main/probe', ...SHARED],

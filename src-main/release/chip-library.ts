@@ -2,8 +2,8 @@ import { basename, join } from 'node:path';
 import { hexAddress } from '#shared/base/bytes.ts';
 import { ChipDescription, flashHolding, type Memory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { MAX_YAML_BYTES, parseYaml, problemsText } from '#shared/release/yaml-file.ts';
 import { type Files, fileFailure } from './files.ts';
-import { MAX_YAML_BYTES, parseYaml, problemsText } from './yaml-file.ts';
 
 /** The chips that this station knows. */
 export interface ChipLibrary {

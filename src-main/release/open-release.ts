@@ -3,15 +3,15 @@ import { sha256Hex } from '#shared/base/digest.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError, type Where } from '#shared/model/failure.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
+import { readRecipe, type RecipeFile, recipeInvalid } from '#shared/release/recipe-file.ts';
+import { releaseDigest } from '#shared/release/release-digest.ts';
+import type { Path } from '#shared/release/schema-words.ts';
+import { MAX_YAML_BYTES, pathText } from '#shared/release/yaml-file.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { type Files, fileFailure } from './files.ts';
-import { readRecipe, type RecipeFile, recipeInvalid } from './recipe-file.ts';
-import { releaseDigest } from './release-digest.ts';
-import type { Path } from './schema-words.ts';
-import { MAX_YAML_BYTES, pathText } from './yaml-file.ts';
 
 /** A recipe with its images, resolved against the chip: all that a run needs, in memory, unchanged while it runs. */
 export interface Release {

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { readRecipe } from '#main/release/recipe-file.ts';
-import { MAX_YAML_BYTES } from '#main/release/yaml-file.ts';
+import { readRecipe } from '#shared/release/recipe-file.ts';
+import { MAX_YAML_BYTES } from '#shared/release/yaml-file.ts';
 import { failureOf } from './failure-of.ts';
 
 const GOOD = `schema: 1

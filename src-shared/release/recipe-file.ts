@@ -1,5 +1,5 @@
-import { FlashlineError } from '#shared/model/failure.ts';
-import { Recipe } from '#shared/model/recipe.ts';
+import { FlashlineError } from '../model/failure.ts';
+import { Recipe } from '../model/recipe.ts';
 import type { Path } from './schema-words.ts';
 import { type ParsedYaml, parseYaml, pathText, type Problem, problemsText } from './yaml-file.ts';
 

@@ -1,6 +1,6 @@
-import { sha256Hex } from '#shared/base/digest.ts';
-import { canonicalJson } from '#shared/model/record-chain.ts';
-import type { Recipe } from '#shared/model/recipe.ts';
+import { sha256Hex } from '../base/digest.ts';
+import { canonicalJson } from '../model/record-chain.ts';
+import type { Recipe } from '../model/recipe.ts';
 
 /**
  * What names a release: SHA-256 over the UTF-8 bytes of this canonical JSON (record-chain.ts):
