@@ -13,7 +13,7 @@ export type Row = Readonly<Record<string, unknown>>;
 
 export interface Sql {
   /**
-   * One statement, values always apart from its text. `name` makes it a prepared statement of its connection. Rejects with
+   * One statement, values always apart from its text; only without values it may be several. `name` makes it a prepared statement of its connection. Rejects with
    * `plant-database` when the database cannot be reached or is shutting down; what the SQL itself breaks (a constraint) comes as DatabaseError.
    */
   query(text: string, values?: readonly SqlValue[], name?: string): Promise<readonly Row[]>;

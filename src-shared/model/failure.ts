@@ -73,6 +73,7 @@ export const FAILURES = {
   'plant-untrusted': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'plant-protocol': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'plant-database': { verdict: 'ERROR', blame: 'plant', params: [] },
+  'plant-schema': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'not-enrolled': { verdict: 'ERROR', blame: 'station', params: [] },
   'enrolment-refused': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'station-revoked': { verdict: 'ERROR', blame: 'plant', params: ['station'] },

@@ -1,3 +1,5 @@
+import { APP_ROLE } from '../migration.ts';
+
 /**
  * Records and what is kept in step with them. `records` is partitioned by month and its key begins with the serial, so that
  * Citus can distribute it by serial unchanged; a record is named by its own hash, so the same record is the same row.
@@ -177,9 +179,9 @@ export const records = {
     END $$;
 
     REVOKE ALL ON FUNCTION make_records_month FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION make_records_month TO flashline_app;
-    GRANT SELECT, INSERT ON records, links, marks TO flashline_app;
-    GRANT SELECT, INSERT, UPDATE ON chains, units, yield_hours, yield_days, run_hours, run_days TO flashline_app;
-    GRANT SELECT, INSERT, UPDATE (settled_at, settled_by) ON findings TO flashline_app;
+    GRANT EXECUTE ON FUNCTION make_records_month TO ${APP_ROLE};
+    GRANT SELECT, INSERT ON records, links, marks TO ${APP_ROLE};
+    GRANT SELECT, INSERT, UPDATE ON chains, units, yield_hours, yield_days, run_hours, run_days TO ${APP_ROLE};
+    GRANT SELECT, INSERT, UPDATE (settled_at, settled_by) ON findings TO ${APP_ROLE};
   `,
 } as const;

@@ -1,0 +1,5 @@
+import type { Migration } from '../migration.ts';
+import { records } from './0001-records.ts';
+
+/** Every migration there is, in order. */
+export const MIGRATIONS: readonly Migration[] = [records];

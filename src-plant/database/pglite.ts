@@ -1,0 +1,56 @@
+import { PGlite, types } from '@electric-sql/pglite';
+import { type Database, type Row, type SqlValue } from './database.ts';
+import { sqlError } from './sql-error.ts';
+
+/** What of PGlite and of its transactions runs statements. */
+interface Runner {
+  query(text: string, values: unknown[], options: object): Promise<{ readonly rows: unknown[] }>;
+  exec(text: string, options: object): Promise<{ readonly rows: unknown[] }[]>;
+}
+
+/** `bigint` as a number also beyond 2^53, as the other driver has it. */
+const OPTIONS = { parsers: { [types.INT8]: Number } };
+
+/**
+ * PostgreSQL inside this process, in a folder or in memory (null). It has one connection: transactions follow each other, and
+ * a deadlock cannot happen. It has no deadlines: nobody else can hold what a statement waits for.
+ */
+export async function openPGlite(folder: string | null): Promise<Database> {
+  const pglite = await opened(folder);
+  return {
+    kind: 'pglite',
+    query: (text, values) => run(pglite, text, values),
+    transaction: async (work) => {
+      try {
+        return await pglite.transaction((inside) => work({ query: (text, values) => run(inside, text, values) }));
+      } catch (thrown) {
+        throw sqlErrorOrOwn(thrown);
+      }
+    },
+    close: () => pglite.close(),
+  };
+}
+
+async function opened(folder: string | null): Promise<PGlite> {
+  try {
+    return await PGlite.create(folder === null ? {} : { dataDir: folder });
+  } catch (thrown) {
+    throw sqlError(thrown);
+  }
+}
+
+async function run(runner: Runner, text: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> {
+  try {
+    // Only without values may a text be several statements.
+    const result =
+      values.length === 0 ? (await runner.exec(text, OPTIONS)).at(-1) : await runner.query(text, [...values], OPTIONS);
+    return (result?.rows ?? []).filter((row): row is Row => typeof row === 'object' && row !== null);
+  } catch (thrown) {
+    throw sqlError(thrown);
+  }
+}
+
+/** What `work` threw stays what it was; COMMIT itself may fail too. */
+function sqlErrorOrOwn(thrown: unknown): unknown {
+  return thrown instanceof Error && 'severity' in thrown ? sqlError(thrown) : thrown;
+}
