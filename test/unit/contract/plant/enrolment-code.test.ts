@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import fc from 'fast-check';
+import { assert, boolean, nat, oneof, option, property, record, string, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   enrolmentDigest,
@@ -13,11 +13,11 @@ import {
 import { PublicKeyJwk } from '#shared/contract/plant/common.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 
-const part = fc.uint8Array({ minLength: 10, maxLength: 10 });
-const codes = fc.record({
+const part = uint8Array({ minLength: 10, maxLength: 10 });
+const codes = record({
   secret: part,
   plantKey: part,
-  tlsKey: fc.option(
+  tlsKey: option(
     part.filter((bytes) => bytes.some((byte) => byte !== 0)),
     { nil: null },
   ),
@@ -30,10 +30,19 @@ function makeKey(): { jwk: PublicKeyJwk; raw: Buffer; spki: Buffer } {
   return { jwk: PublicKeyJwk.parse(publicKey.export({ format: 'jwk' })), raw: spki.subarray(-32), spki };
 }
 
+function isRefused(text: string): boolean {
+  try {
+    readEnrolmentCode(text);
+    return false;
+  } catch (thrown) {
+    return thrown instanceof FlashlineError && thrown.failure.code === 'enrolment-refused';
+  }
+}
+
 describe('enrolment codes', () => {
   it('are read as they were written, however they were typed', () => {
-    fc.assert(
-      fc.property(codes, fc.boolean(), fc.boolean(), (code, lower, bare) => {
+    assert(
+      property(codes, boolean(), boolean(), (code, lower, bare) => {
         let text = writeEnrolmentCode(code);
         expect(text).toMatch(/^FL1(-[0-9A-Z*~$=]{7}){7}$/);
         if (bare)
@@ -48,34 +57,24 @@ describe('enrolment codes', () => {
   });
 
   it('are refused when one character is wrong, or two neighbours changed places', () => {
-    fc.assert(
-      fc.property(codes, fc.nat(47), fc.nat(31), (code, at, symbol) => {
+    assert(
+      property(codes, nat(47), nat(31), (code, at, symbol) => {
         const text = writeEnrolmentCode(code).replaceAll('-', '');
         const swap = (index: number, by: string) => text.slice(0, index) + by + text.slice(index + by.length);
         const place = at + 3;
-        const other = SYMBOLS[symbol] ?? '';
-        if (text[place] !== other) expect(() => readEnrolmentCode(swap(place, other))).toThrow(FlashlineError);
         const [first, second] = [text[place] ?? '', text[place + 1] ?? ''];
-        if (first !== second && place + 1 < 51)
-          expect(() => readEnrolmentCode(swap(place, second + first))).toThrow(FlashlineError);
+        const wrong = [swap(place, SYMBOLS[symbol] ?? ''), swap(place, second + first)];
+        for (const typed of wrong) expect(typed === text || isRefused(typed)).toBe(true);
       }),
     );
   });
 
   it('are refused with a reason, whatever text comes', () => {
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          fc.string(),
-          fc.string().map((text) => `FL1-${text}`),
-        ),
-        (text) => {
-          expect(() => readEnrolmentCode(text)).toThrow(
-            expect.objectContaining({ failure: expect.objectContaining({ code: 'enrolment-refused' }) }),
-          );
-        },
-      ),
+    const texts = oneof(
+      string(),
+      string().map((text) => `FL1-${text}`),
     );
+    assert(property(texts, (text) => expect(isRefused(text)).toBe(true)));
   });
 
   it('name the plant’s key and the TLS key by the digests that Node’s own crypto makes', () => {
