@@ -11,6 +11,7 @@ import {
   writeEnrolmentCode,
 } from '#shared/contract/plant/enrolment-code.ts';
 import { PublicKeyJwk } from '#shared/contract/plant/common.ts';
+import type { PublicKey } from '#shared/base/signer.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 
 const part = uint8Array({ minLength: 10, maxLength: 10 });
@@ -24,7 +25,7 @@ const codes = record({
 });
 const SYMBOLS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-function makeKey(): { jwk: PublicKeyJwk; raw: Buffer; spki: Buffer } {
+function makeKey(): { jwk: PublicKey; raw: Buffer; spki: Buffer } {
   const { publicKey } = generateKeyPairSync('ed25519');
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   return { jwk: PublicKeyJwk.parse(publicKey.export({ format: 'jwk' })), raw: spki.subarray(-32), spki };
