@@ -44,8 +44,20 @@ export const layers = {
   'src-plant/keyring': [...SHARED],
   'src-plant/audit': ['src-plant/database/database.ts', ...SHARED],
   'src-plant/ingest': ['src-plant/database/database.ts', 'src-plant/keyring/keyring.ts', ...SHARED],
-  'src-plant/trace': ['src-plant/audit', 'src-plant/database/database.ts', 'src-plant/keyring/keyring.ts', ...SHARED],
-  'src-plant/catalog': ['src-plant/audit', 'src-plant/database/database.ts', 'src-plant/keyring/keyring.ts', ...SHARED],
+  'src-plant/trace': [
+    'src-plant/audit',
+    'src-plant/database/database.ts',
+    'src-plant/database/columns.ts',
+    'src-plant/keyring/keyring.ts',
+    ...SHARED,
+  ],
+  'src-plant/catalog': [
+    'src-plant/audit',
+    'src-plant/database/database.ts',
+    'src-plant/database/columns.ts',
+    'src-plant/keyring/keyring.ts',
+    ...SHARED,
+  ],
   'src-plant/accounts': [
     'src-plant/audit',
     'src-plant/database/database.ts',

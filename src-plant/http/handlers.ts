@@ -41,3 +41,12 @@ export function personOf({ caller }: CallContext): PersonCaller {
   if (caller.kind === 'person') return caller;
   throw new FlashlineError('signed-out');
 }
+
+/**
+ * The only products that a person may see; null for all. A buyer without products sees nothing, and whoever has products
+ * named sees no others, whatever his roles.
+ */
+export function scopeOf(context: CallContext): readonly string[] | null {
+  const { roles, products } = personOf(context);
+  return products.length > 0 || roles.includes('buyer') ? products : null;
+}

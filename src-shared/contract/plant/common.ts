@@ -6,6 +6,9 @@ export const API = '/api/v1';
 
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** The page that a buyer's link opens; the link's secret stands behind `#`, which browsers do not send. */
+export const BUYER_PAGE = '/buyer';
+
 /** UTC, ISO 8601. */
 export const Instant = z.iso.datetime();
 
@@ -13,7 +16,12 @@ export const Instant = z.iso.datetime();
 export const Name = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._+/-]{0,63}$/u);
 
 /** What is on labels and in records: anything printable, and never long. */
-export const Label = z.string().min(1).max(128);
+export const Label = z
+  .string()
+  .min(1)
+  .max(128)
+  // What no database text holds.
+  .regex(/^[^\u0000]*$/);
 
 /** A compact JWS. */
 export const Jws = z

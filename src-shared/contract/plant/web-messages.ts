@@ -41,6 +41,8 @@ export const UnitTrace = z.object({
   product: z.object({ id: z.string(), revision: z.string(), name: z.string() }),
   /** Newest first. */
   runs: z.array(TracedRun),
+  /** Older runs that are not among these; left out when there are none. */
+  older: z.number().int().optional(),
   findings: z.array(Finding),
 });
 export type UnitTrace = z.infer<typeof UnitTrace>;
