@@ -1,11 +1,13 @@
+import { callbackify } from 'node:util';
 import { Pool, type PoolClient, type QueryResult, types } from 'pg';
 import type { Clock } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { type Database, DatabaseError, type Row, type Sql, type SqlValue } from './database.ts';
+import { Hosts } from './hosts.ts';
 import { isLost, isRepeatable, sqlError } from './sql-error.ts';
 
 export interface PostgresOptions {
-  /** `postgresql://user:password@host:port/database?sslmode=...` */
+  /** `postgresql://user:password@host:port/database?sslmode=...`; several hosts as hosts.ts says. */
   readonly url: string;
   readonly clock: Clock;
   /** What every connection works as; null for who it signed in as. */
@@ -35,21 +37,24 @@ const INT8_ARRAY = 1016;
  */
 export function openPostgres(options: PostgresOptions): Database {
   const { clock } = options;
-  const pool = createPool(options);
+  const hosts = new Hosts(options.url);
+  const pool = createPool(options, hosts);
   return {
     kind: 'postgresql',
     query: async (text, values, name) => {
-      const client = await connect(pool);
+      const client = await connect(pool, hosts);
       return using(client, () => run(client, text, values, name));
     },
-    transaction: (work) => repeat(clock, async () => inTransaction(await connect(pool), work)),
+    transaction: (work) => repeat(clock, async () => inTransaction(await connect(pool, hosts), work)),
     close: () => pool.end(),
   };
 }
 
-function createPool({ url, role, connections = 10, connectMs = 5000, statementMs = 30_000 }: PostgresOptions): Pool {
+function createPool(options: PostgresOptions, hosts: Hosts): Pool {
+  const { role, connections = 10, connectMs = 5000, statementMs = 30_000 } = options;
   const pool = new Pool({
-    connectionString: url,
+    Client: hosts.client(),
+    verify: callbackify((client: PoolClient) => hosts.verify(client)),
     max: connections,
     application_name: 'flashline',
     connectionTimeoutMillis: connectMs,
@@ -85,11 +90,16 @@ function parseInt8Array(text: string): (number | null)[] {
         .map((each) => (each === 'NULL' ? null : Number(each)));
 }
 
-async function connect(pool: Pool): Promise<PoolClient> {
-  try {
-    return await pool.connect();
-  } catch (thrown) {
-    throw sqlError(thrown);
+/** Each server is tried once before the caller is told. */
+async function connect(pool: Pool, hosts: Hosts): Promise<PoolClient> {
+  for (let tries = 1; ; tries++) {
+    const { url } = hosts;
+    try {
+      return await pool.connect();
+    } catch (thrown) {
+      hosts.moveOnFrom(url);
+      if (tries >= hosts.count) throw sqlError(thrown);
+    }
   }
 }
 

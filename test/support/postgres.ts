@@ -21,17 +21,18 @@ const SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as co
 export interface PostgresOptions {
   /** postgresql.conf by name, over ours: loopback only, fsync on. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Runs this data folder (a base backup, say) instead of making a fresh one. */
-  readonly data?: string;
+  /** Makes the data folder (of a base backup, say), which is not there yet; default: a fresh one. */
+  readonly fill?: (data: string) => Promise<unknown>;
   /** Where the cluster's own folder is made; default: the machine's folder of temporary files. */
   readonly under?: string;
 }
 
 /** Makes (unless told where one is) and starts a cluster of our own on loopback; Debian's default cluster is never touched. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  const folder = postgresFolder(options);
+  const folder = postgresFolder(options.under);
   try {
-    const data = options.data ?? (await makeCluster(join(folder.path, 'data')));
+    const data = join(folder.path, 'data');
+    await (options.fill ?? makeCluster)(data);
     const cluster = new Postgres({ folder, data, port: await freePort(), settings: options.settings ?? {} });
     await cluster.start();
     return cluster;
@@ -39,6 +40,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await folder.remove();
     throw error;
   }
+}
+
+/** A streaming replica of `primary`, which knows it as `name`. */
+export function startReplica(
+  primary: Postgres,
+  name: string,
+  settings: PostgresOptions['settings'] = {},
+): Promise<Postgres> {
+  const from = `host=127.0.0.1 port=${primary.port} user=postgres application_name=${name}`;
+  const options = ['-R', '-X', 'stream', '-c', 'fast', '-C', '-S', name];
+  const fill = (data: string) => runPostgresProgram('pg_basebackup', ['-d', from, '-D', data, ...options]);
+  return startPostgres({ fill, settings });
 }
 
 /** Runs one of PostgreSQL's programs (`pg_basebackup`, `psql`, ...) as the user that owns clusters. */
@@ -57,10 +70,10 @@ export interface PostgresFolder {
  * A new folder that the clusters' own user may write: for a cluster, or for archives, backups and replicas. It removes
  * itself, and ends the clusters in it, when the process that made it ends.
  */
-export function postgresFolder({ under = tmpdir(), data }: { under?: string; data?: string } = {}): PostgresFolder {
+export function postgresFolder(under = tmpdir()): PostgresFolder {
   const path = mkdtempSync(join(under, 'flashline-pg-'));
   giveAway(path);
-  const watchdog = watch(path, data);
+  const watchdog = watch(path);
   const remove = async () => {
     watchdog.ref();
     const gone = watchdog.exitCode === null ? once(watchdog, 'exit') : null;
@@ -234,20 +247,19 @@ function ours(folder: string, port: number): Record<string, string> {
   };
 }
 
-async function makeCluster(data: string): Promise<string> {
+async function makeCluster(data: string): Promise<void> {
   const args = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
   await runPostgresProgram('initdb', args);
-  return data;
 }
 
 /**
  * A process that outlives us only to clean up: its input ends when we do, however we do. It knows the postmaster by the
  * file that PostgreSQL keeps in every data folder.
  */
-function watch(folder: string, data?: string): ChildProcess {
+function watch(folder: string): ChildProcess {
   const script = `
     cat >/dev/null
-    for pidfile in "$1"/*/postmaster.pid "$2/postmaster.pid"; do
+    for pidfile in "$1"/*/postmaster.pid; do
       [ -f "$pidfile" ] || continue
       pid=$(head -n 1 "$pidfile")
       kill -QUIT "$pid" 2>/dev/null
@@ -256,7 +268,7 @@ function watch(folder: string, data?: string): ChildProcess {
     done
     rm -rf "$1"`;
   const stdio = ['pipe', 'ignore', 'ignore'] as const;
-  const watchdog = spawn('sh', ['-c', script, 'watch', folder, data ?? folder], { detached: true, stdio: [...stdio] });
+  const watchdog = spawn('sh', ['-c', script, 'watch', folder], { detached: true, stdio: [...stdio] });
   watchdog.unref();
   const pipe: unknown = watchdog.stdin;
   if (pipe !== null && typeof pipe === 'object' && 'unref' in pipe && typeof pipe.unref === 'function') pipe.unref();
