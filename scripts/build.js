@@ -16,7 +16,10 @@ const out = resolve(root, values.out);
 /** What stays a package beside the bundle: Electron itself, and what brings binaries of its own. */
 const EXTERNAL = ['electron', 'better-sqlite3', 'node-hid', 'serialport', 'usb'];
 
-/** ESM for Electron's Node: the first Electron with ESM main scripts is long past. */
+/**
+ * ESM for Electron's Node: the first Electron with ESM main scripts is long past. The log's worker thread is a script of its
+ * own beside main.js, which finds it by name (src-main/app/compose-home.ts).
+ */
 function buildMain() {
   return build({
     configFile: false,
@@ -25,14 +28,18 @@ function buildMain() {
     publicDir: false,
     ssr: { noExternal: true, external: EXTERNAL },
     build: {
-      ssr: join(root, 'src-main/app/electron.ts'),
+      ssr: true,
       outDir: join(out, 'electron'),
       emptyOutDir: true,
       target: 'node24',
       minify: false,
       sourcemap: true,
       rolldownOptions: {
-        output: { format: 'es', entryFileNames: 'main.js', chunkFileNames: '[name]-[hash].js' },
+        input: {
+          main: join(root, 'src-main/app/electron.ts'),
+          'log-thread': join(root, 'src-main/app/log-thread.ts'),
+        },
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
         // An accessory of ws that only servers for very many clients want.
         external: [...EXTERNAL, 'bufferutil', 'utf-8-validate'],
       },

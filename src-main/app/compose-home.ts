@@ -1,33 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as realSleep } from 'node:timers/promises';
-import { randomBytes } from 'node:crypto';
 import { createInstance } from 'i18next';
 import { z } from 'zod';
-import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import type { Failure } from '#shared/model/failure.ts';
-import { processesOfThisMachine } from '../log/process-owner.ts';
-import { openUnitLog, type SqliteUnitLog } from '../log/sqlite-unit-log.ts';
+import { LogWorker, type Remotes } from '../log/worker/log-worker.ts';
 import type { FailureText } from '../station/options.ts';
+import type { LogThreadData, StationStores } from './log-thread.ts';
+import { realClock } from './real-clock.ts';
+
+export { realClock, realRandom } from './real-clock.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The computer's own clock: the only place that reads it. */
-export const realClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  async sleep(ms, signal) {
-    signal?.throwIfAborted();
-    try {
-      await realSleep(ms, undefined, signal ? { signal } : {});
-    } catch (thrown) {
-      throw signal?.aborted ? signal.reason : thrown;
-    }
-  },
-};
-
-export const realRandom: RandomBytes = (length) => new Uint8Array(randomBytes(length));
 
 /** Where this station keeps its data: $FLASHLINE_HOME, else the OS's app-data folder. */
 export function homeFolder(env: Environment, platform: NodeJS.Platform = process.platform): string {
@@ -37,9 +21,25 @@ export function homeFolder(env: Environment, platform: NodeJS.Platform = process
   return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'flashline');
 }
 
-/** Throws `log-unwritable` or `log-damaged`. */
-export function openLogOf(home: string): SqliteUnitLog {
-  return openUnitLog({ file: join(home, 'station.db'), clock: realClock, processes: processesOfThisMachine() });
+/** What the log's thread serves. Closing one of them closes them all: they are over one file. */
+export type Stores = Remotes<StationStores>;
+export type StationLog = Stores['log'];
+
+/** Beside this file, as it runs: TypeScript, or one bundle beside the other. */
+const LOG_THREAD = import.meta.url.endsWith('.ts') ? 'log-thread.ts' : 'log-thread.js';
+
+/** Opens what this station keeps, in a thread of its own. Rejects with `log-unwritable` or `log-damaged`. */
+export async function openStoresOf(home: string, warn: (failure: Failure) => void): Promise<Stores> {
+  const file = join(home, 'station.db');
+  const entry = new URL(LOG_THREAD, import.meta.url);
+  const data: LogThreadData = { file };
+  const worker = await LogWorker.start<StationStores>({ entry, data, file, clock: realClock, warn });
+  return { log: worker.remote('log') };
+}
+
+/** The unit log alone. Rejects with `log-unwritable` or `log-damaged`. */
+export async function openLogOf(home: string, warn: (failure: Failure) => void = () => undefined): Promise<StationLog> {
+  return (await openStoresOf(home, warn)).log;
 }
 
 /** Who works where, for the record. */

@@ -1,7 +1,6 @@
 import type { Sample, StationState } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import type { UnitLog } from '../log/log.ts';
-import type { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
 import { nodeFiles } from '../release/files.ts';
 import { openRelease } from '../release/open-release.ts';
 import type { Engine } from '../station/engine.ts';
@@ -10,7 +9,7 @@ import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
 import type { Connector } from '../target/target.ts';
 import { chipsOf, type ChipSources, openFlashOf } from './compose-chips.ts';
-import { failureTexts, openLogOf, realClock, realRandom, workplace } from './compose-home.ts';
+import { failureTexts, openStoresOf, realClock, realRandom, type StationLog, workplace } from './compose-home.ts';
 
 export interface StationComposition {
   /** The folder of chip descriptions, locales and demo releases. */
@@ -32,7 +31,7 @@ export interface StationComposition {
 
 export interface ComposedStation {
   readonly station: Station;
-  readonly log: SqliteUnitLog;
+  readonly log: StationLog;
   readonly engine: Engine | null;
   /** Aborts what runs, waits for its end, and closes the log. */
   close(): Promise<void>;
@@ -44,7 +43,7 @@ export const noSamples = (): Promise<readonly Sample[]> => Promise.resolve([]);
 export async function composeStation(options: StationComposition): Promise<ComposedStation> {
   const { resources, home, release } = options;
   const engine = release === null ? null : await openEngine(release, { resources, home });
-  const log = openLogOf(home);
+  const { log } = await openStoresOf(home, options.warn);
   try {
     const station = new Station({
       ...workplace(),
@@ -56,6 +55,7 @@ export async function composeStation(options: StationComposition): Promise<Compo
       autoStart: options.autoStart,
       connect: options.connect,
       warn: options.warn,
+      interrupted: await log.unacknowledged(),
       appVersion: options.appVersion,
       wallClock: realClock,
       random: realRandom,

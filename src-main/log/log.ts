@@ -67,9 +67,9 @@ export interface UnitLog {
   /** Closes the run: record, chain and outbox row in one transaction. Throws if the run is not open. */
   finish(draft: RecordDraft): Promise<UnitRecord>;
   /** The records made by this opening for runs whose process died. */
-  interruptedAtOpening(): readonly UnitRecord[];
+  interruptedAtOpening(): Promise<readonly UnitRecord[]>;
   /** Every INTERRUPTED record that no operator has acknowledged yet, whichever process made it; oldest first. */
-  unacknowledged(): readonly UnitRecord[];
+  unacknowledged(): Promise<readonly UnitRecord[]>;
   /** Takes these records (by sequence) off the list above; the records themselves stay as they are. */
   acknowledgeInterrupted(sequences: readonly number[]): Promise<void>;
   /** Newest first. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { z } from 'zod';
 import type { Clock } from '#shared/base/clock.ts';
-import { FlashlineError } from '#shared/model/failure.ts';
+import { type Failure, FlashlineError } from '#shared/model/failure.ts';
 import { canonicalJson, chainFault, sealRecord } from '#shared/model/record-chain.ts';
 import { isSimulated, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
 import { interruptedDraft } from './interrupted.ts';
@@ -17,6 +17,8 @@ export interface UnitLogOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly processes: Processes;
+  /** Told of what changes no result. */
+  readonly warn: (failure: Failure) => void;
 }
 
 export interface ChainCheck {
@@ -120,11 +122,11 @@ export class SqliteUnitLog implements UnitLog {
     });
   }
 
-  interruptedAtOpening(): readonly UnitRecord[] {
+  async interruptedAtOpening(): Promise<readonly UnitRecord[]> {
     return this.#interrupted;
   }
 
-  unacknowledged(): readonly UnitRecord[] {
+  async unacknowledged(): Promise<readonly UnitRecord[]> {
     return this.#guard(() =>
       this.#select(
         `SELECT body FROM records WHERE verdict = 'INTERRUPTED'
@@ -172,7 +174,7 @@ export class SqliteUnitLog implements UnitLog {
   }
 
   /** Follows the chain from its first record: every hash, every link, and the columns that queries rest on. */
-  verify(): ChainCheck {
+  async verify(): Promise<ChainCheck> {
     return this.#guard(() => {
       let previous: z.infer<typeof Tail> | null = null;
       let records = 0;
@@ -188,7 +190,7 @@ export class SqliteUnitLog implements UnitLog {
   }
 
   /** Runs that have no record yet (of live processes, this one's included). */
-  openRuns(): string[] {
+  async openRuns(): Promise<string[]> {
     return this.#guard(() => this.#openRuns().map((row) => row.run));
   }
 

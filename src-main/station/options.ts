@@ -1,6 +1,7 @@
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import type { SlotState, Sample, StationState } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
+import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { UnitLog } from '../log/log.ts';
 import type { Connector } from '../target/target.ts';
 import type { Engine } from './engine.ts';
@@ -40,6 +41,8 @@ export interface StationOptions extends RunServices {
   /** Null: the station has no release yet; it refuses scans and says so. */
   readonly engine: Engine | null;
   readonly autoStart: boolean;
+  /** Records of interrupted runs that nobody has acknowledged yet (UnitLog.unacknowledged). */
+  readonly interrupted: readonly UnitRecord[];
 }
 
 /** Told after the fact; what a listener does or throws changes nothing in the station. */

@@ -49,7 +49,7 @@ export class Station {
   constructor(options: StationOptions) {
     this.#options = options;
     this.#autoStart = options.autoStart;
-    this.#interrupted = options.log.unacknowledged();
+    this.#interrupted = options.interrupted;
     const pattern = options.engine?.release.recipe.serial.pattern;
     this.#pattern = pattern === undefined ? null : new RegExp(pattern, 'u');
     this.#places = options.slots.map((slot) => ({

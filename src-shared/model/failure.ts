@@ -63,6 +63,7 @@ export const FAILURES = {
   'svf-unsupported': { verdict: 'ERROR', blame: 'recipe', params: ['detail'] },
   'svf-mismatch': { verdict: 'FAIL', blame: 'unit', params: ['bit', 'expected', 'found', 'mask'] },
   'pack-invalid': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'detail'] },
+  'package-invalid': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'detail'] },
   'interface-unsupported': { verdict: 'ERROR', blame: 'recipe', params: ['interface', 'chip'] },
   'log-unwritable': { verdict: 'ERROR', blame: 'station', params: ['file'] },
   'log-damaged': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },
@@ -166,6 +167,13 @@ export function toFailure(thrown: unknown, where: Where = {}): Failure {
   if (thrown instanceof FlashlineError) return { ...thrown.failure, where: { ...where, ...thrown.failure.where } };
   const code = thrown instanceof Error && thrown.name === 'AbortError' ? 'aborted' : 'internal';
   return { code, blame: FAILURES[code].blame, where, params: {}, cause: describeCause(thrown) };
+}
+
+/** A failure that came from another thread or computer, as an error again. */
+export function asError(failure: Failure): FlashlineError {
+  const { code, where, params, cause } = failure;
+  const message = `${code} ${JSON.stringify({ ...where, ...params })}`;
+  return Object.assign(new FlashlineError('internal', { cause }), { failure, message });
 }
 
 export function verdictOf(failure: Failure): Verdict {

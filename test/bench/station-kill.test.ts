@@ -47,11 +47,11 @@ it('shows every run that was killed as INTERRUPTED, and no other verdict than th
   );
   expect(next.code).toBe(0);
 
-  const log = openLogOf(home);
+  const log = await openLogOf(home);
   const records = new Map((await log.records({})).map((record) => [record.run, record]));
   expect(records.size).toBe(KILLS + 1);
-  expect(log.openRuns()).toEqual([]);
-  expect(log.verify().fault).toBeNull();
+  expect(await log.openRuns()).toEqual([]);
+  expect((await log.verify()).fault).toBeNull();
   // What was on a screen is what is in the log; a PASS may be in the log although the screen died before it.
   const lost = said.filter(({ run, passed }) => {
     const verdict = records.get(run)?.verdict;

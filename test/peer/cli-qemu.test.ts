@@ -277,10 +277,10 @@ describe.skipIf(!requirePrograms(['qemu-system-arm', 'arm-none-eabi-gcc', 'arm-n
       }
       expect(halves).toEqual([]);
 
-      const log = openLogOf(home);
+      const log = await openLogOf(home);
       const records = new Map((await log.records({})).map((record): [string, UnitRecord] => [record.run, record]));
-      expect(log.openRuns()).toEqual([]);
-      expect(log.verify().fault).toBeNull();
+      expect(await log.openRuns()).toEqual([]);
+      expect((await log.verify()).fault).toBeNull();
       await log.close();
       expect([...records.keys()].toSorted()).toEqual(begun.toSorted());
       const verdictOf = (run: string) => records.get(run)?.verdict;

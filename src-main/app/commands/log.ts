@@ -1,8 +1,7 @@
 import { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
-import type { SqliteUnitLog } from '../../log/sqlite-unit-log.ts';
-import { homeFolder, openLogOf } from '../compose-home.ts';
+import { homeFolder, openLogOf, type StationLog } from '../compose-home.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 import { failureLines } from './outcome.ts';
 import { recordLine } from './show-run.ts';
@@ -22,7 +21,7 @@ export function logCommand(context: CliContext, end: (code: ExitCode) => void): 
   const verify = command('verify', 'checks the chain of records: nothing changed, nothing missing', [
     'log verify',
   ]).action(async (options: CommonOptions) => {
-    const { records, fault } = await withLog(context, async (log) => log.verify());
+    const { records, fault } = await withLog(context, (log) => log.verify());
     if (options.json) context.print(JSON.stringify({ type: 'log.verified', records, fault }));
     else
       context.print(
@@ -53,8 +52,8 @@ export function logCommand(context: CliContext, end: (code: ExitCode) => void): 
     .addCommand(exported);
 }
 
-async function withLog<T>(context: CliContext, work: (log: SqliteUnitLog) => Promise<T>): Promise<T> {
-  const log = openLogOf(homeFolder(context.env));
+async function withLog<T>(context: CliContext, work: (log: StationLog) => Promise<T>): Promise<T> {
+  const log = await openLogOf(homeFolder(context.env));
   try {
     return await work(log);
   } finally {

@@ -32,7 +32,7 @@ export async function openStation(options: CommandStation, context: CliContext):
     connect: connectorOf({ pace }),
     warn: (failure) => context.say(`Note: ${context.describeFailure(failure).message} ${failure.cause ?? ''}`),
   });
-  for (const record of host.log.interruptedAtOpening()) {
+  for (const record of await host.log.interruptedAtOpening()) {
     context.say(`INTERRUPTED: an earlier run of unit ${record.serial} on slot ${record.slot} did not end.`);
     if (record.failure)
       for (const line of failureLines(record.failure, context.describeFailure(record.failure))) context.say(line);

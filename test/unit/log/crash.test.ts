@@ -48,8 +48,8 @@ it('loses no run and no record to kill -9', async () => {
   expect(said.begun.length).toBeGreaterThan(5);
   expect(said.begun.filter((run) => !verdicts.has(run))).toEqual([]);
   expect(said.finished.filter((run) => verdicts.get(run) !== 'PASS')).toEqual([]);
-  expect(log.openRuns()).toEqual([]);
-  expect(log.verify().fault).toBeNull();
+  expect(await log.openRuns()).toEqual([]);
+  expect((await log.verify()).fault).toBeNull();
   await log.close();
 }, 60_000);
 
@@ -57,7 +57,7 @@ it('keeps one chain when processes finish records at once', async () => {
   const all = await Promise.all(['a', 'b', 'c'].map((name) => work(name, 40)));
   expect(all.map(({ finished }) => finished.length)).toEqual([40, 40, 40]);
   const log = openAt(file, processesOfThisMachine());
-  expect(log.verify()).toEqual({ records: 120, fault: null });
-  expect(log.interruptedAtOpening()).toEqual([]);
+  expect(await log.verify()).toEqual({ records: 120, fault: null });
+  expect(await log.interruptedAtOpening()).toEqual([]);
   await log.close();
 }, 60_000);

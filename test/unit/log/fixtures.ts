@@ -34,7 +34,7 @@ export function temporaryFolder(): { path: string; remove: () => void } {
 }
 
 export function openAt(file: string, processes: Processes = new Village(1)): SqliteUnitLog {
-  return openUnitLog({ file, clock: standingClock(), processes });
+  return openUnitLog({ file, clock: standingClock(), processes, warn: () => undefined });
 }
 
 export function opening(run: string, serial = 'HB000001'): RunOpening {

@@ -52,7 +52,7 @@ describe('the unit log', () => {
     expect(first).toMatchObject({ ...draft('r1'), sequence: 1, previousHash: GENESIS_HASH });
     expect(second?.previousHash).toBe(first?.hash);
     expect(third?.previousHash).toBe(second?.hash);
-    expect(log.verify()).toEqual({ records: 3, fault: null });
+    expect(await log.verify()).toEqual({ records: 3, fault: null });
     await log.close();
   });
 
@@ -101,7 +101,7 @@ describe('the unit log', () => {
     await (await logWith(3)).close();
     tamper(`DROP TRIGGER records_unchanged; DROP TRIGGER records_kept; ${sql}`);
     const log = openAt(file);
-    expect(log.verify().fault).toMatch(fault);
+    expect((await log.verify()).fault).toMatch(fault);
     await log.close();
   });
 
@@ -138,7 +138,7 @@ describe('the unit log', () => {
     const unit = { product: 'hello', serial: 'S', uid: 'aa' };
     expect((await log.lastPass({ ...unit, simulated: false }))?.run).toBe('real');
     expect((await log.lastPass({ ...unit, simulated: true }))?.run).toBe('simulated');
-    expect(log.verify()).toMatchObject({ records: 2, fault: null });
+    expect(await log.verify()).toMatchObject({ records: 2, fault: null });
     await log.close();
     const database = new Sqlite(file);
     expect(database.prepare('SELECT sequence FROM outbox').pluck().all()).toEqual([1]);
@@ -168,7 +168,7 @@ describe('the unit log', () => {
     await expect(log.finish(draft('r1'))).rejects.toThrow('internal');
     await expect(log.finish(draft('never'))).rejects.toThrow('internal');
     await expect(log.journal('r1', { kind: 'step', step: 'connect', ms: 1 })).rejects.toThrow('internal');
-    expect(log.verify().records).toBe(1);
+    expect((await log.verify()).records).toBe(1);
     await log.close();
   });
 });
@@ -186,7 +186,7 @@ describe('runs of dead processes', () => {
     village.dead.add(7);
     village.pid = 8;
     const next = openAt(file, village);
-    const [record] = next.interruptedAtOpening();
+    const [record] = await next.interruptedAtOpening();
     expect(record).toMatchObject({
       run: 'lost',
       verdict: 'INTERRUPTED',
@@ -196,15 +196,15 @@ describe('runs of dead processes', () => {
       failure: { code: 'interrupted', where: { slot: '1', step: 'identify' } },
     });
     expect(record?.failure?.cause).toContain('{"op":"erase"}');
-    expect(next.verify()).toEqual({ records: 1, fault: null });
+    expect(await next.verify()).toEqual({ records: 1, fault: null });
     await next.close();
 
     const third = openAt(file, village);
-    expect(third.interruptedAtOpening()).toEqual([]);
-    expect(third.unacknowledged().map(({ run }) => run)).toEqual(['lost']);
+    expect(await third.interruptedAtOpening()).toEqual([]);
+    expect((await third.unacknowledged()).map(({ run }) => run)).toEqual(['lost']);
     await third.acknowledgeInterrupted([1]);
     await third.acknowledgeInterrupted([1]);
-    expect(third.unacknowledged()).toEqual([]);
+    expect(await third.unacknowledged()).toEqual([]);
     await third.close();
   });
 
@@ -212,7 +212,7 @@ describe('runs of dead processes', () => {
     const serve = openAt(file, new Village(1));
     await serve.begin(opening('alive'));
     const cli = openAt(file, new Village(2));
-    expect(cli.interruptedAtOpening()).toEqual([]);
+    expect(await cli.interruptedAtOpening()).toEqual([]);
     await serve.finish(draft('alive'));
     expect((await cli.records({})).map(({ verdict }) => verdict)).toEqual(['PASS']);
     await serve.close();

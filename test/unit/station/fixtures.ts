@@ -223,7 +223,12 @@ export interface Rig {
 export function makeRig(): Rig {
   const folder = mkdtempSync(join(tmpdir(), 'flashline-test-'));
   const wall = new ManualClock();
-  const log = openUnitLog({ file: join(folder, 'log.db'), clock: wall, processes: processesOfThisMachine() });
+  const log = openUnitLog({
+    file: join(folder, 'log.db'),
+    clock: wall,
+    processes: processesOfThisMachine(),
+    warn: () => undefined,
+  });
   const warnings: Failure[] = [];
   const boardOf = new WeakMap<Target, FakeBoard>();
   const open = async (board: FakeBoard, io: IoContext) => {

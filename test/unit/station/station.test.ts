@@ -40,6 +40,7 @@ function makeStation({ slots = 2, autoStart = false, gate = async () => undefine
     samples: [],
     engine: rig.engine,
     autoStart,
+    interrupted: [],
   });
   const changes: SlotState[] = [];
   station.subscribe({
@@ -226,7 +227,7 @@ it('frees a slot whose run is broken before it begins', async () => {
     throw new Error('no entropy');
   };
   const slots = [{ id: '1', name: '1', probe: 'fake:1' }];
-  const more = { mode: 'bench', slots, samples: [], engine: rig.engine, autoStart: false } as const;
+  const more = { mode: 'bench', slots, samples: [], engine: rig.engine, autoStart: false, interrupted: [] } as const;
   const station = new Station({ ...services, ...more, random });
   scan(station, 'HB000001');
   expect(await station.runSlot({ slot: '1', rework: false })).toMatchObject({ verdict: 'ERROR' });
@@ -255,7 +256,12 @@ it('lists the runs that a dead process left, until they are acknowledged, once a
   const file = join(folder, 'log.db');
   const owner = { pid: 1, boot: 'b', started: 's' };
   const openWhen = (alive: boolean) =>
-    openUnitLog({ file, clock: rig.wall, processes: { self: () => owner, isAlive: () => alive } });
+    openUnitLog({
+      file,
+      clock: rig.wall,
+      processes: { self: () => owner, isAlive: () => alive },
+      warn: () => undefined,
+    });
   const died = openWhen(true);
   const services = rig.services(new FakeBoard());
   // The process ends in the middle of a run: nothing after the first change reaches the log.
@@ -268,6 +274,7 @@ it('lists the runs that a dead process left, until they are acknowledged, once a
     samples: [],
     engine: rig.engine,
     autoStart: false,
+    interrupted: [],
   });
   scan(dying, 'HB000001');
   const last = Promise.withResolvers<void>();
@@ -286,6 +293,7 @@ it('lists the runs that a dead process left, until they are acknowledged, once a
     samples: [],
     engine: rig.engine,
     autoStart: false,
+    interrupted: await log.unacknowledged(),
   });
   const told: StationState[] = [];
   station.subscribe({ slotChanged: () => undefined, stationChanged: (state) => told.push(state) });
@@ -297,7 +305,7 @@ it('lists the runs that a dead process left, until they are acknowledged, once a
   expect(told.at(-1)?.interrupted).toEqual([]);
   await log.close();
   const later = openWhen(false);
-  expect(later.unacknowledged()).toEqual([]);
+  expect(await later.unacknowledged()).toEqual([]);
   expect(await later.records({})).toHaveLength(1);
   await later.close();
   rmSync(folder, { recursive: true, force: true });
@@ -311,6 +319,7 @@ it('says what it lacks when it has no release', () => {
     samples: [],
     engine: null,
     autoStart: false,
+    interrupted: [],
   });
   expect(station.state().release).toBeNull();
   expect(refusal(scan(station, 'HB000001'))).toBe('no-release');
@@ -337,6 +346,7 @@ it('stays whole whatever is scanned, started, aborted and cleared, in any order'
         samples: [],
         engine: own.engine,
         autoStart: false,
+        interrupted: [],
       });
       const runs: Promise<unknown>[] = [];
       const acts: Promise<unknown>[] = [];
@@ -365,7 +375,7 @@ it('stays whole whatever is scanned, started, aborted and cleared, in any order'
       expect(refused.filter((each) => !(each instanceof FlashlineError))).toEqual([]);
       const made = ends.filter((end) => !(end instanceof Error)).length;
       expect((await own.log.records({})).length).toBe(made);
-      expect(own.log.verify().fault).toBeNull();
+      expect((await own.log.verify()).fault).toBeNull();
       await own.remove();
     }),
     { numRuns: 60 },

@@ -74,7 +74,7 @@ describe('a unit that comes locked', () => {
     expect(board.locked).toBe(false);
     expect(end.record).toMatchObject({ unlocked: { RDP: 'level 1' }, verdict: 'PASS' });
     expect(end.record?.steps.map(({ step }) => step).slice(0, 3)).toEqual(['connect', 'unlock', 'identify']);
-    expect(rig.log.verify().fault).toBeNull();
+    expect((await rig.log.verify()).fault).toBeNull();
   });
 
   it('that is open already has no unlock step', async () => {

@@ -1,0 +1,29 @@
+/** The script of the log's worker thread: whatever keeps something in the station's database is opened and served here. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { z } from 'zod';
+import type { Failure } from '#shared/model/failure.ts';
+import { processesOfThisMachine } from '../log/process-owner.ts';
+import { openUnitLog, type SqliteUnitLog } from '../log/sqlite-unit-log.ts';
+import { serve } from '../log/worker/serve.ts';
+import { realClock } from './real-clock.ts';
+
+/** What the thread is started with. */
+const Data = z.object({ file: z.string() });
+export type LogThreadData = z.infer<typeof Data>;
+
+/**
+ * To serve another store over the same file: open it in `open` below on the log's database, add it to this type and to
+ * what is returned, and hand out `worker.remote('<its name>')` in compose-home.ts. That is all.
+ */
+export type StationStores = {
+  readonly log: SqliteUnitLog;
+};
+
+function open(data: LogThreadData, warn: (failure: Failure) => void): StationStores {
+  const log = openUnitLog({ file: data.file, clock: realClock, processes: processesOfThisMachine(), warn });
+  return { log };
+}
+
+if (parentPort === null) throw new Error('log-thread.ts is the script of a worker thread');
+const data = Data.parse(workerData);
+serve(parentPort, (warn) => open(data, warn));
