@@ -14,22 +14,33 @@ export function canonicalJson(value: unknown): string {
   }
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
   if (typeof value === 'object') {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
+    const members = canonicalMembers(value).map(({ text }) => text);
     return `{${members.join(',')}}`;
   }
   throw new TypeError(`${typeof value} has no form in JSON`);
 }
 
+function canonicalMembers(value: object): readonly { readonly name: string; readonly text: string }[] {
+  return Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => ({ name, text: `${JSON.stringify(name)}:${canonicalJson(member)}` }));
+}
+
 /**
- * The SHA-256 of a record's canonical JSON without its own `hash`. Every member counts, also one that this version does
- * not know: a record from a newer station keeps its hash wherever it is looked at.
+ * A record's canonical JSON, and the part of it that its hash covers: every member but `hash` itself, also those that this
+ * version does not know: a record from a newer station keeps its hash wherever it is looked at.
  */
+export function recordTexts(record: object): { readonly body: string; readonly hashed: string } {
+  const members = canonicalMembers(record);
+  const hashed = members.filter(({ name }) => name !== 'hash');
+  const text = (of: typeof members) => `{${of.map((member) => member.text).join(',')}}`;
+  return { body: text(members), hashed: text(hashed) };
+}
+
+/** The SHA-256 of what a record's hash covers. */
 export function recordHash(record: object): string {
-  const { hash: _, ...hashed } = { hash: '', ...record };
-  return sha256Hex(new TextEncoder().encode(canonicalJson(hashed)));
+  return sha256Hex(new TextEncoder().encode(recordTexts(record).hashed));
 }
 
 /** Gives a draft its place in the chain after `previous` (null: the chain's first). */

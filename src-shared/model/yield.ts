@@ -9,7 +9,7 @@ export interface YieldCounts {
   readonly attempted: number;
   /** Units whose first PASS or FAIL was a PASS. */
   readonly passedFirst: number;
-  /** Units that failed first and passed later without repair: a retest (no fault found). */
+  /** Units that failed first and passed later: by a retest (no fault found) or after a repair, which records do not tell apart. */
   readonly passedLater: number;
 }
 

@@ -78,8 +78,6 @@ export const records = {
       pass_hash     text,
       pass_station  text,
       pass_uid      text,
-      -- Some PASS of it was no rework.
-      unrepaired    boolean NOT NULL,
       -- The least of the hardware ids that passed: any other one that passes is another board.
       board         text,
       -- What it counted as before its newest change.
@@ -97,17 +95,14 @@ export const records = {
 
     -- Units by the hour (day, UTC), product, step, station and order of their first attempt.
     CREATE TABLE yield_hours (
-      hour            timestamptz NOT NULL,
-      product         text NOT NULL,
-      process         text NOT NULL,
-      station         text NOT NULL,
-      work_order      text NOT NULL,
-      attempted       bigint NOT NULL,
-      passed_first    bigint NOT NULL,
-      -- Failed first, passed later without rework.
-      passed_later    bigint NOT NULL,
-      -- Failed first, passed later only by rework.
-      passed_repaired bigint NOT NULL,
+      hour         timestamptz NOT NULL,
+      product      text NOT NULL,
+      process      text NOT NULL,
+      station      text NOT NULL,
+      work_order   text NOT NULL,
+      attempted    bigint NOT NULL,
+      passed_first bigint NOT NULL,
+      passed_later bigint NOT NULL,
       PRIMARY KEY (hour, product, process, station, work_order)
     );
     CREATE TABLE yield_days (LIKE yield_hours INCLUDING ALL);
