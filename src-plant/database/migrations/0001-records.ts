@@ -157,11 +157,11 @@ export const records = {
       IF to_regclass(name) IS NOT NULL THEN
         RETURN true;
       END IF;
-      PERFORM pg_advisory_xact_lock(4715202);
+      LOCK TABLE records IN SHARE UPDATE EXCLUSIVE MODE;
+      -- Whoever had the lock before may have made it. Only now: having a table's lock is what makes this session look anew.
       IF to_regclass(name) IS NOT NULL THEN
         RETURN true;
       END IF;
-      LOCK TABLE records IN SHARE UPDATE EXCLUSIVE MODE;
       LOCK TABLE records_default IN ACCESS EXCLUSIVE MODE;
       EXECUTE format('CREATE TABLE %I (LIKE records INCLUDING ALL)', name);
       EXECUTE format(
