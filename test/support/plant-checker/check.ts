@@ -25,7 +25,7 @@ export async function checkPlant(url: string, stations: readonly CheckedStation[
   const faults: Fault[] = [];
   const truth = new Map<string, StationChain>();
   for (const { name, file, publicKey } of stations) {
-    const read = readStation(file);
+    const read = readStation(file, name);
     faults.push(...read.faults);
     const first = read.records[0];
     if (first !== undefined) truth.set(first.content.hash, { station: name, publicKey, records: read.records });

@@ -39,6 +39,7 @@ const UnitRow = z.object({
   product: z.string(),
   process: z.string(),
   runs: Count,
+  begun_at: Time,
   first_at: Time.nullable(),
   first_hash: z.string().nullable(),
   first_verdict: z.string().nullable(),
@@ -52,11 +53,12 @@ const UnitRow = z.object({
   pass_hash: z.string().nullable(),
   pass_station: z.string().nullable(),
   pass_uid: z.string().nullable(),
+  board: z.string().nullable(),
 });
 export type UnitRow = z.infer<typeof UnitRow>;
 
 const YieldRow = z.object({
-  hour: Time,
+  at: Time,
   product: z.string(),
   process: z.string(),
   station: z.string(),
@@ -68,7 +70,7 @@ const YieldRow = z.object({
 export type YieldRow = z.infer<typeof YieldRow>;
 
 const RunsRow = z.object({
-  hour: Time,
+  at: Time,
   product: z.string(),
   process: z.string(),
   station: z.string(),
@@ -77,6 +79,9 @@ const RunsRow = z.object({
   runs: Count,
 });
 export type RunsRow = z.infer<typeof RunsRow>;
+
+/** Of a roll-up's cells, UTC. */
+export type Span = 'hour' | 'day';
 
 const PAGE = 2000;
 
@@ -129,12 +134,12 @@ export class PlantRows {
     return this.#all(UnitRow, 'SELECT * FROM units');
   }
 
-  yieldHours(): Promise<YieldRow[]> {
-    return this.#all(YieldRow, 'SELECT * FROM yield_hours');
+  yields(span: Span): Promise<YieldRow[]> {
+    return this.#all(YieldRow, `SELECT *, ${span} AS at FROM yield_${span}s WHERE attempted <> 0`);
   }
 
-  runHours(): Promise<RunsRow[]> {
-    return this.#all(RunsRow, 'SELECT * FROM run_hours');
+  runs(span: Span): Promise<RunsRow[]> {
+    return this.#all(RunsRow, `SELECT *, ${span} AS at FROM run_${span}s WHERE runs <> 0`);
   }
 
   /** Any other table that a check needs, in its own shape. */

@@ -18,9 +18,9 @@ export const Content = z.looseObject({
   images: z.array(z.object({ sha256: z.object({ expected: z.string() }) })),
   signingKeys: z.array(z.string()),
   release: z.string(),
+  /** By which name the plant knows it, whatever the record says. */
   station: z.string(),
   probe: z.string(),
-  rework: z.boolean(),
   finishedAt: z.string(),
   verdict: z.string(),
   failure: z.object({ code: z.string() }).nullable(),
@@ -37,19 +37,19 @@ const Row = z.object({ body: z.string() });
 const FIRST = '0'.repeat(64);
 
 /** All of a station's records in chain order. Nothing is taken from its columns: what counts is the text that was hashed. */
-export function readStation(file: string): { records: StationRecord[]; faults: Fault[] } {
+export function readStation(file: string, station: string): { records: StationRecord[]; faults: Fault[] } {
   const database = new Database(file, { readonly: true, fileMustExist: true });
   try {
     const rows = database.prepare('SELECT body FROM records ORDER BY sequence').all();
-    const records = rows.map((row) => readBody(Row.parse(row).body));
+    const records = rows.map((row) => readBody(Row.parse(row).body, station));
     return { records, faults: chainFaults(file, records) };
   } finally {
     database.close();
   }
 }
 
-function readBody(body: string): StationRecord {
-  const content = Content.parse(JSON.parse(body));
+function readBody(body: string, station: string): StationRecord {
+  const content = { ...Content.parse(JSON.parse(body)), station };
   return { body, content, simulated: content.probe.startsWith('bench:') };
 }
 

@@ -1,5 +1,5 @@
 import type { Fault, FaultKind } from './fault.ts';
-import type { PlantRows, RunsRow, UnitRow, YieldRow } from './plant-rows.ts';
+import type { PlantRows, RunsRow, Span, UnitRow, YieldRow } from './plant-rows.ts';
 import type { Content } from './station-file.ts';
 
 /** Units and roll-ups, added up from raw records, against what the plant kept in step. */
@@ -7,28 +7,25 @@ export async function checkSums(rows: PlantRows, records: readonly Content[]): P
   const histories = byUnit(records);
   return [
     ...differences('unit', unitsOf(histories), await rows.units(), unitKey),
-    ...differences(
-      'yield',
-      yieldOf(histories),
-      (await rows.yieldHours()).filter(({ attempted }) => attempted !== 0),
-      yieldKey,
-    ),
-    ...differences(
-      'runs',
-      runsOf(records),
-      (await rows.runHours()).filter(({ runs }) => runs !== 0),
-      runsKey,
-    ),
+    ...(await checkSpan(rows, histories, 'hour', HOUR_MS)),
+    ...(await checkSpan(rows, histories, 'day', 24 * HOUR_MS)),
+  ];
+}
+
+async function checkSpan(rows: PlantRows, histories: readonly Content[][], span: Span, ms: number): Promise<Fault[]> {
+  const start = (content: Content) => Math.floor(instant(content) / ms) * ms;
+  return [
+    ...differences('yield', yieldOf(histories, start), await rows.yields(span), yieldKey),
+    ...differences('runs', runsOf(histories.flat(), start), await rows.runs(span), runsKey),
   ];
 }
 
 const HOUR_MS = 3_600_000;
 const instant = ({ finishedAt }: Content): number => Date.parse(finishedAt);
-const hourOf = (content: Content): number => Math.floor(instant(content) / HOUR_MS) * HOUR_MS;
 const key = (...parts: readonly (string | number)[]): string => JSON.stringify(parts);
 const unitKey = ({ serial, product, process }: UnitRow): string => key(serial, product, process);
-const yieldKey = (row: YieldRow): string => key(row.hour, row.product, row.process, row.station, row.work_order);
-const runsKey = (row: RunsRow): string => key(row.hour, row.product, row.process, row.station, row.verdict, row.code);
+const yieldKey = (row: YieldRow): string => key(row.at, row.product, row.process, row.station, row.work_order);
+const runsKey = (row: RunsRow): string => key(row.at, row.product, row.process, row.station, row.verdict, row.code);
 
 /** Each unit's records at one step, by when they finished; of equal instants, by hash. */
 function byUnit(records: readonly Content[]): Content[][] {
@@ -53,14 +50,16 @@ function isAttempt({ verdict }: Content): boolean {
 function unitsOf(histories: readonly Content[][]): UnitRow[] {
   return histories.flatMap((history) => {
     const first = history.find(isAttempt);
-    const last = history.at(-1);
-    const pass = history.findLast(({ verdict }) => verdict === 'PASS');
-    if (last === undefined) return [];
+    const [begun, last] = [history[0], history.at(-1)];
+    const passes = history.filter(({ verdict }) => verdict === 'PASS');
+    const pass = passes.at(-1);
+    if (begun === undefined || last === undefined) return [];
     return {
       serial: last.serial,
       product: last.product.id,
       process: last.process,
       runs: history.length,
+      begun_at: instant(begun),
       first_at: first === undefined ? null : instant(first),
       first_hash: first?.hash ?? null,
       first_verdict: first?.verdict ?? null,
@@ -74,11 +73,12 @@ function unitsOf(histories: readonly Content[][]): UnitRow[] {
       pass_hash: pass?.hash ?? null,
       pass_station: pass?.station ?? null,
       pass_uid: pass?.uid ?? null,
+      board: passes.flatMap(({ uid }) => uid ?? []).sort()[0] ?? null,
     };
   });
 }
 
-function yieldOf(histories: readonly Content[][]): YieldRow[] {
+function yieldOf(histories: readonly Content[][], start: (content: Content) => number): YieldRow[] {
   const cells = new Map<string, YieldRow>();
   for (const history of histories) {
     const first = history.find(isAttempt);
@@ -86,7 +86,7 @@ function yieldOf(histories: readonly Content[][]): YieldRow[] {
     const passedFirst = first.verdict === 'PASS';
     const passedLater = !passedFirst && history.some(({ verdict }) => verdict === 'PASS');
     const empty = {
-      hour: hourOf(first),
+      at: start(first),
       product: first.product.id,
       process: first.process,
       station: first.station,
@@ -106,12 +106,12 @@ function yieldOf(histories: readonly Content[][]): YieldRow[] {
   return [...cells.values()];
 }
 
-function runsOf(records: readonly Content[]): RunsRow[] {
+function runsOf(records: readonly Content[], start: (content: Content) => number): RunsRow[] {
   const cells = new Map<string, RunsRow>();
   for (const record of records) {
     const { product, process, station, verdict, failure } = record;
-    const code = verdict === 'PASS' ? '' : (failure?.code ?? '');
-    const empty = { hour: hourOf(record), product: product.id, process, station, verdict, code, runs: 0 };
+    const code = failure?.code ?? '';
+    const empty = { at: start(record), product: product.id, process, station, verdict, code, runs: 0 };
     const cell = cells.get(runsKey(empty)) ?? empty;
     cells.set(runsKey(empty), { ...cell, runs: cell.runs + 1 });
   }
