@@ -1,6 +1,7 @@
 /**
- * `npm run build`: the screens (dist/renderer, by vite.config.ts), and Electron's main and preload scripts (dist/electron).
- * `--only renderer` or `--only electron` builds one half; `--out FOLDER` builds elsewhere than in dist.
+ * `npm run build`: the station's screens (dist/renderer, by vite.config.ts), the plant's pages (dist/plant, by
+ * vite.plant.config.ts), and Electron's main and preload scripts (dist/electron).
+ * `--only renderer`, `--only plant` or `--only electron` builds one part; `--out FOLDER` builds elsewhere than in dist.
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -65,16 +66,20 @@ function buildPreload() {
   });
 }
 
-function buildRenderer() {
+function buildPages(config, folder) {
   return build({
-    configFile: join(root, 'vite.config.ts'),
+    configFile: join(root, config),
     logLevel: 'warn',
-    build: { outDir: join(out, 'renderer'), emptyOutDir: true },
+    build: { outDir: join(out, folder), emptyOutDir: true },
   });
 }
 
-if (values.only !== 'renderer') {
-  await buildMain();
-  await buildPreload();
-}
-if (values.only !== 'electron') await buildRenderer();
+const parts = {
+  async electron() {
+    await buildMain();
+    await buildPreload();
+  },
+  renderer: () => buildPages('vite.config.ts', 'renderer'),
+  plant: () => buildPages('vite.plant.config.ts', 'plant'),
+};
+for (const [name, make] of Object.entries(parts)) if (values.only === undefined || values.only === name) await make();

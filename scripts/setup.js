@@ -65,10 +65,11 @@ const BUILT_FROM = [
   'resources',
   'package-lock.json',
   'vite.config.ts',
+  'vite.plant.config.ts',
   'scripts/build.js',
 ];
 
-/** Builds dist/ (screens, Electron's main and preload) when a source is newer than it. */
+/** Builds dist/ (screens, the plant's pages, Electron's main and preload) when a source is newer than it. */
 export function ensureBuild() {
   const built = join(root, 'dist', '.built');
   const newest = Math.max(...BUILT_FROM.map((path) => newestChange(join(root, path))));

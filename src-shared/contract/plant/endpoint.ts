@@ -7,12 +7,16 @@ export type PlantRole = z.infer<typeof PlantRole>;
 /** `none`: anybody; `station`: a station's session; else a person with one of these roles. `any`: whoever is signed in. */
 export type Access = 'none' | 'station' | 'any' | readonly PlantRole[];
 
+/** Which side of a call is bytes, not JSON. */
+type Bytes = 'body' | 'answer';
+
 /** How one call of the plant server's HTTP interface is declared: server, clients and OpenAPI document are made of it. */
 export interface Endpoint<
   P extends z.ZodType = z.ZodType,
   Q extends z.ZodType = z.ZodType,
   B extends z.ZodType = z.ZodType,
   A extends z.ZodType = z.ZodType,
+  Y extends Bytes | undefined = Bytes | undefined,
 > {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** With `:name` for each member of `params`. */
@@ -25,26 +29,34 @@ export interface Endpoint<
   /** `bytes` stands for an application/octet-stream body or answer, which the schema then does not describe. */
   readonly body: B;
   readonly answer: A;
-  readonly bytes?: 'body' | 'answer';
+  readonly bytes?: Y;
   /** Of the body, unpacked. */
   readonly maxBytes?: number;
 }
 
 const Nothing = z.strictObject({});
 
-type Given<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType> = Pick<
-  Endpoint<P, Q, B, A>,
-  'method' | 'path' | 'access' | 'summary' | 'answer' | 'bytes' | 'maxBytes'
-> & { readonly params?: P; readonly query?: Q; readonly body?: B };
+type Given<
+  P extends z.ZodType,
+  Q extends z.ZodType,
+  B extends z.ZodType,
+  A extends z.ZodType,
+  Y extends Bytes | undefined,
+> = Pick<Endpoint<P, Q, B, A, Y>, 'method' | 'path' | 'access' | 'summary' | 'answer' | 'bytes' | 'maxBytes'> & {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+};
 
 export function endpoint<
   A extends z.ZodType,
   P extends z.ZodType = typeof Nothing,
   Q extends z.ZodType = typeof Nothing,
   B extends z.ZodType = typeof Nothing,
->(given: Given<P, Q, B, A>): Endpoint<P, Q, B, A> {
+  const Y extends Bytes | undefined = undefined,
+>(given: Given<P, Q, B, A, Y>): Endpoint<P, Q, B, A, Y> {
   // Where a part is left out, its type is Nothing's by default.
-  return { params: Nothing, query: Nothing, body: Nothing, ...given } as unknown as Endpoint<P, Q, B, A>;
+  return { params: Nothing, query: Nothing, body: Nothing, ...given } as unknown as Endpoint<P, Q, B, A, Y>;
 }
 
 export type Endpoints = Readonly<Record<string, Endpoint>>;
@@ -53,13 +65,13 @@ export type Endpoints = Readonly<Record<string, Endpoint>>;
 export interface RequestOf<E extends Endpoint> {
   readonly params: z.output<E['params']>;
   readonly query: z.output<E['query']>;
-  readonly body: E['bytes'] extends 'body' ? Uint8Array : z.output<E['body']>;
+  readonly body: 'body' extends E['bytes'] ? Uint8Array : z.output<E['body']>;
 }
-export type AnswerOf<E extends Endpoint> = E['bytes'] extends 'answer' ? Uint8Array : z.output<E['answer']>;
+export type AnswerOf<E extends Endpoint> = 'answer' extends E['bytes'] ? Uint8Array : z.output<E['answer']>;
 
 /** What a client gives: `params`, `query` and `body` where the endpoint has them. */
 export interface CallOf<E extends Endpoint> {
   readonly params?: z.input<E['params']>;
   readonly query?: z.input<E['query']>;
-  readonly body?: E['bytes'] extends 'body' ? Uint8Array : z.input<E['body']>;
+  readonly body?: 'body' extends E['bytes'] ? Uint8Array : z.input<E['body']>;
 }
