@@ -42,7 +42,7 @@ export const layers = {
   'src-renderer': ['resources/locales', ...SHARED],
   'src-plant/database': [...SHARED],
   'src-plant/keyring': [...SHARED],
-  'src-plant/audit': ['src-plant/database/database.ts', ...SHARED],
+  'src-plant/audit': ['src-plant/database/database.ts', 'src-plant/database/columns.ts', ...SHARED],
   'src-plant/ingest': ['src-plant/database/database.ts', 'src-plant/keyring/keyring.ts', ...SHARED],
   'src-plant/trace': [
     'src-plant/audit',
@@ -61,6 +61,7 @@ export const layers = {
   'src-plant/accounts': [
     'src-plant/audit',
     'src-plant/database/database.ts',
+    'src-plant/database/columns.ts',
     'src-plant/keyring/keyring.ts',
     ...SHARED,
   ],
