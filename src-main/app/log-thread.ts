@@ -3,7 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Failure } from '#shared/model/failure.ts';
 import { processesOfThisMachine } from '../log/process-owner.ts';
-import { openUnitLog, type SqliteUnitLog } from '../log/sqlite-unit-log.ts';
+import { openLogDatabase } from '../log/log-database.ts';
+import { SqliteOutbox } from '../log/sqlite-outbox.ts';
+import { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
 import { serve } from '../log/worker/serve.ts';
 import { realClock } from './real-clock.ts';
 
@@ -12,16 +14,19 @@ const Data = z.object({ file: z.string() });
 export type LogThreadData = z.infer<typeof Data>;
 
 /**
- * To serve another store over the same file: open it in `open` below on the log's database, add it to this type and to
- * what is returned, and hand out `worker.remote('<its name>')` in compose-home.ts. That is all.
+ * To serve another store over the same file: make it in `open` below on the same database, add it to this type and to what is
+ * returned, and hand out `worker.remote('<its name>')` in compose-home.ts. That is all.
  */
 export type StationStores = {
+  /** The first: it closes the file, after all others. */
   readonly log: SqliteUnitLog;
+  readonly outbox: SqliteOutbox;
 };
 
 function open(data: LogThreadData, warn: (failure: Failure) => void): StationStores {
-  const log = openUnitLog({ file: data.file, clock: realClock, processes: processesOfThisMachine(), warn });
-  return { log };
+  const database = openLogDatabase({ file: data.file, clock: realClock, warn });
+  const log = new SqliteUnitLog(database, { clock: realClock, processes: processesOfThisMachine() });
+  return { log, outbox: new SqliteOutbox(database) };
 }
 
 if (parentPort === null) throw new Error('log-thread.ts is the script of a worker thread');

@@ -45,6 +45,25 @@ export interface RecordQuery {
   readonly limit?: number;
 }
 
+/** What is written out; what is left out does not count. UTC, ISO 8601: finished at or after `from`, before `to`. */
+export interface ExportQuery {
+  readonly from?: string;
+  readonly to?: string;
+  readonly product?: string;
+  readonly serial?: string;
+}
+
+/** Records are written out in the order of finishing, then of the chain. */
+export interface ExportPlace {
+  readonly finishedAt: string;
+  readonly sequence: number;
+}
+
+/** A record as it is kept: canonical JSON, with members that this version may not know. */
+export interface ExportedRecord extends ExportPlace {
+  readonly body: string;
+}
+
 /** A shift, or any other span of time: UTC, ISO 8601, `from` included, `to` not. */
 export interface YieldQuery {
   readonly from: string;
@@ -83,6 +102,14 @@ export interface UnitLog {
     readonly simulated: boolean;
   }): Promise<UnitRecord | undefined>;
   close(): Promise<void>;
+}
+
+/** What people ask of the log, beside single records. */
+export interface LogReports {
+  /** The yield of a shift, in the words of model/yield.ts. A unit is a serial of a product at one of its process steps. */
+  shiftYield(query: YieldQuery): Promise<StationYield>;
+  /** The next records to write out, after `after` (null: from the start), `limit` at most. Empty when nothing follows. */
+  exportPage(query: ExportQuery, after: ExportPlace | null, limit: number): Promise<readonly ExportedRecord[]>;
 }
 
 /** Records on their way to the plant; what `sync` needs of the log. */

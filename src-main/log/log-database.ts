@@ -1,0 +1,144 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import type { z } from 'zod';
+import type { Clock } from '#shared/base/clock.ts';
+import { type Failure, FlashlineError } from '#shared/model/failure.ts';
+import { migrate } from './migrate.ts';
+import { asLogFailure } from './sqlite-error.ts';
+
+export interface LogDatabaseOptions {
+  /** Its folder is made if it is not there. */
+  readonly file: string;
+  readonly clock: Clock;
+  /** Told of statements that take long (`log-slow`). */
+  readonly warn: (failure: Failure) => void;
+}
+
+type Value = string | number | null;
+
+/** A process waits at most this long for another one's transaction; each takes a few milliseconds. */
+const BUSY_MS = 10_000;
+
+/** Everything that a run waits for takes a few milliseconds: a disk (or a query) this slow should be looked at. */
+const SLOW_MS = 100;
+
+/** Opens (or makes) the station's database in its newest shape. Throws `log-unwritable` or `log-damaged`. */
+export function openLogDatabase(options: LogDatabaseOptions): LogDatabase {
+  try {
+    makeFolder(dirname(options.file));
+    const sqlite = new Sqlite(options.file, { timeout: BUSY_MS });
+    try {
+      sqlite.pragma('journal_mode = WAL');
+      // FULL: a commit is on the disk when it returns, also through a power cut (sqlite.org/pragma.html#pragma_synchronous).
+      sqlite.pragma('synchronous = FULL');
+      sqlite.pragma('foreign_keys = ON');
+      migrate(sqlite);
+      return new LogDatabase(sqlite, options);
+    } catch (thrown) {
+      sqlite.close();
+      throw thrown;
+    }
+  } catch (thrown) {
+    throw asLogFailure(thrown, options.file);
+  }
+}
+
+/** Not mkdir's own `recursive`: it never returns where a folder says that it is missing itself (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (thrown) {
+    // Another process may have been faster.
+    if (!existsSync(path)) throw thrown;
+  }
+}
+
+/**
+ * The station's SQLite file, shared by all stores of the worker. Each statement is prepared once; rows are checked; what
+ * SQLite throws becomes `log-unwritable` or `log-damaged`.
+ */
+export class LogDatabase {
+  /** For what is no statement: backups, EXPLAIN. */
+  readonly sqlite: Sqlite.Database;
+  readonly file: string;
+  readonly #options: LogDatabaseOptions;
+  readonly #statements = new Map<string, Sqlite.Statement>();
+
+  constructor(sqlite: Sqlite.Database, options: LogDatabaseOptions) {
+    this.sqlite = sqlite;
+    this.file = options.file;
+    this.#options = options;
+  }
+
+  all<T>(row: z.ZodType<T>, sql: string, ...values: Value[]): T[] {
+    return this.#timed(sql, (statement) => statement.all(...values).map((each) => row.parse(each)));
+  }
+
+  first<T>(row: z.ZodType<T>, sql: string, ...values: Value[]): T | undefined {
+    return this.#timed(sql, (statement) => {
+      const found = statement.get(...values);
+      return found === undefined ? undefined : row.parse(found);
+    });
+  }
+
+  /** Row by row, for as long as `take` says true: no row is read that nobody asks for. */
+  each<T>(row: z.ZodType<T>, take: (row: T) => boolean, sql: string, ...values: Value[]): void {
+    this.#timed(sql, (statement) => {
+      for (const each of statement.iterate(...values)) if (!take(row.parse(each))) return;
+    });
+  }
+
+  /** How many rows it changed. */
+  run(sql: string, ...values: Value[]): number {
+    return this.#timed(sql, (statement) => statement.run(...values).changes);
+  }
+
+  /** All or nothing, and on the disk when it returns. Inside another transaction it is part of that one. */
+  transaction<T>(work: () => T): T {
+    if (this.sqlite.inTransaction) return work();
+    // At once: a transaction that begins by reading could not always become a writing one.
+    this.run('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.run('COMMIT');
+      return result;
+    } catch (thrown) {
+      // SQLite has done it already where the disk is full.
+      if (this.sqlite.inTransaction) this.run('ROLLBACK');
+      throw thrown;
+    }
+  }
+
+  close(): void {
+    this.sqlite.close();
+  }
+
+  #timed<T>(sql: string, work: (statement: Sqlite.Statement) => T): T {
+    const { clock, warn } = this.#options;
+    const begun = clock.monotonic();
+    try {
+      return work(this.#prepare(sql));
+    } catch (thrown) {
+      throw asLogFailure(thrown, this.file);
+    } finally {
+      const ms = Math.round(clock.monotonic() - begun);
+      if (ms >= SLOW_MS) warn(slow(this.file, sql, ms));
+    }
+  }
+
+  #prepare(sql: string): Sqlite.Statement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const statement = this.sqlite.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+function slow(file: string, sql: string, ms: number): Failure {
+  const cause = sql.replaceAll(/\s+/g, ' ').trim();
+  return new FlashlineError('log-slow', { params: { file, ms }, cause }).failure;
+}

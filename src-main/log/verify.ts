@@ -1,0 +1,130 @@
+import { setImmediate as pause } from 'node:timers/promises';
+import { z } from 'zod';
+import { facetsOf } from '#shared/model/facets.ts';
+import { chainFault } from '#shared/model/record-chain.ts';
+import { DEFAULT_PROCESS, isSimulated, UnitRecord } from '#shared/model/unit-record.ts';
+import { isAttempt } from '#shared/model/yield.ts';
+import type { LogDatabase } from './log-database.ts';
+
+export interface ChainCheck {
+  readonly records: number;
+  /** The first thing found wrong, in words for an engineer. */
+  readonly fault: string | null;
+}
+
+/** Between two pages others get their turn: a page takes some ten milliseconds. */
+const PAGE = 100;
+
+const Row = z.object({
+  sequence: z.number(),
+  run: z.string(),
+  product: z.string(),
+  serial: z.string(),
+  uid: z.string().nullable(),
+  verdict: z.string(),
+  finished_at: z.string(),
+  simulated: z.number(),
+  hash: z.string(),
+  body: z.string(),
+});
+type Row = z.infer<typeof Row>;
+
+const Run = z.object({ run: z.string() });
+const Count = z.object({ count: z.number() });
+const Unit = z.object({
+  first_at: z.string(),
+  first_sequence: z.number(),
+  first_passed: z.number(),
+  passed: z.number(),
+});
+
+/** What was seen of the derived tables on the way; at the end they must hold nothing else. */
+interface Seen {
+  facets: number;
+  units: number;
+}
+
+/** Follows the chain from its first record: every hash, every link, and all that queries rest on. */
+export async function verifyChain(database: LogDatabase): Promise<ChainCheck> {
+  let previous: Row | null = null;
+  let records = 0;
+  const seen: Seen = { facets: 0, units: 0 };
+  for (;;) {
+    const after: number = previous?.sequence ?? 0;
+    const rows = database.all(Row, 'SELECT * FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?', after, PAGE);
+    for (const row of rows) {
+      const fault = chainFault(row.body, previous) ?? derivedFault(database, row, seen);
+      if (fault !== null) return { records, fault };
+      previous = row;
+      records += 1;
+    }
+    // In the same turn as the last page: nothing can be appended in between.
+    if (rows.length < PAGE) return { records, fault: endFault(database, previous?.sequence ?? 0, seen) };
+    await pause();
+  }
+}
+
+function derivedFault(database: LogDatabase, row: Row, seen: Seen): string | null {
+  const record = UnitRecord.parse(JSON.parse(row.body));
+  return columnFault(row, record) ?? facetFault(database, record, seen) ?? unitFault(database, record, seen);
+}
+
+function columnFault(row: Row, record: UnitRecord): string | null {
+  const columns = {
+    run: record.run,
+    product: record.product.id,
+    serial: record.serial,
+    uid: record.uid,
+    verdict: record.verdict,
+    finished_at: record.finishedAt,
+    simulated: Number(isSimulated(record)),
+    hash: record.hash,
+    sequence: record.sequence,
+  };
+  const wrong = Object.entries(columns).find(([column, value]) => row[column as keyof typeof columns] !== value);
+  return wrong ? `record ${row.sequence}: column ${wrong[0]} does not say what the record says` : null;
+}
+
+function facetFault(database: LogDatabase, record: UnitRecord, seen: Seen): string | null {
+  for (const facet of facetsOf(record)) {
+    const sql = 'SELECT count(*) AS count FROM facets WHERE facet = ? AND sequence = ?';
+    const found = database.first(Count, sql, facet, record.sequence)?.count;
+    if (found !== 1) return `record ${record.sequence} cannot be found by its ${facet}`;
+    seen.facets += 1;
+  }
+  return null;
+}
+
+function unitFault(database: LogDatabase, record: UnitRecord, seen: Seen): string | null {
+  const { verdict, sequence, finishedAt, serial, product, process } = record;
+  if (!isAttempt(verdict)) return null;
+  const passed = verdict === 'PASS';
+  const unit = database.first(
+    Unit,
+    `SELECT first_at, first_sequence, first_passed, passed FROM units
+     WHERE simulated = ? AND product = ? AND serial = ? AND process = ?`,
+    Number(isSimulated(record)),
+    product.id,
+    serial,
+    process ?? DEFAULT_PROCESS,
+  );
+  const isFirst = unit?.first_sequence === sequence;
+  if (isFirst) seen.units += 1;
+  const fits =
+    unit !== undefined &&
+    unit.first_at <= finishedAt &&
+    (unit.passed === 1 || !passed) &&
+    (!isFirst || (unit.first_at === finishedAt && unit.first_passed === Number(passed)));
+  return fits ? null : `record ${sequence}: its unit’s row for the yield does not say what the record says`;
+}
+
+/** A chain cut off at its end is still a chain; but the runs know the records that were there. */
+function endFault(database: LogDatabase, last: number, seen: Seen): string | null {
+  const lost = database.first(Run, 'SELECT run FROM runs WHERE record > ? ORDER BY record', last);
+  if (lost) return `the record of run ${lost.run} is missing: the chain ends at ${last}`;
+  for (const table of ['facets', 'units'] as const) {
+    const there = database.first(Count, `SELECT count(*) AS count FROM ${table}`)?.count;
+    if (there !== seen[table]) return `table ${table} holds ${there} rows, the records give ${seen[table]}`;
+  }
+  return null;
+}
