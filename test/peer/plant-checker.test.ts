@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { realClock } from '#main/app/real-clock.ts';
 import type { BatchItem } from '#shared/contract/plant/station-api.ts';
 import { STATEMENTS } from '#shared/contract/plant/station-api.ts';
-import { UnitRecord } from '#shared/model/unit-record.ts';
+import type { UnitRecord } from '#shared/model/unit-record.ts';
 import { openUnitLog } from '#main/log/sqlite-unit-log.ts';
 import { openDatabase } from '#plant/database/open-database.ts';
 import { createIngest, type Ingest } from '#plant/ingest/ingest.ts';
