@@ -1,26 +1,19 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { realClock } from '#main/app/real-clock.ts';
-import type { BatchItem } from '#shared/contract/plant/station-api.ts';
-import { STATEMENTS } from '#shared/contract/plant/station-api.ts';
-import type { UnitRecord } from '#shared/model/unit-record.ts';
-import { openUnitLog } from '#main/log/sqlite-unit-log.ts';
 import { openDatabase } from '#plant/database/open-database.ts';
 import { createIngest, type Ingest } from '#plant/ingest/ingest.ts';
-import { jwsSigner, verifyJws } from '#plant/keyring/jws.ts';
-import { lineDraft, seeded } from '#test/support/line.ts';
+import { verifyJws } from '#plant/keyring/jws.ts';
+import { LineStation } from '#test/support/line-station.ts';
+import { newSigner } from '#test/support/plant-chain.ts';
 import { type CheckedStation, checkPlant } from '#test/support/plant-checker/check.ts';
 import type { FaultKind } from '#test/support/plant-checker/fault.ts';
 import { type Postgres, startPostgres } from '#test/support/postgres.ts';
 import { requirePrograms } from '#test/support/programs.ts';
-import { temporaryFolder, Village } from '../unit/log/fixtures.ts';
+import { temporaryFolder } from '../unit/log/fixtures.ts';
 
 const RECORDS = 240;
-const BATCH = 50;
-const PrivateJwk = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string(), d: z.string() });
 
 /** One fault each, put in with the superuser's hand past all that guards the tables. */
 const PLANTED: readonly (readonly [string, FaultKind, string])[] = [
@@ -93,7 +86,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('the checker of plant and stat
   beforeAll(async () => {
     postgres = await startPostgres({ settings: { fsync: 'off' } });
     const database = await openDatabase({ url: await postgres.createDatabase('plant') }, { clock: realClock });
-    const signer = await jwsSigner(newKey());
+    const signer = await newSigner();
     const keyring = { signer, verify: (jws: string, typ: string, key = signer.publicKey) => verifyJws(jws, typ, key) };
     try {
       const ingest = createIngest({ database, keyring });
@@ -109,35 +102,11 @@ describe.skipIf(!requirePrograms(['postgresql']))('the checker of plant and stat
 
   /** A station that makes its records and sends them all. */
   async function work(name: string, index: number, ingest: Ingest): Promise<CheckedStation> {
-    const file = join(folder.path, `${index}.sqlite`);
-    const log = openUnitLog({ file, clock: realClock, processes: new Village(index), warn: () => undefined });
-    const random = seeded(index + 1);
-    const records: UnitRecord[] = [];
-    for (let at = 0; at < RECORDS; at++) {
-      const run = lineDraft({
-        run: `${index}-${at}`,
-        station: name,
-        at: Date.UTC(2026, 1, 28) + at * 400_000,
-        random,
-        units: 120,
-      });
-      await log.begin(run);
-      records.push(await log.finish(run));
-    }
-    await log.close();
-    const signer = await jwsSigner(newKey());
-    for (let from = 0; from < RECORDS; from += BATCH) {
-      const items = records.slice(from, from + BATCH);
-      const { sequence = 0, hash = '' } = items.at(-1) ?? {};
-      const chain = records[0]?.hash ?? '';
-      const head = await signer.sign({ chain, sequence, hash }, STATEMENTS.chainHead);
-      await ingest.take(
-        { station: name, publicKey: signer.publicKey },
-        { chain, head, items: items.map(asItem) },
-        new Date(),
-      );
-    }
-    return { name, file, publicKey: signer.publicKey.x };
+    const station = await LineStation.open({ folder: folder.path, name, seed: index + 1, units: 120 });
+    await station.make(RECORDS, Date.UTC(2026, 1, 28), 400_000);
+    await station.send(ingest);
+    await station.close();
+    return station.checked;
   }
 
   it('finds that they agree where they do', async () => {
@@ -179,13 +148,3 @@ describe.skipIf(!requirePrograms(['postgresql']))('the checker of plant and stat
     expect(new Set(faults.map(({ kind }) => kind))).toContain('foreign');
   });
 });
-
-function newKey(): z.infer<typeof PrivateJwk> {
-  return PrivateJwk.parse(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }));
-}
-
-function asItem(record: UnitRecord): BatchItem {
-  if (!record.probe.startsWith('bench:')) return { record };
-  const { sequence, previousHash, hash } = record;
-  return { link: { sequence, previousHash, hash } };
-}
