@@ -12,6 +12,7 @@ import { Control } from './control.ts';
 import { createDialog } from './dialog.ts';
 import { StandInIpcMain } from './ipc-main.ts';
 import { StandInProtocol } from './protocol.ts';
+import { StandInSafeStorage } from './safe-storage.ts';
 import { Schemes } from './schemes.ts';
 import { StandInSession } from './session.ts';
 import type { Shape } from './shape.ts';
@@ -25,6 +26,7 @@ export const ipcMain = new StandInIpcMain();
 export const protocol = new StandInProtocol(schemes, () => app.isReady());
 export const dialog = createDialog(control);
 export const session = { defaultSession };
+export const safeStorage = new StandInSafeStorage(app);
 export const Menu: Shape<typeof Electron.Menu, 'setApplicationMenu'> = { setApplicationMenu: () => undefined };
 export const BrowserWindow = browserWindowClass({
   app,
