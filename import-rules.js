@@ -35,7 +35,7 @@ export const layers = {
     'src-main/log/log.ts',
     ...SHARED,
   ],
-  'src-main/sync': ['src-main/log/log.ts', ...SHARED],
+  'src-main/sync': ['src-main/log/log.ts', 'src-main/log/plant-store.ts', ...SHARED],
   'src-main/bridge': [...SHARED],
   'src-main/bench': ['src-main/link/link.ts', ...SHARED],
   'src-main/app': ['src-main', 'src-plant/plant.ts', ...SHARED],

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Failure } from '#shared/model/failure.ts';
 import { processesOfThisMachine } from '../log/process-owner.ts';
 import { openLogDatabase } from '../log/log-database.ts';
+import { SqlitePlantStore } from '../log/sqlite-plant-store.ts';
 import { SqliteOutbox } from '../log/sqlite-outbox.ts';
 import { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
 import { serve } from '../log/worker/serve.ts';
@@ -21,12 +22,13 @@ export type StationStores = {
   /** The first: it closes the file, after all others. */
   readonly log: SqliteUnitLog;
   readonly outbox: SqliteOutbox;
+  readonly plant: SqlitePlantStore;
 };
 
 function open(data: LogThreadData, warn: (failure: Failure) => void): StationStores {
   const database = openLogDatabase({ file: data.file, clock: realClock, warn });
   const log = new SqliteUnitLog(database, { clock: realClock, processes: processesOfThisMachine() });
-  return { log, outbox: new SqliteOutbox(database) };
+  return { log, outbox: new SqliteOutbox(database), plant: new SqlitePlantStore(database) };
 }
 
 if (parentPort === null) throw new Error('log-thread.ts is the script of a worker thread');
