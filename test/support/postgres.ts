@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -40,18 +40,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await folder.remove();
     throw error;
   }
-}
-
-/** A streaming replica of `primary`, which knows it as `name`. */
-export function startReplica(
-  primary: Postgres,
-  name: string,
-  settings: PostgresOptions['settings'] = {},
-): Promise<Postgres> {
-  const from = `host=127.0.0.1 port=${primary.port} user=postgres application_name=${name}`;
-  const options = ['-R', '-X', 'stream', '-c', 'fast', '-C', '-S', name];
-  const fill = (data: string) => runPostgresProgram('pg_basebackup', ['-d', from, '-D', data, ...options]);
-  return startPostgres({ fill, settings });
 }
 
 /** Runs one of PostgreSQL's programs (`pg_basebackup`, `psql`, ...) as the user that owns clusters. */
@@ -273,6 +261,11 @@ function watch(folder: string): ChildProcess {
   const pipe: unknown = watchdog.stdin;
   if (pipe !== null && typeof pipe === 'object' && 'unref' in pipe && typeof pipe.unref === 'function') pipe.unref();
   return watchdog;
+}
+
+/** Who runs PostgreSQL's programs, and where they are. */
+export function postgresIdentity(): { uid?: number; gid?: number; bin: string } {
+  return { ...identity(), bin: dirname(programPath('postgres')) };
 }
 
 /** PostgreSQL refuses root: as root its programs run as the user of Debian's package. */
