@@ -33,10 +33,13 @@ export function recordQuery(query: RecordQuery): Query {
 /** In the order of finishing: the next `limit` after a place. */
 export function exportQuery(query: ExportQuery, after: ExportPlace | null, limit: number): Query {
   const index = query.serial === undefined ? 'records_in_time' : 'records_of_serial';
+  // One lower bound only: with two, SQLite might begin each page at the range's start.
+  const lower = after === null ? present('finished_at >= ?', query.from) : [];
   const conditions = [
     ...present('serial = ?', query.serial),
     ...present('product = ?', query.product),
-    ...timeOf(query),
+    ...present('finished_at < ?', query.to),
+    ...lower,
   ];
   const place = after === null ? [] : ['(finished_at, sequence) > (?, ?)'];
   const where = [...conditions.map(({ sql }) => sql), ...place];

@@ -181,12 +181,24 @@ export class SqliteUnitLog implements UnitLog, LogReports {
 
 /** A sealed record with all that hangs on it: what it is found by, and its place in the outbox. */
 export function insertRecord(database: LogDatabase, record: UnitRecord): void {
-  const { sequence, run, product, serial, uid, verdict, finishedAt, hash } = record;
   const simulated = isSimulated(record);
-  const columns = [sequence, run, product.id, serial, uid, verdict, finishedAt, Number(simulated), hash] as const;
-  database.run('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...columns, canonicalJson(record));
+  database.run(
+    `INSERT INTO records (sequence, run, product, serial, uid, verdict, finished_at, simulated, hash, body, code)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    record.sequence,
+    record.run,
+    record.product.id,
+    record.serial,
+    record.uid,
+    record.verdict,
+    record.finishedAt,
+    Number(simulated),
+    record.hash,
+    canonicalJson(record),
+    record.failure?.code ?? null,
+  );
   indexRecord(record, (sql, ...values) => database.run(sql, ...values));
-  if (!simulated) database.run('INSERT INTO outbox (sequence) VALUES (?)', sequence);
+  if (!simulated) database.run('INSERT INTO outbox (sequence) VALUES (?)', record.sequence);
 }
 
 function readBody(body: string, file: string): UnitRecord {

@@ -24,6 +24,7 @@ const Row = z.object({
   verdict: z.string(),
   finished_at: z.string(),
   simulated: z.number(),
+  code: z.string().nullable(),
   hash: z.string(),
   body: z.string(),
 });
@@ -78,6 +79,7 @@ function columnFault(row: Row, record: UnitRecord): string | null {
     verdict: record.verdict,
     finished_at: record.finishedAt,
     simulated: Number(isSimulated(record)),
+    code: record.failure?.code ?? null,
     hash: record.hash,
     sequence: record.sequence,
   };

@@ -1,0 +1,116 @@
+import { array, assert, asyncProperty, boolean, integer } from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BatchItem, type ChainHead } from '#shared/contract/plant/station-api.ts';
+import { chainFault, canonicalJson, recordHash } from '#shared/model/record-chain.ts';
+import { GENESIS_HASH } from '#shared/model/unit-record.ts';
+import { openLogDatabase } from '#main/log/log-database.ts';
+import { SqliteOutbox } from '#main/log/sqlite-outbox.ts';
+import { SqliteUnitLog } from '#main/log/sqlite-unit-log.ts';
+import { draft, opening, standingClock, temporaryFolder, Village } from './fixtures.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let count = 0;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+/** One record each: true for the bench's units. */
+async function outboxOf(simulated: readonly boolean[]) {
+  count += 1;
+  const file = `${folder.path}/${count}.db`;
+  const database = openLogDatabase({ file, clock: standingClock(), warn: () => undefined });
+  const log = new SqliteUnitLog(database, { clock: standingClock(), processes: new Village(1) });
+  for (const [index, bench] of simulated.entries()) {
+    await log.begin(opening(`r${index}`));
+    const finishedAt = new Date(Date.UTC(2026, 0, 1 + index)).toISOString();
+    await log.finish(draft(`r${index}`, { finishedAt, ...(bench ? { probe: 'bench:nrf52840' } : {}) }));
+  }
+  return { outbox: new SqliteOutbox(database), log };
+}
+
+const placeOf = (item: BatchItem): Pick<ChainHead, 'sequence' | 'hash'> & { previousHash: string } => {
+  const members = 'link' in item ? item.link : item.record;
+  return {
+    sequence: Number(members['sequence']),
+    hash: String(members['hash']),
+    previousHash: String(members['previousHash']),
+  };
+};
+
+const ALL = { records: 1000, bytes: 1e9 };
+
+describe('items of the outbox', () => {
+  it('follow the chain from anywhere, whole, with no record of the bench, within their limits', async () => {
+    await assert(
+      asyncProperty(
+        array(boolean(), { minLength: 1, maxLength: 30 }),
+        integer({ min: 1, max: 9 }),
+        integer({ min: 1, max: 6000 }),
+        async (simulated, records, bytes) => {
+          const { outbox, log } = await outboxOf(simulated);
+          const items: BatchItem[] = [];
+          for (let after = 0; ;) {
+            const batch = await outbox.items(after, { records, bytes });
+            if (batch.length === 0) break;
+            const sizes = batch.map((item) => canonicalJson('link' in item ? item.link : item.record).length);
+            expect(batch.length).toBeLessThanOrEqual(records);
+            expect(batch.length === 1 || sizes.reduce((sum, size) => sum + size, 0) <= bytes).toBe(true);
+            items.push(...batch.map((item) => BatchItem.parse(item)));
+            after = items.length;
+          }
+          expect(items.map((item) => 'link' in item)).toEqual(simulated);
+          let previous = { sequence: 0, hash: GENESIS_HASH };
+          for (const item of items) {
+            const place = placeOf(item);
+            expect(place).toMatchObject({ sequence: previous.sequence + 1, previousHash: previous.hash });
+            expect('record' in item ? recordHash(item.record) : place.hash).toBe(place.hash);
+            previous = place;
+          }
+          expect(await outbox.head()).toEqual({ ...last(previous), chain: items.slice(0, 1).map(placeOf)[0]?.hash });
+          await log.close();
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('are records as they are kept: whoever gets them can follow the chain', async () => {
+    const { outbox, log } = await outboxOf([false, false]);
+    const bodies = (await outbox.items(0, ALL)).map((item) => ('record' in item ? canonicalJson(item.record) : ''));
+    expect(chainFault(bodies[0] ?? '', null)).toBeNull();
+    expect(chainFault(bodies[1] ?? '', placeOf({ record: JSON.parse(bodies[0] ?? '') }))).toBeNull();
+    await log.close();
+  });
+});
+
+const last = ({ sequence, hash }: { sequence: number; hash: string }) => ({ sequence, hash });
+
+describe('acknowledging', () => {
+  it('takes records off, once and for all, and never beyond the end', async () => {
+    const { outbox, log } = await outboxOf([false, true, false, false]);
+    expect(await outbox.pending()).toEqual({ records: 3, oldestAt: '2026-01-01T00:00:00.000Z' });
+    await outbox.acknowledge(2);
+    expect(await outbox.pending()).toEqual({ records: 2, oldestAt: '2026-01-03T00:00:00.000Z' });
+    await outbox.acknowledge(2);
+    await outbox.acknowledge(1);
+    expect(await outbox.pending()).toMatchObject({ records: 2 });
+    await expect(outbox.acknowledge(5)).rejects.toThrow('internal');
+    expect(await outbox.pending()).toMatchObject({ records: 2 });
+    await outbox.acknowledge(4);
+    expect(await outbox.pending()).toEqual({ records: 0, oldestAt: null });
+    // What was acknowledged can still be sent again: the plant may have been restored to an older state.
+    expect(await outbox.items(0, ALL)).toHaveLength(4);
+    expect((await log.verify()).fault).toBeNull();
+    await log.close();
+  });
+
+  it('has nothing to do for a log without records', async () => {
+    const { outbox, log } = await outboxOf([]);
+    expect(await outbox.head()).toBeNull();
+    expect(await outbox.items(0, ALL)).toEqual([]);
+    await outbox.acknowledge(0);
+    expect(await outbox.pending()).toEqual({ records: 0, oldestAt: null });
+    await log.close();
+  });
+});
