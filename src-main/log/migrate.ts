@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { runsAndRecords } from './migrations/0001-runs-and-records.ts';
 import { queries } from './migrations/0002-queries.ts';
+import { safety } from './migrations/0003-safety.ts';
 import { plant } from './migrations/0004-plant.ts';
 
 export interface Migration {
@@ -12,7 +13,7 @@ export interface Migration {
   readonly fill?: (database: Database) => void;
 }
 
-export const MIGRATIONS: readonly Migration[] = [runsAndRecords, queries, plant];
+export const MIGRATIONS: readonly Migration[] = [runsAndRecords, queries, safety, plant];
 
 /**
  * Brings the file to the newest shape, all in one transaction: two processes may open a new log at once, and the

@@ -48,6 +48,8 @@ export class SqliteOutbox implements Outbox {
     this.#database.each(
       Item,
       (row) => {
+        // What a damaged file lost is in the way until it is back.
+        if (row.sequence !== after + items.length + 1) return false;
         const { item, json } = itemOf(row);
         bytes += Buffer.byteLength(json);
         if (items.length > 0 && bytes > limits.bytes) return false;
@@ -55,7 +57,7 @@ export class SqliteOutbox implements Outbox {
         return bytes < limits.bytes;
       },
       `SELECT sequence, hash, iif(simulated, NULL, body) AS body,
-         (SELECT hash FROM records AS before WHERE before.sequence = records.sequence - 1) AS previous
+         iif(simulated, json_extract(body, '$.previousHash'), NULL) AS previous
        FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?`,
       after,
       limits.records,
@@ -77,8 +79,7 @@ export class SqliteOutbox implements Outbox {
   #head(): ChainHead | null {
     const head = this.#database.first(
       Head,
-      `SELECT (SELECT hash FROM records ORDER BY sequence LIMIT 1) AS chain, sequence, hash
-       FROM records ORDER BY sequence DESC LIMIT 1`,
+      'SELECT (SELECT chain FROM chain_name) AS chain, sequence, hash FROM chain_tail WHERE chain IS NOT NULL',
     );
     return head ?? null;
   }

@@ -158,7 +158,7 @@ export class SqliteUnitLog implements UnitLog, LogReports {
 
   /** Inside a transaction that holds the write lock: no other process can take the same place in the chain. */
   #append(draft: RecordDraft): UnitRecord {
-    const last = this.#database.first(Tail, 'SELECT sequence, hash FROM records ORDER BY sequence DESC LIMIT 1');
+    const last = this.#database.first(Tail, 'SELECT sequence, hash FROM chain_tail');
     const record = sealRecord(draft, last ?? null);
     insertRecord(this.#database, record);
     this.#database.run('UPDATE runs SET record = ? WHERE run = ?', record.sequence, record.run);

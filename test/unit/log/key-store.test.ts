@@ -133,7 +133,7 @@ describe('the key in the operating system’s key store', () => {
 
   it('is sealed anew when the key store asks for it', async () => {
     const seal = await sealOf('alice');
-    if (seal === null) return expect.fail('no seal');
+    if (seal === null) throw new Error('no seal');
     await open(seal);
     const text = readFileSync(file, 'utf8');
     await open({ ...seal, open: async (box) => ({ ...(await seal.open(box)), again: true }) });
