@@ -23,6 +23,8 @@ export interface LineStationOptions {
 /** A station with a real log, which sends by calling the plant's ingest itself: no network, no sessions. */
 export class LineStation {
   readonly name: string;
+  /** So much of the chain the plant said that it has. */
+  acknowledged = 0;
   readonly #log: SqliteUnitLog;
   readonly #file: string;
   readonly #signer: Signer;
@@ -65,7 +67,8 @@ export class LineStation {
       const { sequence = 0, hash = '' } = records.at(-1) ?? {};
       const head = await this.#signer.sign({ chain, sequence, hash }, STATEMENTS.chainHead);
       const sender = { station: this.name, publicKey: this.#signer.publicKey };
-      await ingest.take(sender, { chain, head, items: records.map(asItem) }, new Date());
+      const answer = await ingest.take(sender, { chain, head, items: records.map(asItem) }, new Date());
+      this.acknowledged = Math.max(this.acknowledged, answer.sequence);
     }
     return this.#records.length - has;
   }

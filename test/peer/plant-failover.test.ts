@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { realClock } from '#main/app/real-clock.ts';
+import type { Database } from '#plant/database/database.ts';
+import { migrateDatabase, openDatabase } from '#plant/database/open-database.ts';
+import { createIngest, type Ingest } from '#plant/ingest/ingest.ts';
+import { verifyJws } from '#plant/keyring/jws.ts';
+import { LineStation } from '#test/support/line-station.ts';
+import { newSigner } from '#test/support/plant-chain.ts';
+import { checkPlant } from '#test/support/plant-checker/check.ts';
+import { type Postgres, startPostgres } from '#test/support/postgres.ts';
+import { requirePrograms } from '#test/support/programs.ts';
+import { followRecipe, recipeSettings } from '#test/support/recipes.ts';
+import { temporaryFolder } from '../unit/log/fixtures.ts';
+
+describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/operations.md says', () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let primary: Postgres;
+  let replica: Postgres;
+  let stations: LineStation[];
+  let database: Database;
+  let ingest: Ingest;
+
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    primary = await startPostgres({ settings: recipeSettings('primary', {}) });
+    await followRecipe('roles', primary);
+    await migrateDatabase(primary.urlOf('plant', 'flashline_migrate'), { clock: realClock });
+    replica = await startReplica(primary, 'replica');
+    const hosts = `127.0.0.1:${primary.port},127.0.0.1:${replica.port}`;
+    const url = `postgresql://flashline_server@${hosts}/plant?target_session_attrs=read-write`;
+    database = await openDatabase({ url }, { clock: realClock });
+    const signer = await newSigner();
+    const keyring = { signer, verify: (jws: string, typ: string, key = signer.publicKey) => verifyJws(jws, typ, key) };
+    ingest = createIngest({ database, keyring });
+    const open = (name: string, seed: number) => LineStation.open({ folder: folder.path, name, seed, units: 60 });
+    stations = await Promise.all(['line 1', 'line 2'].map(open));
+  });
+  afterEach(async () => {
+    await database.close();
+    await Promise.all(stations.map((station) => station.close()));
+    await Promise.all([primary.remove(), replica.remove()]);
+    folder.remove();
+  });
+
+  async function work(hour: number): Promise<void> {
+    for (const station of stations) await station.make(60, Date.UTC(2026, 1, 28, hour), 50_000);
+    await Promise.all(stations.map((station) => station.send(ingest)));
+  }
+
+  async function checked(cluster: Postgres) {
+    const { faults } = await checkPlant(
+      cluster.urlOf('plant'),
+      stations.map((station) => station.checked),
+    );
+    return faults;
+  }
+
+  async function failOver(): Promise<void> {
+    await primary.kill9();
+    await followRecipe('promote', replica);
+    await expect.poll(() => replica.psql('SELECT pg_is_in_recovery()')).toBe('f');
+  }
+
+  it('without synchronous commit: what it never had was acknowledged, and comes again from the stations', async () => {
+    await work(6);
+    await expect.poll(() => inStep(primary)).toBe(true);
+    await replica.stop('fast');
+    await work(7);
+    expect(await checked(primary)).toEqual([]);
+    await primary.kill9();
+    await replica.start();
+    await followRecipe('promote', replica);
+    await expect.poll(() => replica.psql('SELECT pg_is_in_recovery()')).toBe('f');
+    expect((await checked(replica)).filter(({ kind }) => kind === 'lost').length).toBeGreaterThan(100);
+    const sent = await Promise.all(stations.map((station) => sendUntilTaken(station)));
+    expect(sent).toEqual([60, 60]);
+    expect(await checked(replica)).toEqual([]);
+  });
+
+  it('with synchronous commit: whatever was acknowledged is there when the primary dies in the middle', async () => {
+    const told = await followRecipe('synchronous', primary, { NAME: 'replica' });
+    expect(told).toContain('replica|streaming');
+    await expect.poll(() => primary.psql('SELECT sync_state FROM pg_stat_replication')).toBe('sync');
+    await work(6);
+    for (const station of stations) await station.make(300, Date.UTC(2026, 1, 28, 9), 5000);
+    const sending = stations.map((station) =>
+      station.send(ingest).then(
+        () => station.name,
+        () => null,
+      ),
+    );
+    await expect.poll(() => count(primary), { interval: 5 }).toBeGreaterThan(150);
+    await failOver();
+    await Promise.all(sending);
+    for (const station of stations) expect(await acknowledgedIsThere(station)).toBe(true);
+    await Promise.all(stations.map((station) => sendUntilTaken(station)));
+    expect(await checked(replica)).toEqual([]);
+
+    // The old primary comes back as the replica of the new one, by the same recipe.
+    const back = await startReplica(replica, 'old_primary');
+    try {
+      await expect.poll(() => inStep(replica)).toBe(true);
+      expect(await checked(back)).toEqual([]);
+    } finally {
+      await back.remove();
+    }
+  });
+
+  /** The first tries may still find the dead one. */
+  async function sendUntilTaken(station: LineStation): Promise<number> {
+    let sent = -1;
+    await expect
+      .poll(async () => (sent = await station.send(ingest).catch(() => -1)), { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(0);
+    return sent;
+  }
+
+  async function acknowledgedIsThere(station: LineStation): Promise<boolean> {
+    const has = await replica.psql(`SELECT max(sequence) FROM chains WHERE station = '${station.name}'`, 'plant');
+    return Number(has) >= station.acknowledged;
+  }
+});
+
+function startReplica(primary: Postgres, name: string): Promise<Postgres> {
+  const fill = (data: string) => followRecipe('replica', primary, { PRIMARY: '127.0.0.1', NAME: name, DATA: data });
+  return startPostgres({ fill, settings: recipeSettings('primary', {}) });
+}
+
+async function inStep(primary: Postgres): Promise<boolean> {
+  return (await primary.psql('SELECT replay_lsn = pg_current_wal_lsn() FROM pg_stat_replication')) === 't';
+}
+
+async function count(cluster: Postgres): Promise<number> {
+  return Number(await cluster.psql('SELECT count(*) FROM records', 'plant'));
+}
