@@ -16,7 +16,7 @@ export const ORDERS_WITH_COUNTS = `
   FROM orders o JOIN releases r ON r.digest = o.release
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(y.attempted), 0)::bigint AS attempted,
-           coalesce(sum(y.passed_first + y.passed_later + y.passed_repaired), 0)::bigint AS passed
+           coalesce(sum(y.passed_first + y.passed_later), 0)::bigint AS passed
     FROM yield_hours y
     WHERE y.work_order = o.id AND y.work_order <> '' AND y.product = o.product AND y.process = r.process
   ) done`;
