@@ -65,8 +65,10 @@ function createPool(options: PostgresOptions, hosts: Hosts): Pool {
     types: { getTypeParser },
     ...(role === undefined || role === null ? {} : { options: `-c role=${role}` }),
   });
-  // An idle connection that breaks leaves the pool by itself; whoever comes next gets a new one, or the failure.
+  // An idle connection that breaks leaves the pool by itself, whoever comes next gets a new one; of one in use, the statement under
+  // way tells its caller, or the next one. Unheard, either would end the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

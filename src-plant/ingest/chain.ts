@@ -81,18 +81,19 @@ export interface Fork {
   readonly refused: string;
 }
 
-/** Where the batch tells another story than the plant has; null where it follows, or repeats. */
+/** The first place where the batch tells another story than the plant has; null where it follows, or repeats. */
 export async function findFork(sql: Sql, chain: Chain, places: readonly ChainPlace[]): Promise<Fork | null> {
-  const fresh = places.find(({ sequence }) => sequence === chain.sequence + 1);
-  if (fresh !== undefined && fresh.previousHash !== chain.hash)
-    return { sequence: chain.sequence, kept: chain.hash, refused: fresh.previousHash };
   const repeated = places.filter(({ sequence }) => sequence <= chain.sequence);
   const [first, last] = [repeated[0], repeated.at(-1)];
-  if (first === undefined || last === undefined) return null;
-  const kept = await placesOf(sql, chain, first.sequence, last.sequence);
-  const other = repeated.find(({ sequence, hash }) => kept.get(sequence) !== hash);
-  if (other === undefined) return null;
-  return { sequence: other.sequence, kept: kept.get(other.sequence) ?? '', refused: other.hash };
+  if (first !== undefined && last !== undefined) {
+    const kept = await placesOf(sql, chain, first.sequence, last.sequence);
+    const other = repeated.find(({ sequence, hash }) => kept.get(sequence) !== hash);
+    if (other !== undefined)
+      return { sequence: other.sequence, kept: kept.get(other.sequence) ?? '', refused: other.hash };
+  }
+  const fresh = places.find(({ sequence }) => sequence === chain.sequence + 1);
+  if (fresh === undefined || fresh.previousHash === chain.hash) return null;
+  return { sequence: chain.sequence, kept: chain.hash, refused: fresh.previousHash };
 }
 
 /** Hashes by place, both ends included. */

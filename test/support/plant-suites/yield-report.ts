@@ -1,30 +1,20 @@
-import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { assert, asyncProperty, constantFrom, integer, tuple } from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
-import type { Database } from '#plant/database/database.ts';
-import { openDatabase } from '#plant/database/open-database.ts';
-import { createIngest } from '#plant/ingest/ingest.ts';
-import { verifyJws } from '#plant/keyring/jws.ts';
 import { yieldReport, type YieldQuestion } from '#plant/trace/yield-report.ts';
-import { realClock } from '#main/app/real-clock.ts';
-import { FAILED, newSigner, PlantChain } from '#test/support/plant-chain.ts';
+import { FAILED, newSigner, PlantChain } from '../plant-chain.ts';
+import type { SuitePlant } from './suite-plant.ts';
 
 const HOUR = 3_600_000;
 /** 29 February is among them. */
 const START = Date.parse('2024-02-27T00:00:00Z');
 const HOURS = 5 * 24;
 
-let database: Database;
-const records: UnitRecord[] = [];
-
 /** Every unit is worked on once, every fifth a second time a day later; every third fails first. */
-async function fill(): Promise<void> {
+async function fill({ ingest, empty }: SuitePlant): Promise<UnitRecord[]> {
+  await empty();
+  const records: UnitRecord[] = [];
   const signers = await Promise.all([newSigner(), newSigner()]);
-  const signer = await newSigner();
-  const ingest = createIngest({
-    database,
-    keyring: { signer, verify: (jws, typ, key = signer.publicKey) => verifyJws(jws, typ, key) },
-  });
   for (const [line, key] of signers.entries()) {
     const chain = new PlantChain(`line-${line}`, key);
     for (let unit = 0; unit < 150; unit++) {
@@ -42,18 +32,13 @@ async function fill(): Promise<void> {
     );
     records.push(...chain.records);
   }
+  return records;
 }
-
-beforeAll(async () => {
-  database = await openDatabase({ folder: null }, { clock: realClock });
-  await fill();
-});
-afterAll(() => database.close());
 
 const at = (hour: number) => new Date(START + hour * HOUR).toISOString();
 
 /** Counted from the records themselves. */
-function counted({ from, to, product, station }: YieldQuestion) {
+function counted(records: readonly UnitRecord[], { from, to, product, station }: YieldQuestion) {
   const within = ({ finishedAt }: UnitRecord) =>
     Date.parse(finishedAt) >= Date.parse(from) && Date.parse(finishedAt) < Date.parse(to);
   const asked = records.filter((r) => (!product || r.product.id === product) && (!station || r.station === station));
@@ -69,52 +54,57 @@ function counted({ from, to, product, station }: YieldQuestion) {
   };
 }
 
-describe('the yield report', () => {
-  const Hour = fc.integer({ min: -30, max: HOURS + 60 });
-  const Question = fc
-    .tuple(
-      Hour,
-      Hour,
-      fc.constantFrom('hour', 'day'),
-      fc.constantFrom('one', 'two', undefined),
-      fc.constantFrom('line-0', 'line-1', undefined),
-    )
-    .filter(([from, to]) => from !== to);
-
-  test('adds up to the records, by hours and by days, over any hours', () =>
-    fc.assert(
-      fc.asyncProperty(Question, async ([a, b, by, product, station]) => {
-        const span = { from: at(Math.min(a, b)), to: at(Math.max(a, b)) };
-        const question = { ...span, by, ...(product ? { product } : {}), ...(station ? { station } : {}) };
-        const { cells, ends } = await yieldReport(database, question);
-        const sum = (pick: (cell: (typeof cells)[number]) => number) =>
-          cells.reduce((all, cell) => all + pick(cell), 0);
-        const found = {
-          attempted: sum((cell) => cell.attempted),
-          passedFirst: sum((cell) => cell.passedFirst),
-          passedLater: sum((cell) => cell.passedLater),
-          runs: ends.reduce((all, { runs }) => all + runs, 0),
-        };
-        expect(found).toEqual(counted(question));
-        expect(cells.every((cell) => Date.parse(cell.at) % (by === 'day' ? 24 * HOUR : HOUR) === 0)).toBe(true);
-      }),
-      { numRuns: 60 },
-    ));
-
-  test('knows 29 February', async () => {
-    const { cells } = await yieldReport(database, {
-      from: '2024-02-29T00:00:00Z',
-      to: '2024-03-01T00:00:00Z',
-      by: 'day',
+export function yieldReportSuite(plant: () => SuitePlant): void {
+  describe('the yield report', () => {
+    let records: readonly UnitRecord[] = [];
+    beforeAll(async () => {
+      records = await fill(plant());
     });
-    expect(new Set(cells.map((cell) => cell.at))).toEqual(new Set(['2024-02-29T00:00:00.000Z']));
-  });
 
-  test.each([
-    ['an empty span', { from: at(1), to: at(1), by: 'hour' }],
-    ['a span that runs backwards', { from: at(9), to: at(1), by: 'day' }],
-    ['more hours than one answer takes', { from: at(0), to: at(94 * 24), by: 'hour' }],
-  ] as const)('%s is refused', async (_, question) => {
-    await expect(yieldReport(database, question)).rejects.toMatchObject({ failure: { code: 'bad-request' } });
+    const Hour = integer({ min: -30, max: HOURS + 60 });
+    const Question = tuple(
+      Hour,
+      Hour,
+      constantFrom('hour', 'day'),
+      constantFrom('one', 'two', undefined),
+      constantFrom('line-0', 'line-1', undefined),
+    ).filter(([from, to]) => from !== to);
+
+    test('adds up to the records, by hours and by days, over any hours', () =>
+      assert(
+        asyncProperty(Question, async ([a, b, by, product, station]) => {
+          const span = { from: at(Math.min(a, b)), to: at(Math.max(a, b)) };
+          const question = { ...span, by, ...(product ? { product } : {}), ...(station ? { station } : {}) };
+          const { cells, ends } = await yieldReport(plant().database, question);
+          const sum = (pick: (cell: (typeof cells)[number]) => number) =>
+            cells.reduce((all, cell) => all + pick(cell), 0);
+          const found = {
+            attempted: sum((cell) => cell.attempted),
+            passedFirst: sum((cell) => cell.passedFirst),
+            passedLater: sum((cell) => cell.passedLater),
+            runs: ends.reduce((all, { runs }) => all + runs, 0),
+          };
+          expect(found).toEqual(counted(records, question));
+          expect(cells.every((cell) => Date.parse(cell.at) % (by === 'day' ? 24 * HOUR : HOUR) === 0)).toBe(true);
+        }),
+        { numRuns: 60 },
+      ));
+
+    test('knows 29 February', async () => {
+      const { cells } = await yieldReport(plant().database, {
+        from: '2024-02-29T00:00:00Z',
+        to: '2024-03-01T00:00:00Z',
+        by: 'day',
+      });
+      expect(new Set(cells.map((cell) => cell.at))).toEqual(new Set(['2024-02-29T00:00:00.000Z']));
+    });
+
+    test.each([
+      ['an empty span', { from: at(1), to: at(1), by: 'hour' }],
+      ['a span that runs backwards', { from: at(9), to: at(1), by: 'day' }],
+      ['more hours than one answer takes', { from: at(0), to: at(94 * 24), by: 'hour' }],
+    ] as const)('%s is refused', async (_, question) => {
+      await expect(yieldReport(plant().database, question)).rejects.toMatchObject({ failure: { code: 'bad-request' } });
+    });
   });
-});
+}

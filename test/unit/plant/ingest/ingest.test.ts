@@ -1,0 +1,20 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { openDatabase } from '#plant/database/open-database.ts';
+import { realClock } from '#main/app/real-clock.ts';
+import { ingestSuite } from '#test/support/plant-suites/ingest.ts';
+import { ingestOrderSuite } from '#test/support/plant-suites/ingest-order.ts';
+import { type SuitePlant, suitePlant } from '#test/support/plant-suites/suite-plant.ts';
+import { yieldReportSuite } from '#test/support/plant-suites/yield-report.ts';
+
+describe('ingest on PGlite', () => {
+  let plant: SuitePlant;
+  beforeAll(async () => {
+    const database = await openDatabase({ folder: null }, { clock: realClock });
+    plant = await suitePlant(database, (sql) => database.query(`RESET ROLE; ${sql}; SET ROLE flashline_app`));
+  });
+  afterAll(() => plant.database.close());
+
+  ingestSuite(() => plant);
+  ingestOrderSuite(() => plant);
+  yieldReportSuite(() => plant);
+});
