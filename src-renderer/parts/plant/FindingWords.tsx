@@ -11,7 +11,7 @@ export function FindingWords({ finding }: { readonly finding: Finding }) {
   const facts = [
     ...(product === null ? [] : [[t('word.product'), product] as const]),
     ...(station === null ? [] : [[t('word.station'), station] as const]),
-    ...Object.entries(detail),
+    ...Object.entries(detail).map(([name, value]) => [t(`detail.${name}`, name), value] as const),
   ];
   return (
     <Box sx={{ minWidth: 0, overflowWrap: 'anywhere' }}>

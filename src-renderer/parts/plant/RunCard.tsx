@@ -146,14 +146,14 @@ function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: Trace
         ...optional.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
         [t('run.keys'), record.signingKeys.length === 0 ? t('run.no_keys') : record.signingKeys.join(', ')],
         [t('run.locks'), locks.length === 0 ? none : locks.map(([name, value]) => `${name} = ${value}`).join(', ')],
-        [t('run.steps'), steps.join(' · ')],
-        [t('word.release'), <code key="release">{record.release}</code>],
         [t('run.probe'), `${record.probe} · ${t('slot.name', { name: record.slot })}`],
         [t('run.app'), record.appVersion],
-        [t('run.utc'), `${utcTime(record.startedAt)} – ${utcTime(record.finishedAt)}`],
         [t('run.received'), <Moment key="received" at={receivedAt} />],
-        [t('run.record'), t('run.record_words', { sequence: record.sequence, hash: record.hash })],
         [t('run.proof'), t(signed ? 'run.signed' : 'run.unsigned')],
+        [t('run.steps'), steps.join(' · '), true],
+        [t('run.utc'), `${utcTime(record.startedAt)} – ${utcTime(record.finishedAt)}`, true],
+        [t('word.release'), <code key="release">{record.release}</code>, true],
+        [t('run.record'), <code key="record">{`${record.sequence} · ${record.hash}`}</code>, true],
       ]}
     />
   );

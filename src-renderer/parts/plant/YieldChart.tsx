@@ -5,7 +5,7 @@ import { COLORS } from '../theme.ts';
 import { count } from './plant-format.ts';
 
 const WIDTH = 1000;
-const HEIGHT = 118;
+const HEIGHT = 100;
 /** Below the bars, for the hours. */
 const FOOT = 16;
 /** At the left, for the scale. */

@@ -75,7 +75,7 @@ function Figure({ part, name, value, formula, alarm = false, children }: FigureP
         <Box data-part="value" sx={{ fontSize: '1.75rem', fontWeight: 800, lineHeight: 1.15 }}>
           {value}
         </Box>
-        <Box sx={{ fontSize: '0.8125rem' }}>{children}</Box>
+        <Box sx={{ fontSize: '0.75rem', whiteSpace: 'nowrap' }}>{children}</Box>
       </Box>
       <Box sx={{ fontSize: '0.75rem', color: COLORS.quiet, lineHeight: 1.3 }}>{formula}</Box>
     </Box>

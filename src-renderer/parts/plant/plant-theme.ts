@@ -31,8 +31,13 @@ export function createPlantTheme(): Theme {
       MuiTextField: { defaultProps: { size: 'small', fullWidth: true } },
       MuiOutlinedInput: {
         styleOverrides: {
-          root: { backgroundColor: '#fff' },
+          root: {
+            backgroundColor: '#fff',
+            '&.Mui-focused .MuiOutlinedInput-notchedOutline': { borderColor: COLORS.text, borderWidth: 3 },
+          },
           notchedOutline: { borderColor: COLORS.quiet },
+          // The field's own border shows the focus; a second outline would cut through its label.
+          input: { '&:focus-visible': { outline: 'none !important' } },
         },
       },
       MuiDialog: { defaultProps: { transitionDuration: 0, fullWidth: true, maxWidth: 'sm' } },
@@ -49,7 +54,7 @@ const BASELINE = {
   a: { color: COLORS.act },
   code: { fontFamily: MONO, fontSize: '0.8125rem', overflowWrap: 'anywhere' },
   '*:focus-visible': { outline: `3px solid ${COLORS.text} !important`, outlineOffset: '1px' },
-  // Where the reading begins after a change of page: focused for screen readers, no control.
-  'h1:focus': { outline: 'none !important' },
+  // Where the reading begins after a change of page, or in a dialog: focused for screen readers, no control.
+  'h1:focus, .MuiDialog-container:focus': { outline: 'none !important' },
   '@media print': { body: { backgroundColor: '#fff', color: '#000' } },
 } as const;

@@ -95,8 +95,11 @@ export function SerialLink({ serial }: { readonly serial: string }) {
   );
 }
 
+/** Name, value, and whether the value is long and needs a line of its own. */
+export type Fact = readonly [name: string, value: ReactNode, long?: boolean];
+
 /** Name and value pairs, as many beside each other as have room. */
-export function Facts({ facts }: { readonly facts: readonly (readonly [string, ReactNode])[] }) {
+export function Facts({ facts }: { readonly facts: readonly Fact[] }) {
   return (
     <Box
       component="dl"
@@ -109,11 +112,11 @@ export function Facts({ facts }: { readonly facts: readonly (readonly [string, R
         '& dd': { m: 0, overflowWrap: 'anywhere' },
       }}
     >
-      {facts.map(([name, value]) => (
-        <div key={name}>
+      {facts.map(([name, value, long = false]) => (
+        <Box key={name} sx={long ? { gridColumn: '1 / -1' } : {}}>
           <dt>{name}</dt>
           <dd>{value}</dd>
-        </div>
+        </Box>
       ))}
     </Box>
   );

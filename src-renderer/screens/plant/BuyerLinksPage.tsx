@@ -69,7 +69,7 @@ function Links({ links, onRevoke }: LinksProps) {
         { key: 'until', head: t('buyers.until'), render: ({ until }) => <Moment at={until} /> },
         {
           key: 'act',
-          head: t('releases.act'),
+          head: t('common.act'),
           render: (link) =>
             isOver(link) ? (
               <Tag tone="rest">{t('buyers.over')}</Tag>

@@ -69,7 +69,7 @@ function Findings({ findings, onSettle }: FindingsProps) {
         { key: 'found', head: t('finding.found'), render: ({ foundAt }) => <Moment at={foundAt} /> },
         {
           key: 'act',
-          head: t('releases.act'),
+          head: t('common.act'),
           render: (finding) => {
             const { settledAt, settledBy } = finding;
             if (settledAt !== null)

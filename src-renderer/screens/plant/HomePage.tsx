@@ -115,7 +115,7 @@ function Live({ report, from, to, by }: LiveProps) {
 
 /** What waits for somebody, each a link to where it is done. */
 function Waits() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const { todos, known } = useTodos();
   if (!known) return null;
   if (todos.length === 0)
@@ -124,7 +124,6 @@ function Waits() {
         {t('todo.none')}
       </Box>
     );
-  const list = new Intl.ListFormat(i18n.language, { type: 'unit' });
   return (
     <Box component="ul" data-part="todos" aria-label={t('todo.title')} sx={TODOS}>
       {todos.map(({ key, count, page, names }) => (
@@ -132,7 +131,7 @@ function Waits() {
           <ArrowForward sx={{ fontSize: '1rem' }} />
           <Link href={page}>{t(`todo.${key}`, { count })}</Link>
           <Box component="span" sx={{ color: COLORS.quiet, overflow: 'hidden', textOverflow: 'ellipsis' }}>
-            {list.format(names.slice(0, 4))}
+            {names.slice(0, 4).join(', ')}
             {names.length > 4 ? ' …' : ''}
           </Box>
         </li>

@@ -80,7 +80,7 @@ function Orders({ orders, onClose }: OrdersProps) {
         },
         {
           key: 'act',
-          head: t('releases.act'),
+          head: t('common.act'),
           render: (order) =>
             order.state === 'closed' ? (
               <Tag tone="rest">{t('orders.closed')}</Tag>

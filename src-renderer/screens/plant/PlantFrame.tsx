@@ -8,6 +8,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'wouter';
 import { listenToDeskScanner } from '../../parts/plant/desk-scanner.ts';
 import { LanguageButton } from '../../parts/plant/LanguageButton.tsx';
+import { Mark } from '../../parts/plant/Mark.tsx';
 import { PasswordDialog } from '../../parts/plant/PasswordDialog.tsx';
 import { useAct, useAsk, usePerson } from '../../parts/plant/plant-context.ts';
 import { zonedTime } from '../../parts/plant/plant-format.ts';
@@ -51,7 +52,7 @@ function Side() {
   return (
     <Box component="header" sx={SIDE}>
       <Box sx={{ display: 'flex', alignItems: 'center', gap: '0.5rem', minHeight: '2.5rem' }}>
-        <img src="./icon.svg" alt="" width={28} height={28} />
+        <Mark size={28} />
         <Box sx={{ minWidth: 0, lineHeight: 1.15 }}>
           <Box sx={{ fontWeight: 800, overflowWrap: 'anywhere' }}>{about?.name ?? '…'}</Box>
           <Box sx={{ fontSize: '0.75rem', color: COLORS.quiet }}>{t('frame.plant')}</Box>
@@ -102,7 +103,7 @@ function SerialField() {
         type="text"
         ref={field}
         aria-label={t('frame.serial')}
-        placeholder={t('frame.serial')}
+        placeholder={t('frame.serial_short')}
         title={t('frame.serial_help')}
         autoComplete="off"
         spellCheck={false}
@@ -234,7 +235,7 @@ const FIELD = {
   color: COLORS.text,
   fontFamily: MONO,
   fontSize: '0.875rem',
-  '&::placeholder': { fontFamily: 'sans-serif', color: COLORS.quiet, opacity: 1 },
+  '&::placeholder': { color: COLORS.quiet, opacity: 1 },
 } as const;
 const FIELD_BUTTON = {
   position: 'absolute',

@@ -70,7 +70,7 @@ function Releases({ releases, onAct }: ReleasesProps) {
         { key: 'state', head: t('releases.state'), render: (release) => <State release={release} /> },
         { key: 'images', head: t('run.images'), render: ({ images }) => <Images images={images} /> },
         { key: 'history', head: t('releases.history'), render: (release) => <History release={release} /> },
-        { key: 'act', head: t('releases.act'), render: (release) => <Acts release={release} onAct={onAct} /> },
+        { key: 'act', head: t('common.act'), render: (release) => <Acts release={release} onAct={onAct} /> },
       ]}
     />
   );

@@ -5,6 +5,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { LanguageButton } from '../../parts/plant/LanguageButton.tsx';
+import { Mark } from '../../parts/plant/Mark.tsx';
 import { useAct, useAsk } from '../../parts/plant/plant-context.ts';
 import { Problem } from '../../parts/plant/Problem.tsx';
 import { COLORS } from '../../parts/theme.ts';
@@ -18,7 +19,7 @@ export function SignInPage({ oidcPath }: { readonly oidcPath: string }) {
     <Box component="main" sx={{ minHeight: '100vh', display: 'grid', placeItems: 'center', p: '1rem' }}>
       <Box sx={{ width: 'min(24rem, 100%)', bgcolor: COLORS.tile, borderRadius: '0.75rem', p: '1.5rem' }}>
         <Box sx={{ display: 'flex', alignItems: 'center', gap: '0.75rem', mb: '1rem' }}>
-          <img src="./icon.svg" alt="" width={36} height={36} />
+          <Mark size={36} />
           <Box sx={{ flex: 1 }}>
             <h1>{t('sign_in.title')}</h1>
             <Box sx={{ color: COLORS.quiet }}>{about === undefined ? '…' : t('sign_in.plant', about)}</Box>

@@ -1,3 +1,4 @@
+import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import TextField from '@mui/material/TextField';
 import { useState } from 'react';
@@ -94,7 +95,11 @@ function Stations({ stations, now, onRevoke }: StationsProps) {
               </>
             ),
         },
-        { key: 'version', head: t('stations.version'), render: ({ appVersion }) => appVersion ?? '–' },
+        {
+          key: 'version',
+          head: t('stations.version'),
+          render: ({ appVersion }) => <Box sx={{ whiteSpace: 'nowrap' }}>{appVersion ?? '–'}</Box>,
+        },
         {
           key: 'skew',
           head: t('stations.skew'),
@@ -117,7 +122,7 @@ function Stations({ stations, now, onRevoke }: StationsProps) {
           : [
               {
                 key: 'act',
-                head: t('releases.act'),
+                head: t('common.act'),
                 render: (station: PlantStation) =>
                   station.state !== 'revoked' && (
                     <Button onClick={() => onRevoke(station)}>{t('stations.revoke')}</Button>

@@ -85,7 +85,7 @@ function Users({ users, onChange, onSwitch }: UsersProps) {
         },
         {
           key: 'act',
-          head: t('releases.act'),
+          head: t('common.act'),
           render: (user) => (
             <Box sx={{ display: 'flex', gap: '0.375rem', alignItems: 'center' }}>
               {!user.active && <Tag tone="rest">{t('users.off')}</Tag>}

@@ -6,7 +6,7 @@ import { FAILURES } from '#shared/model/failure.ts';
 const root = join(import.meta.dirname, '..', '..', '..');
 const locales = join(root, 'resources', 'locales');
 const languages = readdirSync(locales);
-const files = ['screens.json', 'failures.json'];
+const files = ['screens.json', 'plant.json', 'failures.json'];
 
 /** Every text of a file by its dotted key. */
 function texts(language: string, file: string): Map<string, string> {
@@ -56,28 +56,44 @@ describe.each(languages)('failures in %s', (language) => {
   });
 });
 
+/** The station's texts, and the plant's, which stand before the station's on the plant's pages. */
+const pageFiles = ['screens.json', 'plant.json'];
+
 describe('the screens', () => {
   const sources = readdirSync(join(root, 'src-renderer'), { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.tsx?$/.test(file))
-    .map((file) => readFileSync(join(root, 'src-renderer', file), 'utf8'))
-    .join('\n');
+    .map((file) => ({ file, text: readFileSync(join(root, 'src-renderer', file), 'utf8') }));
+  const isOfPlant = (file: string): boolean => /(^|\/)plant(\/|-)/.test(file);
+  const all = sources.map(({ text }) => text).join('\n');
 
-  it('use no key that is not there', () => {
-    const keys = texts('en', 'screens.json');
-    const used = Array.from(sources.matchAll(/\bt\('([\w.]+)'/g), ([, key]) => String(key));
+  it.each([
+    ['screens.json', (file: string) => !isOfPlant(file), ['screens.json']],
+    ['plant.json', isOfPlant, pageFiles],
+  ] as const)('use no key that is not there: %s', (_, isOne, known) => {
+    const keys = new Set(known.flatMap((file) => [...texts('en', file).keys()]));
+    const has = (key: string): boolean => keys.has(key) || (keys.has(`${key}_one`) && keys.has(`${key}_other`));
+    const used = sources
+      .filter(({ file }) => isOne(file))
+      .flatMap(({ text }) => Array.from(text.matchAll(/\bt\('([\w.-]+)'/g), ([, key]) => String(key)));
     expect(used.length).toBeGreaterThan(20);
-    expect(used.filter((key) => !keys.has(key))).toEqual([]);
+    expect(used.filter((key) => !has(key))).toEqual([]);
   });
 
-  it('leave no key unused', () => {
-    const unused = [...texts('en', 'screens.json').keys()].filter((key) => {
-      const [group, name = ''] = key.split('.');
-      const literal = sources.includes(`'${key}'`) || sources.includes(`'${name}'`);
-      const family = sources.includes(`\`${group}.\${`) || sources.includes(`\`${group}.role_`);
-      const ofName = group === 'language' && sources.includes('.language.name');
+  it.each(pageFiles)('leave no key unused: %s', (file) => {
+    const unused = [...texts('en', file).keys()].filter((key) => {
+      const [group, last = ''] = key.split('.');
+      const name = last.replace(/_(one|other)$/, '');
+      const literal = [`'${group}.${name}'`, `'${name}'`].some((text) => all.includes(text));
+      const family = all.includes(`\`${group}.\${`) || all.includes(`\`${group}.${name.split('_')[0]}_\${`);
+      const ofName = group === 'language' && all.includes('.language.name');
       return !(literal || family || ofName);
     });
     expect(unused).toEqual([]);
+  });
+
+  it('have each key in one file', () => {
+    const [station = new Map(), plant = new Map()] = pageFiles.map((file) => texts('en', file));
+    expect([...station.keys()].filter((key) => plant.has(key))).toEqual([]);
   });
 
   it('stay short enough for where they stand', () => {
