@@ -26,6 +26,8 @@ export interface Stations {
   /** Its sessions, codes and key end with this. */
   revoke(name: string, who: string, now: Date): Promise<void>;
   list(): Promise<PlantStation[]>;
+  /** The key that it enrolled with. */
+  readonly publicKeyOf: (name: string) => Promise<PublicKey>;
 }
 
 export interface StationsOptions {
@@ -61,6 +63,12 @@ export function createStations(options: StationsOptions): Stations {
     async list() {
       return z.array(StationRow).parse(await database.query(LIST));
     },
+    async publicKeyOf(name) {
+      const [row] = await database.query('SELECT public_key FROM stations WHERE name = $1', [name], 'station-key');
+      const x = row === undefined ? null : Keyed.parse(row).public_key;
+      if (x === null) throw new FlashlineError('not-found', { params: { what: name } });
+      return { kty: 'OKP', crv: 'Ed25519', x };
+    },
   };
 }
 
@@ -91,6 +99,7 @@ interface Enrolment {
   readonly now: Date;
 }
 
+const Keyed = z.object({ public_key: z.string().nullable() });
 const Invited = z.object({ station: z.string() });
 
 async function storeEnrolment(sql: Sql, { digest, key, appVersion, now }: Enrolment): Promise<string> {

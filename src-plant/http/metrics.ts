@@ -1,0 +1,86 @@
+import { isIP } from 'node:net';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { z } from 'zod';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { constantTimeEqual } from './constant-time.ts';
+import type { Sql } from '../database/database.ts';
+
+export interface MetricsParts {
+  readonly database: Sql;
+  readonly now: () => Date;
+  /** Who shows it (`Authorization: Bearer`) may read the metrics; null: whoever is on this computer. */
+  readonly token: string | null;
+}
+
+/** Seconds; a batch of a thousand records is among the long ones. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const Sessions = z.array(z.object({ kind: z.string(), sessions: z.number() }));
+const Ingested = z.object({ accepted: z.number() });
+
+/**
+ * Prometheus metrics of this process. Labels are names of calls, statuses and kinds: sets that no caller can make grow.
+ */
+export function serveMetrics(app: FastifyInstance, { database, now, token }: MetricsParts): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const labels = ['call', 'status'] as const;
+  const registers = [registry];
+  const seconds = new Histogram({
+    name: 'flashline_request_seconds',
+    help: 'Calls by how they ended and how long they took',
+    labelNames: labels,
+    buckets: BUCKETS,
+    registers,
+  });
+  const records = new Counter({
+    name: 'flashline_records_ingested_total',
+    help: 'Unit records and links that were new',
+    registers,
+  });
+  sessionGauge(registry, database, now);
+  app.addHook('onResponse', async (request, reply) => {
+    seconds.observe({ call: callOf(request), status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+  });
+  app.addHook('preSerialization', async (request, _reply, payload) => {
+    if (callOf(request) === 'station.records') records.inc(Ingested.safeParse(payload).data?.accepted ?? 0);
+    return payload;
+  });
+  app.get('/metrics', { schema: { hide: true } }, async (request, reply) => {
+    if (!mayRead(request, token)) throw new FlashlineError('not-allowed', { params: { roles: 'metrics' } });
+    return reply.type(registry.contentType).send(await registry.metrics());
+  });
+}
+
+export function callOf(request: FastifyRequest): string {
+  return request.routeOptions.config.call ?? 'other';
+}
+
+/** Counted in the database when it is asked for, so that any one process answers for all of them. */
+function sessionGauge(registry: Registry, database: Sql, now: () => Date): void {
+  const gauge = new Gauge({
+    name: 'flashline_sessions',
+    help: 'Sessions that go on, over all server processes',
+    labelNames: ['kind'] as const,
+    registers: [registry],
+    async collect() {
+      const rows = await database.query(
+        `SELECT 'person' AS kind, count(*)::bigint AS sessions FROM user_sessions WHERE until > $1
+         UNION ALL SELECT 'station', count(*)::bigint FROM station_sessions WHERE until > $1`,
+        [now()],
+      );
+      for (const { kind, sessions } of Sessions.parse(rows)) this.set({ kind }, sessions);
+    },
+  });
+  gauge.reset();
+}
+
+function mayRead(request: FastifyRequest, token: string | null): boolean {
+  if (token !== null) return constantTimeEqual(request.headers.authorization ?? '', `Bearer ${token}`);
+  return isLoopback(request.ip);
+}
+
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host.replace(/^::ffff:/, '')) === 4 && host.replace(/^::ffff:/, '').startsWith('127.');
+}
