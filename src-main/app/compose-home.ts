@@ -34,7 +34,12 @@ export async function openStoresOf(home: string, warn: (failure: Failure) => voi
   const entry = new URL(LOG_THREAD, import.meta.url);
   const data: LogThreadData = { file };
   const worker = await LogWorker.start<StationStores>({ entry, data, file, clock: realClock, warn });
-  return { log: worker.remote('log'), outbox: worker.remote('outbox'), plant: worker.remote('plant') };
+  return {
+    log: worker.remote('log'),
+    outbox: worker.remote('outbox'),
+    plant: worker.remote('plant'),
+    heads: worker.remote('heads'),
+  };
 }
 
 /** The unit log alone. Rejects with `log-unwritable` or `log-damaged`. */

@@ -4,6 +4,7 @@ import type { SlotOptions } from '../station/options.ts';
 import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
+import type { StationKey } from './compose-key.ts';
 import { connectorOf, parseProbeUrl } from './compose-connector.ts';
 import { watchUsbProbes } from './compose-probes.ts';
 
@@ -18,6 +19,7 @@ export interface HostOptions {
   /** One slot for each; none means the bench. */
   readonly probes: readonly string[];
   readonly warn: (failure: Failure) => void;
+  readonly key?: StationKey;
 }
 
 const BENCH_SLOTS = 4;
@@ -44,6 +46,7 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
     samples: bench && options.release === null ? benchSamples : noSamples,
     autoStart: false,
     connect: bench ? withFaults(connect) : connect,
+    ...(options.key ? { key: options.key } : {}),
   });
   return withAttachedProbes(composed, bench ? [] : probes, warn);
 }

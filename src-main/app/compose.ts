@@ -1,5 +1,6 @@
 import type { Sample, StationState } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
+import { HeadSigner, signAfterFinish } from '../log/head-signer.ts';
 import type { UnitLog } from '../log/log.ts';
 import { nodeFiles } from '../release/files.ts';
 import { openRelease } from '../release/open-release.ts';
@@ -9,6 +10,7 @@ import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
 import type { Connector } from '../target/target.ts';
 import { chipsOf, type ChipSources, openFlashOf } from './compose-chips.ts';
+import { noSeal, type StationKey, stationKey } from './compose-key.ts';
 import { failureTexts, openStoresOf, realClock, realRandom, type StationLog, workplace } from './compose-home.ts';
 
 export interface StationComposition {
@@ -25,6 +27,8 @@ export interface StationComposition {
   readonly samples: (log: UnitLog, product: string) => Promise<readonly Sample[]>;
   readonly autoStart: boolean;
   readonly connect: Connector;
+  /** Left out: in a file, without the operating system's key store. */
+  readonly key?: StationKey;
   /** Failures that change no verdict. */
   readonly warn: (failure: Failure) => void;
 }
@@ -43,12 +47,16 @@ export const noSamples = (): Promise<readonly Sample[]> => Promise.resolve([]);
 export async function composeStation(options: StationComposition): Promise<ComposedStation> {
   const { resources, home, release } = options;
   const engine = release === null ? null : await openEngine(release, { resources, home });
-  const { log } = await openStoresOf(home, options.warn);
+  const { log, heads } = await openStoresOf(home, options.warn);
+  const key = options.key ?? stationKey(home, realRandom, noSeal);
+  const signing = new HeadSigner({ heads, signer: () => key.signer(), clock: realClock, warn: options.warn });
   try {
+    // What an earlier process left unsigned.
+    signing.headMoved();
     const station = new Station({
       ...workplace(),
       engine,
-      log,
+      log: signAfterFinish(log, signing),
       mode: options.mode,
       slots: options.slots,
       samples: engine === null ? [] : await options.samples(log, engine.release.recipe.product.id),
@@ -63,10 +71,12 @@ export async function composeStation(options: StationComposition): Promise<Compo
     });
     const close = async () => {
       await station.close();
+      await signing.settled();
       await log.close();
     };
     return { station, log, engine, close };
   } catch (thrown) {
+    await signing.settled();
     await log.close();
     throw thrown;
   }

@@ -1,12 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Menu, app, dialog, protocol, session } from 'electron';
+import { Menu, app, dialog, protocol, safeStorage, session } from 'electron';
 import { toFailure } from '#shared/model/failure.ts';
-import { failureTexts, homeFolder, realClock } from './compose-home.ts';
+import { failureTexts, homeFolder, realClock, realRandom } from './compose-home.ts';
 import { composeHost } from './compose-host.ts';
+import { stationKey } from './compose-key.ts';
 import { hardenContents, hardenSession } from './electron-hardening.ts';
 import { type ShellHost, shellHost } from './electron-host.ts';
 import { serveBridge } from './electron-ipc.ts';
+import { electronSeal } from './electron-key.ts';
 import { type ShellOptions, shellOptions } from './electron-options.ts';
 import { PRIVILEGED_SCHEME, SCHEME, serveAssets } from './electron-protocol.ts';
 import { QuitGuard } from './electron-quit.ts';
@@ -81,6 +83,9 @@ async function open(options: ShellOptions, { home, resources, texts }: Places): 
     bench,
     release,
     probes,
+    key: stationKey(home, realRandom, () =>
+      electronSeal({ safeStorage, platform: process.platform, clock: realClock }),
+    ),
     warn: (failure) => tell(`${failure.code}: ${inWords(failure).message} ${failure.cause ?? ''}`),
   });
   const host = shellHost(composed.station, () => composed.close());

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Failure } from '#shared/model/failure.ts';
 import { processesOfThisMachine } from '../log/process-owner.ts';
+import { SqliteChainHeads } from '../log/chain-heads.ts';
 import { openLogDatabase } from '../log/log-database.ts';
 import { SqlitePlantStore } from '../log/sqlite-plant-store.ts';
 import { SqliteOutbox } from '../log/sqlite-outbox.ts';
@@ -23,12 +24,18 @@ export type StationStores = {
   readonly log: SqliteUnitLog;
   readonly outbox: SqliteOutbox;
   readonly plant: SqlitePlantStore;
+  readonly heads: SqliteChainHeads;
 };
 
 function open(data: LogThreadData, warn: (failure: Failure) => void): StationStores {
   const database = openLogDatabase({ file: data.file, clock: realClock, warn });
   const log = new SqliteUnitLog(database, { clock: realClock, processes: processesOfThisMachine() });
-  return { log, outbox: new SqliteOutbox(database), plant: new SqlitePlantStore(database) };
+  return {
+    log,
+    outbox: new SqliteOutbox(database),
+    plant: new SqlitePlantStore(database),
+    heads: new SqliteChainHeads(database),
+  };
 }
 
 if (parentPort === null) throw new Error('log-thread.ts is the script of a worker thread');
