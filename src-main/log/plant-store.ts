@@ -16,10 +16,13 @@ export interface Enrolment {
 
 /**
  * What the plant's clock says, as this station keeps it: `plantMs` was reached when this computer's clock said `wallMs`.
- * `contact` counts the times that the plant itself told it.
+ * `contact` counts the times that the plant itself told it; of the last one, when that was and by how much this computer's
+ * clock was ahead.
  */
 export interface PlantTime {
   readonly contact: number;
+  readonly contactMs: number;
+  readonly skewMs: number;
   readonly plantMs: number;
   readonly wallMs: number;
 }

@@ -18,10 +18,17 @@ const PlantRow = z.object({
   document: z.string().nullable(),
   work_order: z.string().nullable(),
 });
-const TimeRow = z.object({ contact: z.number(), plant_ms: z.number().nullable(), wall_ms: z.number().nullable() });
+const TimeRow = z.object({
+  contact: z.number(),
+  contact_ms: z.number(),
+  skew_ms: z.number(),
+  plant_ms: z.number(),
+  wall_ms: z.number(),
+});
 const KeyRow = z.object({ key: z.string() });
 const LeaseRow = z.object({ terms: z.string(), next: z.number(), closed: z.number() });
 
+const TIME = 'contact, contact_ms, skew_ms, plant_ms, wall_ms';
 const LEASE = 'SELECT terms, next, closed FROM number_leases';
 
 /** See PlantStore. One row holds all but the leases; two processes over one file see the same. */
@@ -60,8 +67,10 @@ export class SqlitePlantStore implements PlantStore {
 
   async contacted({ plantMs, wallMs }: Contact): Promise<PlantTime> {
     return this.#database.transaction(() => {
-      const sql = 'UPDATE plant SET contact = contact + 1, plant_ms = ?, wall_ms = ?';
-      this.#database.run(sql, Math.round(plantMs), Math.round(wallMs));
+      const [there, here] = [Math.round(plantMs), Math.round(wallMs)];
+      const sql = `UPDATE plant
+        SET contact = contact + 1, contact_ms = ?, skew_ms = ?, plant_ms = ?, wall_ms = ?`;
+      this.#database.run(sql, here, here - there, there, here);
       const time = this.#time();
       if (time === null) throw new FlashlineError('not-enrolled');
       return time;
@@ -146,9 +155,10 @@ export class SqlitePlantStore implements PlantStore {
   }
 
   #time(): PlantTime | null {
-    const row = this.#database.first(TimeRow, 'SELECT contact, plant_ms, wall_ms FROM plant');
-    if (row === undefined || row.plant_ms === null || row.wall_ms === null) return null;
-    return { contact: row.contact, plantMs: row.plant_ms, wallMs: row.wall_ms };
+    const row = this.#database.first(TimeRow, `SELECT ${TIME} FROM plant WHERE contact > 0`);
+    if (row === undefined) return null;
+    const { contact, contact_ms, skew_ms, plant_ms, wall_ms } = row;
+    return { contact, contactMs: contact_ms, skewMs: skew_ms, plantMs: plant_ms, wallMs: wall_ms };
   }
 }
 

@@ -77,6 +77,7 @@ export const FAILURES = {
   'plant-database': { verdict: 'ERROR', blame: 'plant', params: [] },
   'plant-schema': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'not-enrolled': { verdict: 'ERROR', blame: 'station', params: [] },
+  'badge-unknown': { verdict: 'ERROR', blame: 'station', params: [] },
   'enrolment-refused': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'station-revoked': { verdict: 'ERROR', blame: 'plant', params: ['station'] },
   'signed-out': { verdict: 'ERROR', blame: 'plant', params: [] },

@@ -12,6 +12,8 @@ export const plant = {
       work_order  TEXT,
       -- PlantTime of plant-store.ts; milliseconds since 1970.
       contact     INTEGER NOT NULL DEFAULT 0,
+      contact_ms  INTEGER,
+      skew_ms     INTEGER,
       plant_ms    INTEGER,
       wall_ms     INTEGER
     ) STRICT;

@@ -1,0 +1,195 @@
+import type { Clock } from '#shared/base/clock.ts';
+import { sha256Hex } from '#shared/base/digest.ts';
+import type { Admission, StationDocument, StationOrder } from '#shared/contract/plant/station-api.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { DEFAULT_PROCESS, isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
+import type { PlantStore } from '../log/plant-store.ts';
+import { hasCode } from './has-code.ts';
+import type { Sync } from './sync.ts';
+
+export interface UnitToAdmit {
+  readonly product: string;
+  readonly serial: string;
+  readonly uid: string | null;
+  readonly route: { readonly step: string; readonly after?: string | undefined } | null;
+  readonly rework: boolean;
+}
+
+/** The chosen order as it stands here: what the plant counted, and what was made since. */
+export interface OrderInWork {
+  readonly id: string;
+  readonly product: string;
+  readonly quantity: number;
+  readonly passed: number;
+  /** The plant closed it, or withdrew its release. */
+  readonly closed: boolean;
+}
+
+export interface StationRulesOptions {
+  readonly sync: Sync;
+  readonly store: PlantStore;
+  readonly clock: Clock;
+  /** The release came down from the plant: it is good for as long as the plant publishes it. */
+  readonly fromPlant: boolean;
+  /** Told when the order, or what is known of it, changed. */
+  readonly changed: () => void;
+}
+
+/** An operator stands there with a board. */
+export const ADMISSION_MS = 1000;
+/** A plant that did not answer in time is not asked again for so long, so that not every board waits for it. */
+const SILENT_MS = 30_000;
+
+/** What a plant asks of a station before it works. Of a station without a plant nothing is asked. */
+export class StationRules {
+  readonly #options: StationRulesOptions;
+  readonly #forget: () => void;
+  /** By monotonic time. */
+  #silentUntil = Number.NEGATIVE_INFINITY;
+  #order: string | null = null;
+  /** PASSes with an order that the plant's document does not count yet. */
+  #uncounted: readonly { readonly order: string; readonly sequence: number }[] = [];
+
+  private constructor(options: StationRulesOptions) {
+    this.#options = options;
+    this.#forget = options.sync.onDocument((_, through) => {
+      this.#silentUntil = Number.NEGATIVE_INFINITY;
+      this.#uncounted = this.#uncounted.filter(({ sequence }) => sequence > through);
+      options.changed();
+    });
+  }
+
+  static async open(options: StationRulesOptions): Promise<StationRules> {
+    const rules = new StationRules(options);
+    rules.#order = await options.store.order();
+    return rules;
+  }
+
+  close(): void {
+    this.#forget();
+  }
+
+  /** Throws `lease-ended`, `release-withdrawn`, or `state-conflict` for a chosen order that is not open any more. */
+  permit(release: string): void {
+    const { sync, fromPlant } = this.#options;
+    const { book } = sync;
+    if (book === null) return;
+    const until = book.document?.leaseUntil ?? null;
+    const nowMs = sync.plantClock.now();
+    if (until === null || nowMs === null || nowMs >= Date.parse(until))
+      throw new FlashlineError('lease-ended', { params: { since: until ?? book.enrolment.enrolledAt } });
+    const published = book.document?.releases.some(({ digest }) => digest === release) ?? false;
+    const withdrawn = book.document?.withdrawn.includes(release) ?? false;
+    if (withdrawn || (fromPlant && !published)) throw new FlashlineError('release-withdrawn', { params: { release } });
+    const order = this.order();
+    if (order?.closed) throw conflict(`order ${order.id} is not open any more: choose another, or none`);
+  }
+
+  /**
+   * Asks the plant, for a second at most; with no answer the lease is enough, and nothing is said. Rejects with
+   * `passed-elsewhere`, `route-missing`, or `station-revoked`.
+   */
+  async admit(unit: UnitToAdmit, signal: AbortSignal): Promise<void> {
+    const admission = await this.#ask(unit, signal);
+    if (admission === null) return;
+    const { serial, route, rework } = unit;
+    if (route?.after !== undefined && admission.route === false)
+      throw new FlashlineError('route-missing', { params: { serial, after: route.after } });
+    const { passed } = admission;
+    if (passed === null || rework) return;
+    const { station, finishedAt: when } = passed;
+    throw new FlashlineError('passed-elsewhere', { params: { serial: passed.serial, station, when } });
+  }
+
+  /** The name of the person with this badge. Throws `not-enrolled`, or `badge-unknown` for a badge that the plant does not know. */
+  operatorOf(badge: string): string {
+    const document = this.#requireDocument();
+    const digest = sha256Hex(new TextEncoder().encode(badge));
+    const user = document.users.find((each) => each.badge === digest);
+    if (user === undefined) throw new FlashlineError('badge-unknown');
+    return user.name;
+  }
+
+  /** Open orders for a product, of any release. */
+  orders(product: string): readonly StationOrder[] {
+    return (this.#options.sync.book?.document?.orders ?? []).filter((order) => order.product === product);
+  }
+
+  order(): OrderInWork | null {
+    const id = this.#order;
+    const document = this.#options.sync.book?.document;
+    if (id === null || !document) return null;
+    const open = document.orders.find((order) => order.id === id);
+    const here = this.#uncounted.filter(({ order }) => order === id).length;
+    if (open === undefined) return { id, product: '', quantity: 0, passed: here, closed: true };
+    return { id, product: open.product, quantity: open.quantity, passed: open.passed + here, closed: false };
+  }
+
+  /** Rejects with `not-found`, or `state-conflict` for an order that is for something else than this station flashes. */
+  async setOrder(
+    id: string | null,
+    release: { readonly digest: string; readonly product: string } | null,
+  ): Promise<void> {
+    if (id !== null) checkOrder(this.#requireDocument(), id, release);
+    await this.#options.store.setOrder(id);
+    this.#order = id;
+    this.#options.changed();
+  }
+
+  /** A record was written. */
+  recorded(record: UnitRecord): void {
+    const { verdict, order, sequence } = record;
+    if (verdict !== 'PASS' || order === undefined || isSimulated(record)) return;
+    this.#uncounted = [...this.#uncounted, { order, sequence }];
+    this.#options.changed();
+  }
+
+  async #ask({ product, serial, uid, route }: UnitToAdmit, signal: AbortSignal): Promise<Admission | null> {
+    const { sync, clock } = this.#options;
+    if (sync.book === null || clock.monotonic() < this.#silentUntil) return null;
+    const body = { product, serial, uid, process: route?.step ?? DEFAULT_PROCESS, after: route?.after ?? null };
+    const done = new AbortController();
+    const late = new AbortController();
+    const timer = clock.sleep(ADMISSION_MS, done.signal).then(
+      () => late.abort(new FlashlineError('plant-unreachable', { params: { url: '' } })),
+      () => undefined,
+    );
+    try {
+      return await sync
+        .session()
+        .call('station.admission', { body }, { signal: AbortSignal.any([signal, late.signal]) });
+    } catch (thrown) {
+      if (signal.aborted) throw signal.reason;
+      if (hasCode(thrown, 'station-revoked')) throw thrown;
+      // Whatever else: the plant did not say no. How it stands with the plant is in the sync state.
+      this.#silentUntil = clock.monotonic() + SILENT_MS;
+      return null;
+    } finally {
+      done.abort();
+      await timer;
+    }
+  }
+
+  #requireDocument(): StationDocument {
+    const document = this.#options.sync.book?.document;
+    if (!document) throw new FlashlineError('not-enrolled');
+    return document;
+  }
+}
+
+function checkOrder(
+  { orders }: StationDocument,
+  id: string,
+  release: { readonly digest: string; readonly product: string } | null,
+): void {
+  const order = orders.find((each) => each.id === id);
+  if (order === undefined) throw new FlashlineError('not-found', { params: { what: `order ${id}` } });
+  if (release === null) throw new FlashlineError('no-release');
+  if (order.product !== release.product) throw conflict(`order ${id} is for ${order.product}`);
+  if (order.release !== release.digest)
+    throw conflict(`order ${id} is for release ${order.release}, this station runs ${release.digest}`);
+}
+
+function conflict(detail: string): FlashlineError {
+  return new FlashlineError('state-conflict', { params: { detail } });
+}
