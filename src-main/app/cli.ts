@@ -24,6 +24,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const context: CliContext = {
   print: (line) => void process.stdout.write(`${line}\n`),
+  printed: () => leftBy(process.stdout),
   say: (line) => void process.stderr.write(`${line}\n`),
   // Back to the line's start, the text, and the rest of an older text away (ECMA-48: EL).
   terminal: process.stdout.isTTY ? { rewrite: (line) => void process.stdout.write(`\r${line}\u001B[K`) } : null,
@@ -37,9 +38,9 @@ const context: CliContext = {
 
 const code = await runCli(process.argv.slice(2), context);
 // Written out first: a pipe takes what was printed only while we are here.
-await Promise.all(
-  [process.stdout, process.stderr].map(
-    (stream) => new Promise<void>((resolve) => void stream.write('', () => resolve())),
-  ),
-);
+await Promise.all([process.stdout, process.stderr].map(leftBy));
 process.exit(code);
+
+function leftBy(stream: NodeJS.WriteStream): Promise<boolean> {
+  return new Promise((resolve) => void stream.write('', (error) => resolve(!error)));
+}

@@ -98,9 +98,18 @@ export class LogDatabase {
 
   /** All or nothing, and on the disk when it returns. Inside another transaction it is part of that one. */
   transaction<T>(work: () => T): T {
-    if (this.sqlite.inTransaction) return work();
     // At once: a transaction that begins by reading could not always become a writing one.
-    this.run('BEGIN IMMEDIATE');
+    return this.#between('BEGIN IMMEDIATE', work);
+  }
+
+  /** Reads one moment of the file, whatever other processes write meanwhile; keeps none of them waiting. */
+  snapshot<T>(work: () => T): T {
+    return this.#between('BEGIN DEFERRED', work);
+  }
+
+  #between<T>(begin: string, work: () => T): T {
+    if (this.sqlite.inTransaction) return work();
+    this.run(begin);
     try {
       const result = work();
       this.run('COMMIT');

@@ -21,7 +21,7 @@ import { Owner, type Processes } from './process-owner.ts';
 import { indexRecord } from './record-index.ts';
 import { exportQuery, recordQuery } from './record-query.ts';
 import { shiftYieldOf } from './shift-yield.ts';
-import { type ChainCheck, verifyChain } from './verify.ts';
+import { type ChainCheck, type ChainProgress, verifyChain, verifyPage } from './verify.ts';
 
 export interface UnitLogOptions {
   readonly clock: Clock;
@@ -125,6 +125,11 @@ export class SqliteUnitLog implements UnitLog, LogReports {
 
   verify(): Promise<ChainCheck> {
     return verifyChain(this.#database);
+  }
+
+  /** One page of the same: for whoever wants to stop in between, or to say how far it is. Begins with CHECK_BEGINS. */
+  async verifyPage(progress: ChainProgress): Promise<ChainProgress> {
+    return verifyPage(this.#database, progress);
   }
 
   /** Runs that have no record yet (of live processes, this one's included). */

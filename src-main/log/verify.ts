@@ -39,30 +39,70 @@ const Unit = z.object({
   passed: z.number(),
 });
 
-/** What was seen of the derived tables on the way; at the end they must hold nothing else. */
+/** How far a check has come: plain data, so that whoever asks for the next page may be in another thread. */
+export interface ChainProgress extends ChainCheck {
+  readonly previous: Pick<UnitRecord, 'sequence' | 'hash'> | null;
+  /** Rows of the derived tables that records account for; at the end there must be no others. */
+  readonly facets: number;
+  readonly units: number;
+  /** The end was reached, or a fault. */
+  readonly over: boolean;
+}
+
+export const CHECK_BEGINS: ChainProgress = {
+  records: 0,
+  fault: null,
+  previous: null,
+  facets: 0,
+  units: 0,
+  over: false,
+};
+
+/** Follows the chain from its first record: every hash, every link, and all that queries rest on. */
+export async function verifyChain(database: LogDatabase): Promise<ChainCheck> {
+  let progress = CHECK_BEGINS;
+  while (!progress.over) {
+    progress = verifyPage(database, progress);
+    await pause();
+  }
+  return { records: progress.records, fault: progress.fault };
+}
+
+/** The next records of the chain. Other processes go on writing: a page sees one moment of the file. */
+export function verifyPage(database: LogDatabase, progress: ChainProgress): ChainProgress {
+  return database.snapshot(() => {
+    const start = progress.previous ?? archivedUpTo(database);
+    const after = start?.sequence ?? 0;
+    const rows = database.all(Row, 'SELECT * FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?', after, PAGE);
+    const seen = { facets: progress.facets, units: progress.units };
+    let previous = start;
+    let { records } = progress;
+    for (const row of rows) {
+      const fault = chainFault(row.body, previous) ?? derivedFault(database, row, seen);
+      if (fault !== null) return { ...seen, records, previous, fault, over: true };
+      previous = { sequence: row.sequence, hash: row.hash };
+      records += 1;
+    }
+    if (rows.length === PAGE) return { ...seen, records, previous, fault: null, over: false };
+    const fault = endFault(database, seen);
+    return { ...seen, records, previous, fault, over: true };
+  });
+}
+
+/** Units whose first attempt is in an archive are no longer seen among the records. */
+const COUNTS = {
+  facets: 'SELECT count(*) AS count FROM facets WHERE sequence > ?',
+  units: 'SELECT count(*) AS count FROM units WHERE first_sequence > ?',
+} as const;
+
 interface Seen {
   facets: number;
   units: number;
 }
 
-/** Follows the chain from its first record: every hash, every link, and all that queries rest on. */
-export async function verifyChain(database: LogDatabase): Promise<ChainCheck> {
-  let previous: Row | null = null;
-  let records = 0;
-  const seen: Seen = { facets: 0, units: 0 };
-  for (;;) {
-    const after: number = previous?.sequence ?? 0;
-    const rows = database.all(Row, 'SELECT * FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?', after, PAGE);
-    for (const row of rows) {
-      const fault = chainFault(row.body, previous) ?? derivedFault(database, row, seen);
-      if (fault !== null) return { records, fault };
-      previous = row;
-      records += 1;
-    }
-    // In the same turn as the last page: nothing can be appended in between.
-    if (rows.length < PAGE) return { records, fault: endFault(database, previous?.sequence ?? 0, seen) };
-    await pause();
-  }
+/** The prefix of the chain that went to archives: where it ends is where the log begins. */
+function archivedUpTo(database: LogDatabase): Place | null {
+  return database.first(Place, 'SELECT sequence, hash FROM anchors ORDER BY sequence DESC LIMIT 1') ?? null;
 }
 
 function derivedFault(database: LogDatabase, row: Row, seen: Seen): string | null {

@@ -8,6 +8,8 @@ import type { FailureText } from '../../station/options.ts';
 export interface CliContext {
   /** One line to stdout: results, and with `--json` nothing but JSON objects. */
   readonly print: (line: string) => void;
+  /** Waits until what was printed has left this program; false when whoever read it is gone. */
+  readonly printed: () => Promise<boolean>;
   /** One line to stderr: what is said on the way. */
   readonly say: (line: string) => void;
   /** The width of the terminal that stdout is, null when it is a file or a pipe. */

@@ -31,6 +31,11 @@ export function reportFailure(failure: Failure, json: boolean, context: CliConte
   return exitCodeOf(verdict, failure);
 }
 
+/** What changes no result, in one line. */
+export function warningLine(failure: Failure, context: CliContext): string {
+  return `Note: ${context.describeFailure(failure).message} ${failure.cause ?? ''}`.trimEnd();
+}
+
 /** What, where, why and what to do, a line each. */
 export function failureLines(failure: Failure, text: Partial<FailureText>): string[] {
   const where = whereText(failure);

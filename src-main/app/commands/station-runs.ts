@@ -7,7 +7,7 @@ import { type ComposedStation, composeStation, noSamples } from '../compose.ts';
 import { connectorOf, parseProbeUrl } from '../compose-connector.ts';
 import { homeFolder } from '../compose-home.ts';
 import type { CliContext, ExitCode } from './command.ts';
-import { exitCodeOf, failureLines } from './outcome.ts';
+import { exitCodeOf, failureLines, warningLine } from './outcome.ts';
 
 export interface CommandStation {
   readonly release: string;
@@ -30,7 +30,7 @@ export async function openStation(options: CommandStation, context: CliContext):
     samples: noSamples,
     autoStart: false,
     connect: connectorOf({ pace }),
-    warn: (failure) => context.say(`Note: ${context.describeFailure(failure).message} ${failure.cause ?? ''}`),
+    warn: (failure) => context.say(warningLine(failure, context)),
   });
   for (const record of await host.log.interruptedAtOpening()) {
     context.say(`INTERRUPTED: an earlier run of unit ${record.serial} on slot ${record.slot} did not end.`);

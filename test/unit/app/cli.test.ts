@@ -27,6 +27,7 @@ async function runCli(args: readonly string[], options: { home: string; signal?:
   const resources = join(ROOT, 'resources');
   const context: CliContext = {
     print: (line) => lines.push(line),
+    printed: () => Promise.resolve(true),
     say: (line) => said.push(line),
     terminal: null,
     env: { FLASHLINE_HOME: options.home },
@@ -89,6 +90,7 @@ it('help has examples, for every command, and ends with 0', async () => {
     ['log', 'show'],
     ['log', 'verify'],
     ['log', 'export'],
+    ['log', 'yield'],
     ['chips', 'list'],
     ['chips', 'show'],
     ['bench', 'serve'],
