@@ -65,6 +65,7 @@ export const layers = {
     'src-plant/keyring/keyring.ts',
     ...SHARED,
   ],
+  'src-plant/desk': ['src-plant/accounts', ...SHARED],
   'src-plant/signing': [...SHARED],
   'src-plant/http': ['src-plant', ...SHARED],
   'src-plant/plant.ts': ['src-plant', ...SHARED],

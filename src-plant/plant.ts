@@ -1,40 +1,32 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import { Name } from '#shared/contract/plant/common.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { createPasswords, type PasswordCost } from './accounts/password.ts';
-import { createSignInGuard } from './accounts/sign-in-guard.ts';
-import { createSignIn } from './accounts/sign-in.ts';
-import { createStationSessions } from './accounts/station-sessions.ts';
-import { createStations } from './accounts/stations.ts';
-import { createUserSessions } from './accounts/user-sessions.ts';
-import { createUsers } from './accounts/users.ts';
-import type { Database } from './database/database.ts';
+import type { PasswordCost } from './accounts/password.ts';
 import { requireSchema } from './database/migrate.ts';
-import { openDatabase } from './database/open-database.ts';
+import { migrateDatabase, openDatabase } from './database/open-database.ts';
+import { connectDesk, serveDesk } from './desk/desk-socket.ts';
+import type { Desk } from './desk/desk.ts';
 import { RATE_LIMITS, type RateLimits } from './http/authenticate.ts';
-import { accountHandlers, sessionHandlers } from './http/handlers/accounts.ts';
-import { catalogHandlers } from './http/handlers/catalog.ts';
-import { ingestHandlers } from './http/handlers/ingest.ts';
-import { traceHandlers } from './http/handlers/trace.ts';
-import { yieldHandlers } from './http/handlers/yield.ts';
+import { composeHandlers, composeServices, type ServiceParts } from './http/compose-services.ts';
 import { isLoopback } from './http/metrics.ts';
 import type { DescribeFailure } from './http/refusal.ts';
 import { createServer } from './http/server.ts';
-import { ownTls, readTlsFiles, spkiOf, type TlsFiles } from './http/tls.ts';
-import { createIngest } from './ingest/ingest.ts';
+import { ownTls, readTlsFiles, type TlsFiles } from './http/tls.ts';
 import { openFileKeyring } from './keyring/file-keyring.ts';
-import type { Keyring } from './keyring/keyring.ts';
 
-export interface PlantOptions {
+export { migrateDatabase };
+export type { Desk };
+
+/** Which plant, and how this computer's part of it is reached. */
+export interface PlantPlace {
   /** The plant's own folder: its keys, and the database where none is named. */
   readonly folder: string;
   /** Of PostgreSQL; null: PGlite in the folder. */
   readonly database: string | null;
   readonly host: string;
-  /** 0 takes any free one. */
-  readonly port: number;
   /** Of the plant, as certificates give it. */
   readonly name: string;
   readonly version: string;
@@ -42,23 +34,32 @@ export interface PlantOptions {
   readonly keyFile: string | null;
   /** PEM files; null: a certificate of our own, or none on loopback. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
-  /** Folder of the built pages; null for none. */
-  readonly pages: string | null;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  readonly passwordCost?: PasswordCost;
+}
+
+export interface PlantOptions extends PlantPlace {
+  /** 0 takes any free one. */
+  readonly port: number;
+  /** Folder of the built pages; null for none. */
+  readonly pages: string | null;
   readonly describe: DescribeFailure;
   /** One line of JSON a call. */
   readonly log: (line: string) => void;
   readonly limits?: Partial<RateLimits>;
+  /** Null: only this computer may read the metrics. */
   readonly metricsToken?: string | null;
+  /** Addresses of reverse proxies whose X-Forwarded-* headers are believed. */
   readonly proxies?: readonly string[];
-  readonly passwordCost?: PasswordCost;
 }
 
 export interface Plant {
   /** `https://host:port`, without a slash at its end. */
   readonly url: string;
   readonly port: number;
+  /** As the command line has it: how the first admin gets in. */
+  readonly desk: Desk;
   /** Takes no more calls, and ends those that go on. */
   close(): Promise<void>;
 }
@@ -68,95 +69,94 @@ const DRAIN_MS = 10_000;
 
 /** One server process over a database that any number of them share. Throws what keeps it from starting. */
 export async function startPlant(options: PlantOptions): Promise<Plant> {
-  const { clock, random, host, port } = options;
-  const now = () => new Date(clock.now());
-  const plantName = nameOf(options.name);
-  const keyring = await openFileKeyring({
-    file: options.keyFile ?? join(options.folder, 'plant-key.json'),
-    now: now(),
-    random,
-  });
-  const tls = await tlsOf(options, now());
-  const database = await openDatabase(placeOf(options), { clock });
+  const closing = new Closing();
   try {
-    const services = composeServices({ ...options, name: plantName }, { database, keyring, tls });
+    const parts = await openParts(options, closing);
+    const services = composeServices(parts);
+    parts.deskReady(services.desk);
     const app = await createServer({
       ...services,
-      database,
-      now,
-      tls,
+      ...parts,
+      handlers: composeHandlers(services, parts),
       describe: options.describe,
       limits: { ...RATE_LIMITS, ...options.limits },
       metricsToken: options.metricsToken ?? null,
       proxies: options.proxies ?? [],
       pages: options.pages,
-      plant: { name: plantName, version: options.version },
-      requireReady: () => requireSchema(database),
+      requireReady: () => requireSchema(parts.database),
       log: options.log,
       extend: async () => undefined,
     });
-    await listen(() => app.listen({ host, port }), host, port);
-    const bound = (app.server.address() as AddressInfo).port;
-    return {
-      url: `${tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-      port: bound,
-      close: async () => {
-        const hurry = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
-        try {
-          await app.close();
-        } finally {
-          clearTimeout(hurry);
-          await database.close();
-        }
-      },
-    };
+    closing.add(() => drain(app));
+    const port = await listen(app, options);
+    const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+    const url = `${parts.tls === null ? 'http' : 'https'}://${host}:${port}`;
+    return { url, port, desk: services.desk, close: () => closing.run() };
   } catch (thrown) {
-    await database.close();
+    await closing.run();
     throw thrown;
   }
 }
 
-interface Built {
-  readonly database: Database;
-  readonly keyring: Keyring;
-  readonly tls: TlsFiles | null;
+/**
+ * The plant's desk for one command: that of the server which runs in this folder, else straight to the database. Close it
+ * after use.
+ */
+export async function openDesk(place: PlantPlace): Promise<{ readonly desk: Desk; close(): Promise<void> }> {
+  const running = await connectDesk(place.folder);
+  if (running !== null) return { desk: running, close: async () => undefined };
+  const closing = new Closing();
+  try {
+    const { desk } = composeServices(await openParts(place, closing));
+    return { desk, close: () => closing.run() };
+  } catch (thrown) {
+    await closing.run();
+    throw thrown;
+  }
 }
 
-function composeServices(options: PlantOptions, { database, keyring, tls }: Built) {
-  const { random, name, version } = options;
-  const { publicKey } = keyring.signer;
-  const passwords = createPasswords(random, options.passwordCost);
-  const userSessions = createUserSessions(database, random);
-  const stationSessions = createStationSessions(database, keyring, random);
-  const stations = createStations({
-    database,
-    random,
-    plantKey: publicKey,
-    tlsSpki: () => (tls?.own === true ? spkiOf(tls) : null),
-  });
-  const accounts = {
-    database,
-    userSessions,
-    stationSessions,
-    stations,
-    users: createUsers({ database, passwords, sessions: userSessions }),
-    signIn: createSignIn({ database, passwords, guard: createSignInGuard(database), sessions: userSessions }),
-    plant: { name, version, publicKey },
-    oidc: null,
-  };
-  const handlers = {
-    ...accountHandlers(accounts),
-    ...sessionHandlers(accounts),
-    ...ingestHandlers({ ingest: createIngest({ database, keyring }), publicKeyOf: stations.publicKeyOf }),
-    ...traceHandlers({ database, keyring, random, plant: name }),
-    ...catalogHandlers({ database, keyring, random }),
-    ...yieldHandlers({ database }),
-  };
-  return { handlers, userSessions, stationSessions };
+/** What was opened, closed in the opposite order; a second run finds nothing left. */
+class Closing {
+  readonly #steps: (() => Promise<void>)[] = [];
+
+  add(step: () => Promise<void>): void {
+    this.#steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+  }
 }
 
-function placeOf({ database, folder }: PlantOptions) {
-  return database === null ? { folder: join(folder, 'database') } : { url: database };
+interface Parts extends ServiceParts {
+  /** From here on the command line is answered. */
+  readonly deskReady: (desk: Desk) => void;
+}
+
+async function openParts(place: PlantPlace, closing: Closing): Promise<Parts> {
+  const { folder, clock, random, version, passwordCost } = place;
+  const now = () => new Date(clock.now());
+  const name = nameOf(place.name);
+  const deskReady = await takeFolder(place, closing);
+  const keyring = await openFileKeyring({ file: place.keyFile ?? join(folder, 'plant-key.json'), now: now(), random });
+  const tls = await tlsOf(place, now());
+  const where = place.database === null ? { folder: join(folder, 'database') } : { url: place.database };
+  const database = await openDatabase(where, { clock });
+  closing.add(() => database.close());
+  return { database, keyring, tls, random, now, name, version, oidc: null, passwordCost, deskReady };
+}
+
+/**
+ * PGlite bears one process only: whoever has the desk's socket has the database. Over PostgreSQL the first server on this
+ * computer has the desk, and others do without.
+ */
+async function takeFolder({ folder, database }: PlantPlace, closing: Closing): Promise<(desk: Desk) => void> {
+  const { promise, resolve } = Promise.withResolvers<Desk>();
+  const server = await serveDesk(folder, { call: async (name, params) => (await promise).call(name, params) });
+  if (server !== null) closing.add(() => server.close());
+  else if (database === null)
+    throw new FlashlineError('state-conflict', { params: { detail: `another plant server works in ${folder}` } });
+  return resolve;
 }
 
 function nameOf(text: string): string {
@@ -166,22 +166,32 @@ function nameOf(text: string): string {
 }
 
 /** Passwords and records cross no network in the clear. */
-async function tlsOf({ host, tls, folder, random }: PlantOptions, now: Date): Promise<TlsFiles | null> {
+async function tlsOf({ host, tls, folder, random }: PlantPlace, now: Date): Promise<TlsFiles | null> {
   if (tls !== null) return readTlsFiles(tls.cert, tls.key);
   if (isLoopback(host)) return null;
   const hosts = host === '0.0.0.0' || host === '::' ? [] : [host];
   return ownTls({ folder, hosts, now, random });
 }
 
-async function listen(start: () => Promise<unknown>, host: string, port: number): Promise<void> {
+async function listen(app: FastifyInstance, { host, port }: PlantOptions): Promise<number> {
   try {
-    await start();
+    await app.listen({ host, port });
+    return (app.server.address() as AddressInfo).port;
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null;
     if (code === 'EADDRINUSE') throw usage(`port ${port} of ${host} is in use`);
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw usage(`${host} is no address of this computer`);
     if (code === 'EACCES') throw usage(`port ${port} is not for this user`);
     throw thrown;
+  }
+}
+
+async function drain(app: FastifyInstance): Promise<void> {
+  const hurry = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(hurry);
   }
 }
 

@@ -34,7 +34,8 @@ export interface ServerParts {
   readonly proxies: readonly string[];
   /** Folder of the built pages (dist/plant); null, or a folder without them: no pages. */
   readonly pages: string | null;
-  readonly plant: { readonly name: string; readonly version: string };
+  readonly name: string;
+  readonly version: string;
   /** Throws when the database is not there or not in shape. */
   readonly requireReady: () => Promise<void>;
   /** One line of JSON a call. */
@@ -66,7 +67,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   acceptBodies(app);
   unpackBodies(app);
   packAnswers(app);
-  await describeApi(app, parts.plant);
+  await describeApi(app, parts);
   serveMetrics(app, { ...parts, token: parts.metricsToken });
   serveHealth(app, parts.requireReady);
   bindEndpoints(app, parts.handlers, { cookies, now: parts.now });

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { Instant, Label, Name } from '#shared/contract/plant/common.ts';
+import { PlantRole } from '#shared/contract/plant/endpoint.ts';
+import { PlantUser } from '#shared/contract/plant/web-messages.ts';
+
+const Password = z.string().min(12).max(256);
+
+/** What the command line asks of a plant on this computer, whether its server is running or not. */
+export const deskCalls = {
+  'station.invite': {
+    params: z.strictObject({ name: Name }),
+    result: z.object({ station: Name, code: z.string(), until: Instant }),
+  },
+  'user.list': { params: z.strictObject({}), result: z.array(PlantUser) },
+  'user.create': {
+    params: z.strictObject({
+      name: Name,
+      roles: z.array(PlantRole).min(1),
+      products: z.array(Label).max(100),
+      password: Password.nullable(),
+      badge: z.string().min(8).max(128).nullable(),
+    }),
+    result: PlantUser,
+  },
+  'user.password': { params: z.strictObject({ name: Name, password: Password }), result: PlantUser },
+} as const;
+
+export type DeskCalls = typeof deskCalls;
+export type DeskCall = keyof DeskCalls;
+
+/** Throws what the call throws; `bad-request` for parameters that do not fit. */
+export interface Desk {
+  call<K extends DeskCall>(name: K, params: z.input<DeskCalls[K]['params']>): Promise<z.output<DeskCalls[K]['result']>>;
+}

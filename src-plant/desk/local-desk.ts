@@ -1,0 +1,37 @@
+import type { z } from 'zod';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Stations } from '../accounts/stations.ts';
+import type { Users } from '../accounts/users.ts';
+import { type Desk, type DeskCall, type DeskCalls, deskCalls } from './desk.ts';
+
+export interface DeskServices {
+  readonly users: Users;
+  readonly stations: Stations;
+  readonly now: () => Date;
+}
+
+/** As the audit log names whoever may use this computer's command line as the plant's own user. */
+const WHO = 'command line';
+
+type Work = {
+  readonly [K in DeskCall]: (params: z.output<DeskCalls[K]['params']>) => Promise<z.input<DeskCalls[K]['result']>>;
+};
+
+/** Straight to the database. */
+export function localDesk({ users, stations, now }: DeskServices): Desk {
+  const work: Work = {
+    'station.invite': ({ name }) => stations.invite(name, WHO, now()),
+    'user.list': () => users.list(),
+    'user.create': (user) => users.create(user, WHO, now()),
+    'user.password': ({ name, password }) => users.change(name, { password }, WHO, now()),
+  };
+  return {
+    async call(name, params) {
+      const parsed = deskCalls[name].params.safeParse(params);
+      // `name` picks the schema and the work alike, which the types of a table cannot say.
+      if (parsed.success) return (work[name] as (given: unknown) => Promise<never>)(parsed.data);
+      const detail = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+      throw new FlashlineError('bad-request', { params: { detail } });
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { RandomBytes } from '#shared/base/clock.ts';
+import { createPasswords, type PasswordCost } from '../accounts/password.ts';
+import { createSignInGuard } from '../accounts/sign-in-guard.ts';
+import { createSignIn } from '../accounts/sign-in.ts';
+import { createStationSessions } from '../accounts/station-sessions.ts';
+import { createStations } from '../accounts/stations.ts';
+import { createUserSessions } from '../accounts/user-sessions.ts';
+import { createUsers } from '../accounts/users.ts';
+import type { Database } from '../database/database.ts';
+import type { Desk } from '../desk/desk.ts';
+import { localDesk } from '../desk/local-desk.ts';
+import { createIngest } from '../ingest/ingest.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import { accountHandlers, type AccountServices, sessionHandlers } from './handlers/accounts.ts';
+import { catalogHandlers } from './handlers/catalog.ts';
+import { ingestHandlers } from './handlers/ingest.ts';
+import { traceHandlers } from './handlers/trace.ts';
+import { yieldHandlers } from './handlers/yield.ts';
+import type { AllHandlers } from './session-context.ts';
+import { spkiOf, type TlsFiles } from './tls.ts';
+
+export interface ServiceParts {
+  readonly database: Database;
+  readonly keyring: Keyring;
+  readonly tls: TlsFiles | null;
+  readonly random: RandomBytes;
+  readonly now: () => Date;
+  readonly name: string;
+  readonly version: string;
+  /** The name of the OpenID provider; null without one. */
+  readonly oidc: string | null;
+  readonly passwordCost?: PasswordCost | undefined;
+}
+
+export interface Services extends AccountServices {
+  readonly desk: Desk;
+}
+
+export function composeServices(parts: ServiceParts): Services {
+  const { database, keyring, tls, random, now, name, version, oidc } = parts;
+  const { publicKey } = keyring.signer;
+  const passwords = createPasswords(random, parts.passwordCost);
+  const userSessions = createUserSessions(database, random);
+  const users = createUsers({ database, passwords, sessions: userSessions });
+  const tlsSpki = () => (tls?.own === true ? spkiOf(tls) : null);
+  const stations = createStations({ database, random, plantKey: publicKey, tlsSpki });
+  return {
+    database,
+    users,
+    userSessions,
+    stations,
+    stationSessions: createStationSessions(database, keyring, random),
+    signIn: createSignIn({ database, passwords, guard: createSignInGuard(database), sessions: userSessions }),
+    plant: { name, version, publicKey },
+    oidc,
+    desk: localDesk({ users, stations, now }),
+  };
+}
+
+/** One for every call of the contract. */
+export function composeHandlers(services: Services, { keyring, random }: ServiceParts): AllHandlers {
+  const { database, stations, plant } = services;
+  return {
+    ...accountHandlers(services),
+    ...sessionHandlers(services),
+    ...ingestHandlers({ ingest: createIngest({ database, keyring }), publicKeyOf: stations.publicKeyOf }),
+    ...traceHandlers({ database, keyring, random, plant: plant.name }),
+    ...catalogHandlers({ database, keyring, random }),
+    ...yieldHandlers({ database }),
+  };
+}
