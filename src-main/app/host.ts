@@ -83,6 +83,10 @@ function stationHandlers(station: Station): Omit<Handlers<typeof stationCalls>, 
       station.setAutoStart(params);
       return {};
     },
+    'station.set-order': async (params) => {
+      await station.setOrder(params);
+      return {};
+    },
     'slot.run': (params, { signal, progress }) => station.runSlot(params, signal, progress),
     'slot.abort': async (params) => {
       station.abortSlot(params);

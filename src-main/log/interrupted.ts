@@ -18,6 +18,8 @@ const Opening = RecordDraft.pick({
   appVersion: true,
   rework: true,
   startedAt: true,
+  process: true,
+  order: true,
 });
 
 const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [

@@ -21,6 +21,8 @@ export type RunOpening = Pick<
   | 'appVersion'
   | 'rework'
   | 'startedAt'
+  | 'process'
+  | 'order'
 >;
 
 /** A run's steps as they happen; `change` entries are durable before the unit is changed. */

@@ -5,6 +5,7 @@ import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { UnitLog } from '../log/log.ts';
 import type { Connector } from '../target/target.ts';
 import type { Engine } from './engine.ts';
+import type { PlantRules } from './plant-rules.ts';
 
 export interface SlotOptions {
   readonly id: string;
@@ -29,6 +30,8 @@ export interface RunServices {
   readonly station: string;
   readonly operator: string;
   readonly appVersion: string;
+  /** Left out: a station without a plant. Never asked about units of the bench. */
+  readonly plant?: PlantRules;
   readonly describeFailure: (failure: Failure) => FailureText;
   /** Failures that change no verdict (tear-down after the verdict, a listener that throws); for the station's log. */
   readonly warn: (failure: Failure) => void;

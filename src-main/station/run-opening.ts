@@ -1,3 +1,4 @@
+import { isSimulated } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { ReleaseFacts } from './engine.ts';
 import type { RunServices } from './options.ts';
@@ -14,9 +15,10 @@ export function openingOf(
   run: string,
   { serial, probe, slot, rework }: RunRequest,
   { recipe, chip, digest, images }: ReleaseFacts,
-  { operator, station, appVersion }: RunServices,
+  { operator, station, appVersion, plant }: RunServices,
   startedAt: string,
 ): RunOpening {
+  const order = isSimulated({ probe }) ? undefined : plant?.order()?.id;
   return {
     run,
     serial,
@@ -38,5 +40,7 @@ export function openingOf(
     appVersion,
     rework,
     startedAt,
+    ...(recipe.route ? { process: recipe.route.step } : {}),
+    ...(order === undefined ? {} : { order }),
   };
 }

@@ -14,6 +14,7 @@ import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
+import type { PlantRules } from './plant-rules.ts';
 import { openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
 
@@ -100,6 +101,11 @@ class Run {
     );
   }
 
+  /** None for the bench's units: they are nobody's but this station's. */
+  get #plant(): PlantRules | undefined {
+    return isSimulated(this.#request) ? undefined : this.#services.plant;
+  }
+
   async execute(): Promise<RunEnd> {
     const { release } = this.#engine;
     const opening = openingOf(this.#id, this.#request, release, this.#services, this.#utc());
@@ -119,6 +125,7 @@ class Run {
   }
 
   async #workOnUnit(): Promise<void> {
+    this.#plant?.permit(this.#engine.release.digest);
     const { connect } = this.#services;
     const { chip, recipe } = this.#engine.release;
     const { probe, serial } = this.#request;
@@ -174,7 +181,7 @@ class Run {
    * passed. The id is the first that is read of the open chip.
    */
   async #unlock({ protection, found }: LockToOpen, io: IoContext): Promise<void> {
-    await this.#refusePassed(await protection.readUid(io));
+    await this.#admit(await protection.readUid(io));
     await this.#beforeChange({ op: 'unlock', by: 'mass-erase', found });
     const total = flashMemories(this.#engine.release.chip).reduce((sum, { size }) => sum + size, 0);
     await protection.unlock(io, (done) => this.#steps.progress('unlock', done, total));
@@ -189,7 +196,15 @@ class Run {
     const reach = target.reach?.();
     const { uid, chip } = identity;
     this.#tell({ type: 'unit.identified', run: this.#id, uid, chip, ...(reach ? { reach } : {}) });
-    await this.#refusePassed(identity.uid);
+    await this.#admit(identity.uid);
+  }
+
+  /** What this station knows first: it takes no time. */
+  async #admit(uid: string | null): Promise<void> {
+    await this.#refusePassed(uid);
+    const { product, route = null } = this.#engine.release.recipe;
+    const { serial, rework } = this.#request;
+    await this.#plant?.admit({ product: product.id, serial, uid, route, rework }, this.#signal);
   }
 
   async #refusePassed(uid: string | null): Promise<void> {
@@ -320,6 +335,7 @@ class Run {
       try {
         record = await this.#services.log.finish(draft);
         this.#steps.finish();
+        this.#tellPlant(record);
       } catch (thrown) {
         outcome = toFailure(thrown, { slot: this.#request.slot, step: 'record' });
       }
@@ -356,6 +372,15 @@ class Run {
       ...(this.#unlocked ? { unlocked: { ...this.#unlocked } } : {}),
       ...(reach ? { reach } : {}),
     };
+  }
+
+  /** What comes of it changes no verdict. */
+  #tellPlant(record: UnitRecord): void {
+    try {
+      this.#services.plant?.recorded(record);
+    } catch (thrown) {
+      this.#services.warn(toFailure(thrown));
+    }
   }
 
   #inWords(failure: Failure): Partial<FailureText> {

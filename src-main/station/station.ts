@@ -1,5 +1,7 @@
 import {
+  BADGE_CODE,
   type LogFindings,
+  type OrderState,
   REWORK_CODE,
   type ScanOutcome,
   type SlotState,
@@ -7,10 +9,11 @@ import {
 } from '#shared/contract/station.ts';
 import { FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
-import type { UnitRecord } from '#shared/model/unit-record.ts';
+import { isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
 import type { SlotOptions, StationListener, StationOptions } from './options.ts';
 import { findRecords } from './find-records.ts';
+import type { OrderInWork } from './plant-rules.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
 
@@ -44,12 +47,14 @@ export class Station {
   readonly #pattern: RegExp | null;
   #autoStart: boolean;
   #interrupted: readonly UnitRecord[];
+  #operator: string;
   #lastScan: { readonly code: string; readonly at: number } | null = null;
 
   constructor(options: StationOptions) {
     this.#options = options;
     this.#autoStart = options.autoStart;
     this.#interrupted = options.interrupted;
+    this.#operator = options.operator;
     const pattern = options.engine?.release.recipe.serial.pattern;
     this.#pattern = pattern === undefined ? null : new RegExp(pattern, 'u');
     this.#places = options.slots.map((slot) => ({
@@ -64,6 +69,8 @@ export class Station {
     const release = this.#options.engine?.release;
     return {
       station: this.#options.station,
+      operator: this.#operator,
+      ...this.#orders(),
       appVersion: this.#options.appVersion,
       mode: this.#options.mode,
       release: release
@@ -97,6 +104,8 @@ export class Station {
     const repeated = this.#lastScan?.code === serial && now - this.#lastScan.at < REPEAT_MS;
     this.#lastScan = { code: serial, at: now };
     if (repeated) return { outcome: 'repeated', serial };
+    const badge = BADGE_CODE.exec(serial)?.[1];
+    if (badge !== undefined) return this.#takeBadge(badge);
     try {
       const place = serial === REWORK_CODE ? this.#takeForRework(slot) : this.#takeUnit(serial, slot);
       if (this.#autoStart) this.#launch(place, place.state.rework);
@@ -104,6 +113,19 @@ export class Station {
     } catch (thrown) {
       return { outcome: 'refused', code: serial, failure: toFailure(thrown, slot === undefined ? {} : { slot }) };
     }
+  }
+
+  async setOrder({ order }: { readonly order: string | null }): Promise<void> {
+    const { plant, engine } = this.#options;
+    if (plant === undefined) throw new FlashlineError('not-enrolled');
+    const release = engine ? { digest: engine.release.digest, product: engine.release.recipe.product.id } : null;
+    await plant.setOrder(order, release);
+    this.#tellStation();
+  }
+
+  /** What the plant says has changed. */
+  plantChanged(): void {
+    this.#tellStation();
   }
 
   async acknowledgeInterrupted(): Promise<void> {
@@ -176,12 +198,38 @@ export class Station {
     this.#listeners.clear();
   }
 
+  /** The badge's code is shown to nobody: it is how this person is known. */
+  #takeBadge(badge: string): ScanOutcome {
+    try {
+      const { plant } = this.#options;
+      if (plant === undefined) throw new FlashlineError('not-enrolled');
+      this.#operator = plant.operatorOf(badge);
+    } catch (thrown) {
+      return { outcome: 'refused', code: '', failure: toFailure(thrown) };
+    }
+    this.#tellStation();
+    return { outcome: 'operator', operator: this.#operator };
+  }
+
+  #orders(): Pick<StationState, 'order' | 'orders'> {
+    const { plant, engine } = this.#options;
+    if (plant === undefined || !engine) return { order: null, orders: [] };
+    const { digest, recipe } = engine.release;
+    const orders = plant.orders(recipe.product.id).filter(({ release }) => release === digest);
+    const order = plant.order();
+    return {
+      order: order && { id: order.id, quantity: order.quantity, passed: order.passed, standing: standingOf(order) },
+      orders: orders.map(({ id, quantity, passed }) => ({ id, quantity, passed })),
+    };
+  }
+
   #takeUnit(serial: string, slot: string | undefined): Place {
     const pattern = this.#requirePattern();
     if (!pattern.test(serial))
       throw new FlashlineError('serial-pattern', { params: { serial, pattern: pattern.source } });
     const place = slot === undefined ? this.#nextPlace() : this.#place(slot);
     this.#requireFree(place);
+    this.#requirePlant(place);
     const elsewhere = this.#places.find(
       (other) => other !== place && other.state.serial === serial && isOccupied(other.state),
     );
@@ -237,6 +285,12 @@ export class Station {
     throw new FlashlineError('no-release');
   }
 
+  /** What the plant does not allow is told with the board still in the operator's hand. */
+  #requirePlant({ options }: Place): void {
+    const { plant, engine } = this.#options;
+    if (engine && !isSimulated(options)) plant?.permit(engine.release.digest);
+  }
+
   #launch(place: Place, rework: boolean, onEvent?: (event: RunEvent) => void): Running {
     this.#requireFree(place);
     const { engine } = this.#options;
@@ -262,10 +316,16 @@ export class Station {
     const request = { serial, slot: place.options.id, probe: place.options.probe, rework };
     // The caller's turn first: it must hold the running slot before the first event comes.
     await Promise.resolve();
-    const running = executeRun(request, engine, this.#options, signal, (event, elapsedMs) => {
-      this.#hear(place, event, elapsedMs);
-      onEvent?.(event);
-    });
+    const running = executeRun(
+      request,
+      engine,
+      { ...this.#options, operator: this.#operator },
+      signal,
+      (event, elapsedMs) => {
+        this.#hear(place, event, elapsedMs);
+        onEvent?.(event);
+      },
+    );
     // A run never rejects; should it be broken even before it begins, its slot must not stay taken for ever.
     const end = await running.catch((thrown: unknown): RunEnd => {
       const failure = toFailure(thrown, { slot: place.options.id });
@@ -316,6 +376,11 @@ export class Station {
       }
     }
   }
+}
+
+function standingOf({ closed, passed, quantity }: OrderInWork): OrderState['standing'] {
+  if (closed) return 'closed';
+  return passed >= quantity ? 'filled' : 'open';
 }
 
 function isOccupied(slot: SlotState): boolean {

@@ -69,17 +69,22 @@ async function askPlace({ outbox, session, signal }: Delivery, head: ChainHead):
   const { chain } = head;
   const there = await session.call('station.head', { params: { chain } }, { signal });
   if (there.sequence === 0) return START;
-  const here = await hashAt(outbox, there.sequence);
-  if (here === null)
+  if (there.sequence > head.sequence)
     throw broken(there.sequence, `the plant has this station’s records up to here, the log ends at ${head.sequence}`);
+  const here = there.sequence === head.sequence ? head.hash : await hashBehind(outbox, there.sequence);
+  if (here === null)
+    throw broken(there.sequence + 1, 'the plant needs this record, and the log does not have it any more');
   if (here !== there.hash)
     throw broken(there.sequence, `the plant has ${there.hash} at this place, the log has ${here}`);
   return there;
 }
 
-async function hashAt(outbox: Outbox, sequence: number): Promise<string | null> {
-  const [item] = await outbox.items(sequence - 1, { records: 1, bytes: 1 });
-  return item === undefined ? null : placeOf(item).hash;
+/** Of a place that may be in an archive: as the record after it says. */
+async function hashBehind(outbox: Outbox, sequence: number): Promise<string | null> {
+  const [next] = await outbox.items(sequence, { records: 1, bytes: 1 });
+  if (next === undefined || placeOf(next).sequence !== sequence + 1) return null;
+  const previous = 'link' in next ? next.link.previousHash : next.record['previousHash'];
+  return typeof previous === 'string' ? previous : null;
 }
 
 /** Sends these, or as many of them as the plant takes at once; answers up to where it has them. */

@@ -122,6 +122,8 @@ async function scan(host: StationClient, store: StoreApi<StationStore>, code: st
     case 'repeated':
       // What was said of the first scan stands: a second reading of a refused code must not hide why.
       return store.setState(({ notice }) => ({ notice: notice ?? { kind: 'repeated', serial: outcome.serial } }));
+    case 'operator':
+      return store.setState({ notice: null });
     case 'refused':
       return store.setState({ notice: { kind: 'refused', failure: outcome.failure, serial: outcome.code } });
   }

@@ -8,6 +8,9 @@ import { syncCalls, syncEvents } from './sync.ts';
 /** The barcode that asks for rework of the unit that was just refused because it had already passed. */
 export const REWORK_CODE = '*REWORK*';
 
+/** The barcode on a person's badge: whoever scans it is the operator of the records that follow. */
+export const BADGE_CODE = /^\*BADGE:(.{1,128})\*$/u;
+
 /** One board position as the screens show it; always sent whole. */
 export const SlotState = z.object({
   id: z.string(),
@@ -42,8 +45,25 @@ export type SlotState = z.infer<typeof SlotState>;
 export const Sample = z.object({ serial: z.string(), shows: z.enum(['pass', 'fail', 'no-target', 'wrong-serial']) });
 export type Sample = z.infer<typeof Sample>;
 
+/** The work order that records carry. */
+export const OrderState = z.object({
+  id: z.string(),
+  quantity: z.number().int(),
+  /** What the plant counted, and what was made here since. */
+  passed: z.number().int(),
+  /** `filled`: as many as were ordered have passed; work can go on, and every further unit is one too many. */
+  standing: z.enum(['open', 'filled', 'closed']),
+});
+export type OrderState = z.infer<typeof OrderState>;
+
 export const StationState = z.object({
   station: z.string(),
+  /** By whom the next records are made. */
+  operator: z.string(),
+  /** Null: none was chosen, or this station has no plant. */
+  order: OrderState.nullable(),
+  /** Open orders for the release that this station runs. */
+  orders: z.array(z.object({ id: z.string(), quantity: z.number().int(), passed: z.number().int() })),
   appVersion: z.string(),
   /** `bench`: everything is simulated, and every screen says so. */
   mode: z.enum(['probes', 'bench']),
@@ -68,6 +88,8 @@ export const ScanOutcome = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('accepted'), slot: z.string(), serial: z.string() }),
   /** The same code within 2 s: taken once, said once. */
   z.object({ outcome: z.literal('repeated'), serial: z.string() }),
+  /** A badge: this person works here now. */
+  z.object({ outcome: z.literal('operator'), operator: z.string() }),
   z.object({ outcome: z.literal('refused'), code: z.string(), failure: Failure }),
 ]);
 export type ScanOutcome = z.infer<typeof ScanOutcome>;
@@ -90,6 +112,8 @@ export const stationCalls = {
   'station.scan': command(z.strictObject({ code: z.string().max(256), slot: z.string().optional() }), ScanOutcome),
   'station.acknowledge-interrupted': command(Empty, Empty),
   'station.set-auto-start': command(z.strictObject({ on: z.boolean() }), Empty),
+  /** The order that the following records carry; null for none. `not-found` and `state-conflict` say why it cannot be. */
+  'station.set-order': command(z.strictObject({ order: z.string().max(128).nullable() }), Empty),
   /** Starts a ready slot and resolves when the run has ended; cancelling the call aborts the run, losing the connection does not. */
   'slot.run': command(
     z.strictObject({ slot: z.string(), rework: z.boolean().default(false) }),

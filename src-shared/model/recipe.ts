@@ -6,6 +6,11 @@ export type Role = z.infer<typeof Role>;
 export const Interface = z.enum(['swd', 'jtag', 'uart', 'dfu', 'uf2', 'hf2', 'spi', 'i2c']);
 export type Interface = z.infer<typeof Interface>;
 
+const StepName = z
+  .string()
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._+/-]{0,63}$/u)
+  .describe('Name of a process step, as records and the plant have it');
+
 const RecipeImage = z.strictObject({
   role: Role.describe('What the image is to the product'),
   file: z.string().min(1).describe('Path from the recipe’s folder'),
@@ -37,6 +42,13 @@ export const Recipe = z.strictObject({
     .literal('mass-erase')
     .optional()
     .describe('A unit that comes locked is erased whole, and so opened. Without it such a unit is refused'),
+  route: z
+    .strictObject({
+      step: StepName.describe('The process step that a run of this recipe is; `flash` when there is no route'),
+      after: StepName.optional().describe('The step that a unit must have passed before, as the plant knows'),
+    })
+    .optional()
+    .describe('Where this recipe stands among the product’s process steps'),
   serial: z.strictObject({
     pattern: z
       .string()

@@ -36,7 +36,7 @@ function start(): Promise<ComposedStation> {
 async function shown({ serial }: Sample): Promise<string> {
   const scan = host.station.scan({ code: serial });
   if (scan.outcome === 'refused') return scan.failure.code === 'serial-pattern' ? 'wrong-serial' : scan.failure.code;
-  if (scan.outcome === 'repeated') return 'repeated';
+  if (scan.outcome !== 'accepted') return scan.outcome;
   const { verdict } = await host.station.runSlot({ slot: scan.slot, rework: false });
   const failure = host.station.state().slots.find(({ id }) => id === scan.slot)?.failure;
   if (verdict === 'PASS') return 'pass';

@@ -9,6 +9,9 @@ const empty = (name: string): SlotState => emptySlot({ id: name, name, probe: 'b
 function station(slots: SlotState[], change: Partial<StationState> = {}): StationState {
   return {
     station: 's',
+    operator: 'o',
+    order: null,
+    orders: [],
     appVersion: '1',
     mode: 'bench',
     release: {
