@@ -20,6 +20,7 @@ export interface HostOptions {
   readonly probes: readonly string[];
   readonly warn: (failure: Failure) => void;
   readonly key?: StationKey;
+  readonly signal?: AbortSignal;
 }
 
 const BENCH_SLOTS = 4;
@@ -47,7 +48,9 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
     autoStart: false,
     connect: bench ? withFaults(connect) : connect,
     ...(options.key ? { key: options.key } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
   });
+  composed.sync.start();
   return withAttachedProbes(composed, bench ? [] : probes, warn);
 }
 

@@ -6,11 +6,15 @@ import { nodeFiles } from '../release/files.ts';
 import { openRelease } from '../release/open-release.ts';
 import type { Engine } from '../station/engine.ts';
 import type { SlotOptions } from '../station/options.ts';
+import type { PlantRules } from '../station/plant-rules.ts';
 import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
+import type { Sync } from '../sync/sync.ts';
 import type { Connector } from '../target/target.ts';
 import { chipsOf, type ChipSources, openFlashOf } from './compose-chips.ts';
 import { noSeal, type StationKey, stationKey } from './compose-key.ts';
+import { openPlantRules, openSync } from './compose-sync.ts';
+import { choosePlantRelease, isFromPlant, isPlantRelease } from './plant-release.ts';
 import { failureTexts, openStoresOf, realClock, realRandom, type StationLog, workplace } from './compose-home.ts';
 
 export interface StationComposition {
@@ -20,13 +24,15 @@ export interface StationComposition {
   readonly home: string;
   readonly appVersion: string;
   readonly mode: StationState['mode'];
-  /** Path of the release to run; null for none yet. */
+  /** Path of the release to run, or `plant:<product>`; null for none yet. */
   readonly release: string | null;
   readonly slots: readonly SlotOptions[];
   /** What the screens offer to try: read from the log, for the release's product. */
   readonly samples: (log: UnitLog, product: string) => Promise<readonly Sample[]>;
   readonly autoStart: boolean;
   readonly connect: Connector;
+  /** Ends what waits for the plant while the station is put together. */
+  readonly signal?: AbortSignal;
   /** Left out: in a file, without the operating system's key store. */
   readonly key?: StationKey;
   /** Failures that change no verdict. */
@@ -37,49 +43,90 @@ export interface ComposedStation {
   readonly station: Station;
   readonly log: StationLog;
   readonly engine: Engine | null;
+  /** Its visits to the plant begin with `start`. */
+  readonly sync: Sync;
   /** Aborts what runs, waits for its end, and closes the log. */
   close(): Promise<void>;
 }
+
+/** Nobody can stop it. */
+const NEVER = new AbortController().signal;
 
 export const noSamples = (): Promise<readonly Sample[]> => Promise.resolve([]);
 
 /** Puts a station together; rejects with a release's or the log's failure, having closed what it opened. */
 export async function composeStation(options: StationComposition): Promise<ComposedStation> {
-  const { resources, home, release } = options;
-  const engine = release === null ? null : await openEngine(release, { resources, home });
-  const { log, heads } = await openStoresOf(home, options.warn);
-  const key = options.key ?? stationKey(home, realRandom, noSeal);
-  const signing = new HeadSigner({ heads, signer: () => key.signer(), clock: realClock, warn: options.warn });
+  const { home, release, warn, appVersion } = options;
+  const named = release === null || isPlantRelease(release) ? null : await openEngine(release, options);
+  const stores = await openStoresOf(home, warn);
+  const closing: (() => void | Promise<void>)[] = [() => stores.log.close()];
+  const close = async () => {
+    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
+  };
   try {
+    const key = options.key ?? stationKey(home, realRandom, noSeal);
+    let running: Engine | null = named;
+    const sync = await openSync({ stores, key, appVersion, warn, release: () => factsOf(running) });
+    closing.push(() => sync.close());
+    const path = isPlantRelease(release)
+      ? await choosePlantRelease(release, { home, sync, warn, signal: options.signal ?? NEVER })
+      : release;
+    const engine = path === null ? null : (named ?? (await openEngine(path, options)));
+    running = engine;
+    const signing = new HeadSigner({ heads: stores.heads, signer: () => key.signer(), clock: realClock, warn });
+    closing.push(() => signing.settled());
     // What an earlier process left unsigned.
     signing.headMoved();
-    const station = new Station({
-      ...workplace(),
-      engine,
-      log: signAfterFinish(log, signing),
-      mode: options.mode,
-      slots: options.slots,
-      samples: engine === null ? [] : await options.samples(log, engine.release.recipe.product.id),
-      autoStart: options.autoStart,
-      connect: options.connect,
-      warn: options.warn,
-      interrupted: await log.unacknowledged(),
-      appVersion: options.appVersion,
-      wallClock: realClock,
-      random: realRandom,
-      describeFailure: failureTexts(resources),
-    });
-    const close = async () => {
-      await station.close();
-      await signing.settled();
-      await log.close();
-    };
-    return { station, log, engine, close };
+    let station: Station | null = null;
+    const fromPlant = path !== null && isFromPlant(path, home);
+    const plant = await openPlantRules(sync, stores, { fromPlant, changed: () => station?.plantChanged() });
+    closing.push(() => plant.close());
+    station = await makeStation(options, { engine, plant, sync, log: stores.log, signing });
+    const made = station;
+    closing.push(() => made.close());
+    return { station, log: stores.log, engine, sync, close };
   } catch (thrown) {
-    await signing.settled();
-    await log.close();
+    await close();
     throw thrown;
   }
+}
+
+interface StationParts {
+  readonly engine: Engine | null;
+  readonly plant: PlantRules;
+  readonly sync: Sync;
+  readonly log: StationLog;
+  readonly signing: HeadSigner;
+}
+
+async function makeStation(
+  options: StationComposition,
+  { engine, plant, sync, log, signing }: StationParts,
+): Promise<Station> {
+  const here = workplace();
+  return new Station({
+    ...here,
+    // As the plant knows it, where there is one.
+    station: sync.book?.enrolment.station ?? here.station,
+    engine,
+    plant,
+    log: signAfterFinish(log, signing),
+    mode: options.mode,
+    slots: options.slots,
+    samples: engine === null ? [] : await options.samples(log, engine.release.recipe.product.id),
+    autoStart: options.autoStart,
+    connect: options.connect,
+    warn: options.warn,
+    interrupted: await log.unacknowledged(),
+    appVersion: options.appVersion,
+    wallClock: realClock,
+    random: realRandom,
+    describeFailure: failureTexts(options.resources),
+  });
+}
+
+function factsOf(engine: Engine | null): { readonly digest: string; readonly product: string } | null {
+  return engine && { digest: engine.release.digest, product: engine.release.recipe.product.id };
 }
 
 export async function openEngine(release: string, sources: ChipSources): Promise<Engine> {

@@ -1,6 +1,6 @@
 import type { HostPort } from '../bridge/host-port.ts';
 import type { Station } from '../station/station.ts';
-import { hostStation } from './host.ts';
+import { hostStation, type SyncDesk } from './host.ts';
 
 /** The station as the desktop shell sees it: something that pages attach to, and that must not be left in the middle. */
 export interface ShellHost {
@@ -15,8 +15,8 @@ export interface ShellHost {
 }
 
 /** `close` is the station's own: it aborts what still runs, waits for its record and closes the log. */
-export function shellHost(station: Station, close: () => Promise<void>): ShellHost {
-  const hosted = hostStation(station);
+export function shellHost(station: Station, close: () => Promise<void>, sync?: SyncDesk): ShellHost {
+  const hosted = hostStation(station, sync);
   const runningSlots = () => station.state().slots.filter(({ phase }) => phase === 'running');
   return {
     attach: (port) => hosted.bridge.attach(port),

@@ -88,7 +88,7 @@ async function open(options: ShellOptions, { home, resources, texts }: Places): 
     ),
     warn: (failure) => tell(`${failure.code}: ${inWords(failure).message} ${failure.cause ?? ''}`),
   });
-  const host = shellHost(composed.station, () => composed.close());
+  const host = shellHost(composed.station, () => composed.close(), composed.sync);
 
   const preload = join(import.meta.dirname, 'preload.cjs');
   const window = createWindow({ preload, kiosk, hidden, development, texts, clock: realClock, tell });

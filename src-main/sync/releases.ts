@@ -31,14 +31,11 @@ export function publishedRelease({ releases }: StationDocument, digest: string):
   return release;
 }
 
-/** The newest release of a product; by when it was published, then by digest. Throws `no-release`. */
-export function newestRelease({ releases }: StationDocument, product: string): StationRelease {
-  const [newest] = releases
+/** A product's releases by when they were published, then by digest. */
+export function newestFirst({ releases }: StationDocument, product: string): StationRelease[] {
+  return releases
     .filter((each) => each.product === product)
     .toSorted((a, b) => Date.parse(b.publishedAt) - Date.parse(a.publishedAt) || (a.digest < b.digest ? -1 : 1));
-  if (newest === undefined)
-    throw new FlashlineError('no-release', { cause: `the plant has published nothing for ${product}` });
-  return newest;
 }
 
 export async function isFetched(folder: string, digest: string): Promise<boolean> {

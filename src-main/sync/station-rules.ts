@@ -139,7 +139,9 @@ export class StationRules {
   /** A record was written. */
   recorded(record: UnitRecord): void {
     const { verdict, order, sequence } = record;
-    if (verdict !== 'PASS' || order === undefined || isSimulated(record)) return;
+    if (isSimulated(record)) return;
+    this.#options.sync.wake();
+    if (verdict !== 'PASS' || order === undefined) return;
     this.#uncounted = [...this.#uncounted, { order, sequence }];
     this.#options.changed();
   }

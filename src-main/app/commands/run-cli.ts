@@ -59,6 +59,7 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
     unlockCommand,
     inspectCommand,
     logCommand,
+    syncCommand,
     chipsCommand,
     benchCommand,
     serveCommand,

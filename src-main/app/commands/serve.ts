@@ -46,6 +46,7 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
     bench: options.bench === true,
     release: options.release ?? null,
     probes: options.probe,
+    signal,
     warn: (failure) => failureLines(failure, context.describeFailure(failure)).forEach((line) => context.say(line)),
   });
   const { mode, release } = host.station.state();
@@ -54,6 +55,7 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
   try {
     await runBrowserShell({
       station: host.station,
+      sync: host.sync,
       port: numberOf('--port', options.port),
       openWindow: options.open === true,
       files: join(resources, '..', 'dist', 'renderer'),
