@@ -13,6 +13,7 @@ import { probesCommand } from './probes.ts';
 import { readCommand } from './read.ts';
 import { serveCommand } from './serve.ts';
 import { svfCommand } from './svf.ts';
+import { syncCommand } from './sync.ts';
 import { unlockCommand } from './unlock.ts';
 
 /** The whole command line; resolves to the exit code and never rejects. */
