@@ -13,7 +13,7 @@ export interface Recovery {
 const Skipped = z.object({ pool: z.string(), first: CountColumn, last: CountColumn });
 export interface Recovered {
   /** Numbers that nobody gets any more, because somebody may have them. */
-  readonly skipped: readonly z.infer<typeof Skipped>[];
+  readonly skipped: z.infer<typeof Skipped>[];
   /** Of people and stations; they sign in again. */
   readonly sessions: number;
   /** Enrolment codes that open nothing any more. */

@@ -11,6 +11,15 @@ export const deskCalls = {
     params: z.strictObject({ name: Name }),
     result: z.object({ station: Name, code: z.string(), until: Instant }),
   },
+  /** After the database may have forgotten its last transactions: catalog/recovery.ts. */
+  'plant.recover': {
+    params: z.strictObject({ blocks: z.number().int().min(1).max(100_000) }),
+    result: z.object({
+      skipped: z.array(z.object({ pool: Name, first: z.number().int(), last: z.number().int() })),
+      sessions: z.number().int(),
+      codes: z.number().int(),
+    }),
+  },
   'user.list': { params: z.strictObject({}), result: z.array(PlantUser) },
   'user.create': {
     params: z.strictObject({

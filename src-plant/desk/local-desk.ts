@@ -7,6 +7,11 @@ import { type Desk, type DeskCall, type DeskCalls, deskCalls } from './desk.ts';
 export interface DeskServices {
   readonly users: Users;
   readonly stations: Stations;
+  readonly recover: (act: {
+    readonly who: string;
+    readonly now: Date;
+    readonly blocks: number;
+  }) => Promise<z.input<DeskCalls['plant.recover']['result']>>;
   readonly now: () => Date;
 }
 
@@ -18,9 +23,10 @@ type Work = {
 };
 
 /** Straight to the database. */
-export function localDesk({ users, stations, now }: DeskServices): Desk {
+export function localDesk({ users, stations, recover, now }: DeskServices): Desk {
   const work: Work = {
     'station.invite': ({ name }) => stations.invite(name, WHO, now()),
+    'plant.recover': ({ blocks }) => recover({ who: WHO, now: now(), blocks }),
     'user.list': () => users.list(),
     'user.create': (user) => users.create(user, WHO, now()),
     'user.password': ({ name, password }) => users.change(name, { password }, WHO, now()),

@@ -6,6 +6,7 @@ import { createStationSessions } from '../accounts/station-sessions.ts';
 import { createStations } from '../accounts/stations.ts';
 import { createUserSessions } from '../accounts/user-sessions.ts';
 import { createUsers } from '../accounts/users.ts';
+import { recover } from '../catalog/recovery.ts';
 import type { Database } from '../database/database.ts';
 import type { Desk } from '../desk/desk.ts';
 import { localDesk } from '../desk/local-desk.ts';
@@ -53,7 +54,7 @@ export function composeServices(parts: ServiceParts): Services {
     signIn: createSignIn({ database, passwords, guard: createSignInGuard(database), sessions: userSessions }),
     plant: { name, version, publicKey },
     oidc,
-    desk: localDesk({ users, stations, now }),
+    desk: localDesk({ users, stations, now, recover: (act) => recover(database, act) }),
   };
 }
 

@@ -36,6 +36,8 @@ export interface FaultProxyOptions {
   /** 0 to below 1. */
   readonly random: () => number;
   readonly stallMs: number;
+  /** Told of every answer that a server gave, also of those that no caller got. */
+  readonly answered?: (path: string, status: number, body: Buffer) => void;
 }
 
 interface Call {
@@ -125,23 +127,29 @@ export class FaultProxy {
         await cutShort(this.#target(), call);
         return null;
       case 'lost answer':
-        await forward(this.#target(), call);
+        await this.#forward(call);
         return null;
       case 'stall':
         await pause(this.#options.random() * this.#options.stallMs);
-        return forward(this.#target(), call);
+        return this.#forward(call);
       case 'duplicate':
-        return (await Promise.all([forward(this.#target(), call), forward(this.#target(), call)]))[0];
+        return (await Promise.all([this.#forward(call), this.#forward(call)]))[0];
       case 'replay':
         this.#held.push({ call, after: this.#delay() });
-        return forward(this.#target(), call);
+        return this.#forward(call);
       case 're-order':
         this.#held.push({ call, after: this.#delay() });
         return null;
       case 'cut answer':
       case null:
     }
-    return forward(this.#target(), call);
+    return this.#forward(call);
+  }
+
+  async #forward(call: Call): Promise<Answer | null> {
+    const answer = await forward(this.#target(), call);
+    if (answer !== null) this.#options.answered?.(call.path, answer.status, answer.body);
+    return answer;
   }
 
   #deliverDue(): void {
@@ -152,7 +160,7 @@ export class FaultProxy {
   }
 
   #deliverLate(call: Call): void {
-    const late = forward(this.#target(), call).finally(() => this.#late.delete(late));
+    const late = this.#forward(call).finally(() => this.#late.delete(late));
     this.#late.add(late);
   }
 

@@ -107,9 +107,9 @@ export class Postgres {
     return `postgresql://${user}@127.0.0.1:${this.port}/${database}`;
   }
 
-  /** Postmaster's process id, or null while the cluster is down. */
+  /** Postmaster's process id, or null while the cluster is down: by our hand, or because it ended itself. */
   get pid(): number | null {
-    return this.#server?.pid ?? null;
+    return this.#runs() ? (this.#server?.pid ?? null) : null;
   }
 
   /** The newest of what the server wrote to its log. */
@@ -118,7 +118,7 @@ export class Postgres {
   }
 
   async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
-    if (this.#server !== null) throw new Error('the cluster runs already');
+    if (this.#runs()) throw new Error('the cluster runs already');
     const deadline = Date.now() + START_MS;
     // After a crash the backends of the last postmaster may still hold its shared memory for a moment.
     for (;;) {
@@ -289,7 +289,7 @@ function programPath(program: string): string {
   return join(DEBIAN, newest, 'bin', program);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
