@@ -5,6 +5,8 @@ import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import { Name } from '#shared/contract/plant/common.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { PasswordCost } from './accounts/password.ts';
+import { createOidc } from './accounts/oidc.ts';
+import { type OidcSettings, readOidcFile } from './accounts/oidc-settings.ts';
 import { requireSchema } from './database/migrate.ts';
 import { migrateDatabase, openDatabase } from './database/open-database.ts';
 import { connectDesk, serveDesk } from './desk/desk-socket.ts';
@@ -12,12 +14,13 @@ import type { Desk } from './desk/desk.ts';
 import { RATE_LIMITS, type RateLimits } from './http/authenticate.ts';
 import { composeHandlers, composeServices, type ServiceParts } from './http/compose-services.ts';
 import { isLoopback } from './http/metrics.ts';
+import { OIDC_CALLBACK } from './http/oidc-routes.ts';
 import type { DescribeFailure } from './http/refusal.ts';
 import { createServer } from './http/server.ts';
 import { ownTls, readTlsFiles, type TlsFiles } from './http/tls.ts';
 import { openFileKeyring } from './keyring/file-keyring.ts';
 
-export { migrateDatabase };
+export { migrateDatabase, readOidcFile };
 export type { Desk };
 
 /** Which plant, and how this computer's part of it is reached. */
@@ -37,6 +40,8 @@ export interface PlantPlace {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly passwordCost?: PasswordCost;
+  /** People sign in by OpenID Connect too. */
+  readonly oidc?: OidcSettings | null;
 }
 
 export interface PlantOptions extends PlantPlace {
@@ -85,7 +90,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       pages: options.pages,
       requireReady: () => requireSchema(parts.database),
       log: options.log,
-      extend: async () => undefined,
+      openId: options.oidc ? createOidc(options.oidc, parts.keyring, OIDC_CALLBACK) : null,
     });
     closing.add(() => drain(app));
     const port = await listen(app, options);
@@ -143,7 +148,18 @@ async function openParts(place: PlantPlace, closing: Closing): Promise<Parts> {
   const where = place.database === null ? { folder: join(folder, 'database') } : { url: place.database };
   const database = await openDatabase(where, { clock });
   closing.add(() => database.close());
-  return { database, keyring, tls, random, now, name, version, oidc: null, passwordCost, deskReady };
+  return {
+    database,
+    keyring,
+    tls,
+    random,
+    now,
+    name,
+    version,
+    oidc: place.oidc?.name ?? null,
+    passwordCost,
+    deskReady,
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { secretAsker } from './ask-secret.ts';
 import type { CliContext } from './commands/command.ts';
 import { runCli } from './commands/run-cli.ts';
 import { failureTexts } from './compose-home.ts';
@@ -28,6 +29,7 @@ const context: CliContext = {
   say: (line) => void process.stderr.write(`${line}\n`),
   // Back to the line's start, the text, and the rest of an older text away (ECMA-48: EL).
   terminal: process.stdout.isTTY ? { rewrite: (line) => void process.stdout.write(`\r${line}\u001B[K`) } : null,
+  askSecret: secretAsker(process.stdin, (text) => void process.stderr.write(text), aborting.signal),
   env: process.env,
   signal: aborting.signal,
   resources,

@@ -44,9 +44,11 @@ export function personOf({ caller }: CallContext): PersonCaller {
 
 /**
  * The only products that a person may see; null for all. A buyer without products sees nothing, and whoever has products
- * named sees no others, whatever his roles.
+ * named sees no others, whatever his roles. With `product`, that one alone, where he may see it.
  */
-export function scopeOf(context: CallContext): readonly string[] | null {
-  const { roles, products } = personOf(context);
-  return products.length > 0 || roles.includes('buyer') ? products : null;
+export function scopeOf(context: CallContext, product?: string): readonly string[] | null {
+  const person = personOf(context);
+  const scope = person.products.length > 0 || person.roles.includes('buyer') ? person.products : null;
+  if (product === undefined) return scope;
+  return scope === null || scope.includes(product) ? [product] : [];
 }

@@ -9,11 +9,13 @@ import { packAnswers, unpackBodies } from './content-encoding.ts';
 import { sessionCookies } from './cookies.ts';
 import { acceptBodies } from './json-body.ts';
 import { callOf, serveMetrics } from './metrics.ts';
+import { oidcRoutes } from './oidc-routes.ts';
 import { describeApi } from './openapi.ts';
 import { hardenAnswers, servePages } from './pages.ts';
 import { type DescribeFailure, refuseInWords } from './refusal.ts';
 import { bindEndpoints } from './routes.ts';
 import type { AllHandlers } from './session-context.ts';
+import type { Oidc } from '../accounts/oidc.ts';
 import type { StationSessions } from '../accounts/station-sessions.ts';
 import type { UserSessions } from '../accounts/user-sessions.ts';
 import type { Database } from '../database/database.ts';
@@ -40,8 +42,8 @@ export interface ServerParts {
   readonly requireReady: () => Promise<void>;
   /** One line of JSON a call. */
   readonly log: (line: string) => void;
-  /** More routes, as of OpenID Connect. */
-  readonly extend: (app: FastifyInstance) => Promise<void>;
+  /** Null: people sign in by password only. */
+  readonly openId: Oidc | null;
 }
 
 /** A whole request must be there within this: an upload of the largest release over a slow line. */
@@ -56,12 +58,13 @@ const MAX_PARAM_LENGTH = 2048;
 /** The whole HTTP server, ready to listen. */
 export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
   const app = makeApp(parts);
-  const cookies = sessionCookies(parts.tls !== null || parts.proxies.length > 0);
+  const secure = parts.tls !== null || parts.proxies.length > 0;
+  const cookies = sessionCookies(secure);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   refuseInWords(app, parts.describe);
   logCalls(app);
-  await hardenAnswers(app, parts.tls !== null);
+  await hardenAnswers(app, secure);
   await app.register(cookie);
   await authenticate(app, { ...parts, cookies });
   acceptBodies(app);
@@ -72,7 +75,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   serveHealth(app, parts.requireReady);
   bindEndpoints(app, parts.handlers, { cookies, now: parts.now });
   signingRoutes(app);
-  await parts.extend(app);
+  if (parts.openId !== null) oidcRoutes(app, { ...parts, oidc: parts.openId, cookies, secure });
   await servePages(app, parts.pages);
   return app;
 }

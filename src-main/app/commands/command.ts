@@ -14,6 +14,8 @@ export interface CliContext {
   readonly say: (line: string) => void;
   /** The width of the terminal that stdout is, null when it is a file or a pipe. */
   readonly terminal: { readonly rewrite: (line: string) => void } | null;
+  /** Asks for a secret that is not shown; left out where nobody can be asked. */
+  readonly askSecret?: (prompt: string) => Promise<string>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;

@@ -9,6 +9,7 @@ import { identifyCommand } from './identify.ts';
 import { inspectCommand } from './inspect.ts';
 import { logCommand } from './log.ts';
 import { reportFailure } from './outcome.ts';
+import { plantCommand } from './plant.ts';
 import { probesCommand } from './probes.ts';
 import { readCommand } from './read.ts';
 import { serveCommand } from './serve.ts';
@@ -64,6 +65,7 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
     chipsCommand,
     benchCommand,
     serveCommand,
+    plantCommand,
   ])
     program.addCommand(make(context, end));
   for (const each of [program, ...everyBelow(program)]) {

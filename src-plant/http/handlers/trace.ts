@@ -48,7 +48,7 @@ export function traceHandlers({ database, keyring, random, plant }: TraceService
     },
     'certificate.verify': ({ body: { jws } }) => verifyCertificate(keyring, jws),
     'recall.search': async ({ query: { by, value, product, before, limit } }, context) => {
-      const search = { by, value, scope: narrowed(scopeOf(context), product) };
+      const search = { by, value, scope: scopeOf(context, product) };
       const page = await findUnits(database, search, { before, limit });
       return { ...page, total: await countUnits(database, search) };
     },
@@ -70,12 +70,6 @@ export function traceHandlers({ database, keyring, random, plant }: TraceService
     'buyer.trace': async ({ body: { secret, serial } }, { now }) =>
       traceForBuyer(database, issuer, { serial, products: await productsOfLink(database, secret, now), now }),
   };
-}
-
-/** One product of those in scope; none when it is not among them. */
-function narrowed(scope: readonly string[] | null, product: string | undefined): readonly string[] | null {
-  if (product === undefined) return scope;
-  return scope === null || scope.includes(product) ? [product] : [];
 }
 
 function found<T>(items: T[], what: string): T[] {

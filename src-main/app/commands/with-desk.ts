@@ -1,0 +1,18 @@
+import type { Desk } from '#plant/plant.ts';
+import type { CliContext } from './command.ts';
+import { placeOf, type PlaceOptions } from './plant-place.ts';
+
+/** With the desk of the server that runs on this computer, else straight in the database. */
+export async function withDesk<T>(
+  options: PlaceOptions,
+  context: CliContext,
+  work: (desk: Desk) => Promise<T>,
+): Promise<T> {
+  const { openDesk } = await import('#plant/plant.ts');
+  const opened = await openDesk(placeOf(options, context));
+  try {
+    return await work(opened.desk);
+  } finally {
+    await opened.close();
+  }
+}
