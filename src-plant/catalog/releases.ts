@@ -93,7 +93,7 @@ async function insertRelease(
       recipe.product.id,
       recipe.product.revision,
       version,
-      DEFAULT_PROCESS,
+      recipe.route?.step ?? DEFAULT_PROCESS,
       bytes.length,
       sha256Hex(bytes),
       JSON.stringify(listed),

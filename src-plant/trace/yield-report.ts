@@ -29,11 +29,15 @@ const Ends = YieldReport.shape.ends;
 /**
  * Units by the hour or the day (UTC) of their first attempt, and runs by how they ended, from roll-ups only: its cost is that of
  * the hours and days asked for, however many records there are. `from` is taken from the start of its hour, `to` until the
- * end of its own. Throws `bad-request` for a span that is empty or too long.
+ * end of its own. `scope` has the only products to look at; null for all. Throws `bad-request` for a span that is empty or too long.
  */
-export async function yieldReport(sql: Sql, { from, to, by, product, station }: YieldQuestion): Promise<YieldReport> {
+export async function yieldReport(
+  sql: Sql,
+  { from, to, by, product, station }: YieldQuestion,
+  scope: readonly string[] | null = product === undefined ? null : [product],
+): Promise<YieldReport> {
   const span = spanOf(Date.parse(from), Date.parse(to), by);
-  const values = [...span, product ?? null, station ?? null];
+  const values = [...span, scope, station ?? null];
   const cells = await sql.query(by === 'hour' ? HOUR_CELLS : DAY_CELLS, values, `yield-cells-${by}`);
   const ends = await sql.query(ENDS, values, 'yield-ends');
   return { cells: Cells.parse(cells), ends: Ends.parse(ends) };
@@ -53,7 +57,7 @@ function spanOf(from: number, to: number, by: 'hour' | 'day'): readonly SqlValue
   return [begin, firstDay, lastDay, end].map((ms) => new Date(ms));
 }
 
-const FILTER = '($5::text IS NULL OR product = $5) AND ($6::text IS NULL OR station = $6)';
+const FILTER = '($5::text[] IS NULL OR product = ANY ($5::text[])) AND ($6::text IS NULL OR station = $6)';
 const IN_HOURS = '((hour >= $1 AND hour < $2) OR (hour >= $3 AND hour < $4))';
 const IN_DAYS = 'day >= $2 AND day < $3';
 

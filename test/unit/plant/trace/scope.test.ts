@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { toFailure } from '#shared/model/failure.ts';
 import type { CallContext } from '#plant/http/handlers.ts';
+import { yieldHandlers } from '#plant/http/handlers/yield.ts';
 import { AS_NOBODY, asPerson, EMPTY, NOW, openPlant, type PlantInMemory } from '#test/support/plant/plant-in-memory.ts';
 import { releaseZip } from '#test/support/plant/release-zip.ts';
 import { FAILED } from '#test/support/plant-chain.ts';
@@ -46,6 +47,8 @@ const bound: readonly (readonly [string, CallContext])[] = [
 ];
 const blind = asPerson('new', ['buyer']);
 
+const yields: ReturnType<typeof yieldHandlers>['yield.report'] = (given, by) =>
+  yieldHandlers({ database: plant.database })['yield.report'](given, by);
 const query = <Q>(given: Q) => ({ ...EMPTY, query: given });
 const body = <B>(given: B) => ({ ...EMPTY, body: given });
 const create = (id: string, product: string | null, by: CallContext) =>
@@ -84,6 +87,13 @@ const shows: Record<string, (by: CallContext) => Promise<readonly unknown[]>> = 
   },
   'finding.list': async (by) =>
     (await plant.calls['finding.list'](query({ open: 'true' as const }), by)).map(({ product }) => product),
+  'yield.report': async (by) => {
+    const span = { from: '2028-02-29T00:00:00Z', to: '2028-03-01T00:00:00Z', by: 'hour' } as const;
+    const { cells, ends } = await yields(query(span), by);
+    const { cells: foreign } = await yields(query({ ...span, product: 'theirs' }), by);
+    expect(ends.length).toBe(Math.min(1, cells.length));
+    return [...cells, ...foreign].map(({ product }) => product);
+  },
   'release.list': async (by) => (await plant.calls['release.list'](EMPTY, by)).map(({ product }) => product),
   'order.list': async (by) => (await plant.calls['order.list'](EMPTY, by)).map(({ product }) => product),
   'pool.list': async (by) => (await plant.calls['pool.list'](EMPTY, by)).map(({ product }) => product),
