@@ -29,10 +29,10 @@ export interface PlantInMemory {
   close(): Promise<void>;
 }
 
-/** `database` is the caller's own when given: an empty one, migrated, which `close` leaves open. */
-export async function openPlant(given?: Database): Promise<PlantInMemory> {
+/** `database` is the caller's own when given: a migrated one, which `close` leaves open. With `keys`, another server of one plant. */
+export async function openPlant(given?: Database, keys?: Keyring): Promise<PlantInMemory> {
   const database = given ?? (await openDatabase({ folder: null }, { clock: realClock }));
-  const keyring = keyringOf(await newSigner());
+  const keyring = keys ?? keyringOf(await newSigner());
   const ingest = createIngest({ database, keyring });
   const random = (length: number) => new Uint8Array(randomBytes(length));
   return {
