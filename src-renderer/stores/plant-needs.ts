@@ -20,10 +20,10 @@ export function stationNeeds(station: PlantStation, now: number): StationNeed[] 
   const holds: Record<StationNeed, boolean> = {
     lease_over: age(station.leaseUntil) > 0,
     lease_ends: age(station.leaseUntil) <= 0 && age(station.leaseUntil) > -LEASE_MS && station.leaseUntil !== null,
-    silent: age(station.lastSeenAt) > SILENT_MS,
+    silent: age(station.lastSeenAt ?? station.enrolledAt) > SILENT_MS,
     outbox: age(station.oldestAt) > OUTBOX_MS,
     clock: Math.abs(station.skewMs ?? 0) > SKEW_NOTE_MS,
-    never: station.lastSeenAt === null,
+    never: false,
   };
   return STATION_NEEDS.filter((need) => holds[need]);
 }

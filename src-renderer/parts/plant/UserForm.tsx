@@ -135,7 +135,9 @@ function Rest({ fields, onChange, isNew }: RestProps) {
   );
 }
 
-function areGood({ roles, password, badge }: Fields): boolean {
+function areGood(fields: Fields): boolean {
+  const { roles, password, badge } = fields;
+  if (roles.includes('buyer') && productsOf(fields).length === 0) return false;
   const isLong = (text: string, least: number): boolean => text === '' || text.length >= least;
   return roles.length > 0 && isLong(password, PASSWORD_MIN) && isLong(badge, BADGE_MIN);
 }

@@ -29,26 +29,27 @@ export function TracePage() {
 function Traces({ serial }: { readonly serial: string }) {
   const { t } = useTranslation();
   const asked = useAsk('unit.trace', { params: { serial } });
+  const isUnknown = asked.error?.failure.code === 'not-found';
   const traces = asked.data ?? [];
   const runs = traces.flatMap((trace) => trace.runs).length;
   const next = asked.data === undefined || runs === 0 ? t('trace.next') : t('trace.found', { count: runs });
   return (
     <Page title={`${t('page.trace')}: ${serial}`} next={next}>
-      <Loaded of={asked}>
-        {(found) =>
-          found.length === 0 ? (
-            <Nothing>
-              <b>{t('trace.unknown', { serial })}</b> {t('trace.unknown_why')}
-            </Nothing>
-          ) : (
+      {isUnknown ? (
+        <Nothing>
+          <b>{t('trace.unknown', { serial })}</b> {t('trace.unknown_why')}
+        </Nothing>
+      ) : (
+        <Loaded of={asked}>
+          {(found) => (
             <Box sx={{ display: 'grid', gap: '1rem', gridTemplateColumns: 'minmax(0, 1fr)' }}>
               {found.map((trace) => (
                 <Unit key={trace.product.id} trace={trace} />
               ))}
             </Box>
-          )
-        }
-      </Loaded>
+          )}
+        </Loaded>
+      )}
     </Page>
   );
 }

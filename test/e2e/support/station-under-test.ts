@@ -75,11 +75,11 @@ export async function startStation(options: {
   };
 }
 
-/** Builds the screens as they are shipped, into a folder of the test's own. */
-export async function buildScreens(): Promise<string> {
+/** Builds the screens (or by another config: the plant's pages) as they are shipped, into a folder of the test's own. */
+export async function buildScreens(config = 'vite.config.ts'): Promise<string> {
   const outDir = await mkdtemp(join(tmpdir(), 'flashline-screens-'));
   // Vitest says "test", which would build React for development.
   process.env['NODE_ENV'] = 'production';
-  await build({ configFile: join(root, 'vite.config.ts'), logLevel: 'error', mode: 'production', build: { outDir } });
+  await build({ configFile: join(root, config), logLevel: 'error', mode: 'production', build: { outDir } });
   return outDir;
 }

@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { realClock, realRandom } from '#main/app/real-clock.ts';
+import { createPasswords } from '#plant/accounts/password.ts';
+import { createUserSessions } from '#plant/accounts/user-sessions.ts';
+import { createUsers, type NewUser } from '#plant/accounts/users.ts';
+import { openDatabase } from '#plant/database/open-database.ts';
+import { type Plant, startPlant } from '#plant/plant.ts';
+import { createPlantClient, type PlantClient } from '#renderer/client/plant-client.ts';
+import { STATEMENTS } from '#shared/contract/plant/station-api.ts';
+import type { RecordDraft } from '#shared/model/unit-record.ts';
+import { newSigner, PlantChain } from '#test/support/plant-chain.ts';
+
+export const PASSWORD = 'correct horse battery';
+
+/** Everybody who works in this plant; the admin first. */
+const PEOPLE = [
+  { name: 'ada', roles: ['admin'], products: [] },
+  { name: 'mia', roles: ['process-engineer'], products: [] },
+  { name: 'otto', roles: ['quality'], products: [] },
+  { name: 'sue', roles: ['supervisor'], products: [] },
+  { name: 'wei', roles: ['operator'], products: [] },
+] as const;
+export type PersonName = (typeof PEOPLE)[number]['name'];
+
+/** Hashing as it is meant would take most of the suite's time. */
+const CHEAP = { memory: 1024, passes: 1 };
+
+/** A station of the plant, enrolled over HTTP, and its session. */
+export interface EnrolledStation {
+  readonly chain: PlantChain;
+  readonly client: PlantClient;
+  /** Makes records of these drafts and delivers them. */
+  send(drafts: readonly Partial<RecordDraft>[]): Promise<void>;
+}
+
+export interface PlantUnderTest {
+  readonly url: string;
+  /** Calls as this person. */
+  as(name: PersonName): Promise<PlantClient>;
+  enrol(station: string): Promise<EnrolledStation>;
+  /** The server process ends, and another one takes its place on the same port. */
+  stop(): Promise<void>;
+  startAgain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The real plant server over PGlite, on loopback, with the built pages in `pages`. */
+export async function startPlantUnderTest(pages: string): Promise<PlantUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), 'flashline-plant-e2e-'));
+  await addPeople(folder);
+  const start = (port: number): Promise<Plant> =>
+    startPlant({
+      folder,
+      database: null,
+      host: '127.0.0.1',
+      port,
+      name: 'Ulm',
+      version: '0.0.0-test',
+      keyFile: null,
+      tls: null,
+      pages,
+      clock: realClock,
+      random: realRandom,
+      describe: ({ code }) => ({ message: code, remedy: '' }),
+      log: () => undefined,
+      limits: { anonymous: 100_000, session: 100_000 },
+      passwordCost: CHEAP,
+    });
+  let plant = await start(0);
+  const { url, port } = plant;
+  return {
+    url,
+    as: (name) => signedIn(url, name),
+    enrol: async (station) => enrol(url, await signedIn(url, 'ada'), station),
+    stop: () => plant.close(),
+    async startAgain() {
+      plant = await start(port);
+    },
+    async close() {
+      await plant.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function addPeople(folder: string): Promise<void> {
+  const database = await openDatabase({ folder: join(folder, 'database') }, { clock: realClock });
+  try {
+    const passwords = createPasswords(realRandom, CHEAP);
+    const users = createUsers({ database, passwords, sessions: createUserSessions(database, realRandom) });
+    for (const { name, roles, products } of PEOPLE) {
+      const user: NewUser = { name, roles: [...roles], products: [...products], password: PASSWORD, badge: null };
+      await users.create(user, 'command line', new Date(realClock.now()));
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+/** A client that keeps what a browser would: the cookie of its session, and where its page came from. */
+async function signedIn(url: string, name: PersonName): Promise<PlantClient> {
+  let cookie = '';
+  const client = createPlantClient(async (input, init) => {
+    const answer = await fetch(input, { ...init, headers: { ...headersOf(init), cookie, origin: url } });
+    cookie = answer.headers.getSetCookie()[0]?.split(';', 1)[0] ?? cookie;
+    return answer;
+  }, url);
+  await client.call('session.open', { body: { name, password: PASSWORD } });
+  return client;
+}
+
+async function enrol(url: string, admin: PlantClient, station: string): Promise<EnrolledStation> {
+  const signer = await newSigner();
+  const { code } = await admin.call('station.invite', { body: { name: station } });
+  const anybody = createPlantClient(fetch, url);
+  await anybody.call('station.enrol', { body: { code, publicKey: signer.publicKey, appVersion: '0.1.0' } });
+  const { challenge } = await anybody.call('station.challenge', { body: { station } });
+  const answer = await signer.sign({ station, challenge }, STATEMENTS.challenge);
+  const { token } = await anybody.call('station.session', { body: { answer } });
+  const authorization = `Bearer ${token}`;
+  const client = createPlantClient(
+    (input, init) => fetch(input, { ...init, headers: { ...headersOf(init), authorization } }),
+    url,
+  );
+  const chain = new PlantChain(station, signer);
+  return {
+    chain,
+    client,
+    async send(drafts) {
+      const first = chain.records.length + 1;
+      for (const draft of drafts) chain.add(draft);
+      await client.call('station.records', { body: await chain.batch(first) });
+    },
+  };
+}
+
+function headersOf(init: RequestInit | undefined): Record<string, string> {
+  return Object.fromEntries(new Headers(init?.headers));
+}
+
+export interface PlantPage {
+  readonly page: Page;
+  /** What a healthy page never has. */
+  readonly complaints: string[];
+}
+
+/** A browser session of its own at the plant; with `as`, signed in already. */
+export async function openPlantPage(
+  browser: Browser,
+  plant: PlantUnderTest,
+  options: { readonly as?: PersonName; readonly path?: string; readonly language?: string } = {},
+): Promise<PlantPage> {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 720 },
+    locale: options.language ?? 'en-GB',
+    timezoneId: 'Asia/Shanghai',
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
+  page.on('console', (message) => {
+    // Refusals and a server that is gone are the browser's to note, and a test's to bring about.
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
+      complaints.push(`console: ${message.text()}`);
+  });
+  if (options.as !== undefined) {
+    const data = { name: options.as, password: PASSWORD };
+    const answer = await context.request.post(`${plant.url}/api/v1/session`, { data, headers: { origin: plant.url } });
+    if (!answer.ok()) throw new Error(`${options.as} could not sign in: ${await answer.text()}`);
+  }
+  await page.goto(plant.url + (options.path ?? '/'));
+  return { page, complaints };
+}
