@@ -3,18 +3,20 @@ import type { Sql } from '../database/database.ts';
 import { columns } from './columns.ts';
 import type { Found } from './findings.ts';
 import type { CheckedRecord } from './read-batch.ts';
-import { unitKey, type UnitRuns } from './unit-runs.ts';
+import type { UnitRuns } from './unit-runs.ts';
 import type { ChangedUnit } from './units.ts';
 
-/** One serial, at one step, on two boards: by every hardware id that ever passed there, whichever came first. */
+/**
+ * One serial, at one step, on two boards: by every hardware id that ever passed there, whichever came first. `changed` is in the
+ * order of `runs`.
+ */
 export function findDuplicateSerials(
   runs: readonly UnitRuns[],
   changed: readonly ChangedUnit[],
   station: string,
 ): readonly Found[] {
-  const before = new Map(changed.map((unit) => [unitKey(unit.serial, unit.product, unit.process), unit.was?.board]));
-  return runs.flatMap(({ serial, product, process, boards }) => {
-    const known = before.get(unitKey(serial, product, process));
+  return runs.flatMap(({ serial, product, process, boards }, index) => {
+    const known = changed[index]?.was?.board;
     const all = [...new Set(known ? [known, ...boards] : boards)];
     if (all.length < 2) return [];
     const detail = { process, uids: all.sort().join(', ') };

@@ -12,7 +12,7 @@ const INSERT = `
   INSERT INTO records (serial, finished_at, hash, chain, sequence, product, process, uid, verdict, station, received_at, facets, body)
   SELECT serial, finished_at, hash, $1, sequence, product, process, uid, verdict, $2, $3, facets::text[], body
   FROM unnest($4::text[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[],
-    $12::text[], $13::text[])
+    $12::text[], string_to_array($13, E'\\n'))
     AS fresh (serial, finished_at, hash, sequence, product, process, uid, verdict, facets, body)
   ON CONFLICT DO NOTHING RETURNING hash`;
 
@@ -46,9 +46,10 @@ async function insertRecords(sql: Sql, { id }: Chain, placed: readonly Placed[],
     ({ record }) => record.uid,
     ({ record }) => record.verdict,
     ({ facets }) => arrayLiteral(facets),
-    ({ body }) => body,
   ]);
-  const rows = await sql.query(INSERT, [id, station, now, ...values], 'records-insert');
+  // JSON in one line has no line feed: it need not be put into an array literal and out of it again, quote by quote.
+  const bodies = sorted.map(({ body }) => body).join('\n');
+  const rows = await sql.query(INSERT, [id, station, now, ...values, bodies], 'records-insert');
   return new Set(rows.map(({ hash }) => hash));
 }
 

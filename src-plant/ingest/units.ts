@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Sql } from '../database/database.ts';
 import { columns, instantText } from './columns.ts';
-import type { UnitRuns } from './unit-runs.ts';
+import { unitKey, type UnitRuns } from './unit-runs.ts';
 
 /** What a unit counts as in yield. */
 const Standing = z.object({
@@ -14,15 +14,21 @@ const Standing = z.object({
 });
 export type Standing = z.infer<typeof Standing>;
 
-const Changed = z.object({
+const Met = z.object({
   serial: z.string(),
   product: z.string(),
   process: z.string(),
-  was: Standing.nullable(),
+  was: Standing,
   now: Standing,
 });
+
 /** A unit at one step, before these runs (null: it was not known) and with them. */
-export type ChangedUnit = z.infer<typeof Changed>;
+export interface ChangedUnit {
+  readonly product: string;
+  readonly process: string;
+  readonly was: Standing | null;
+  readonly now: Standing;
+}
 
 /** Milliseconds, as a record of it is made in SQL. */
 const standing = (row: string) => `
@@ -41,7 +47,9 @@ const pick = (at: string, hash: string, rest: readonly string[], direction: 'ASC
       WHERE either.${at} IS NOT NULL ORDER BY either.${at} ${direction}, either.${hash} ${direction} LIMIT 1)`;
 };
 
+/** Answers only with the units that were there: of the others everything is known. */
 const UPSERT = `
+  WITH changed AS (
   INSERT INTO units AS u (serial, product, process, runs, begun_at,
     first_at, first_hash, first_verdict, first_station, first_order,
     last_at, last_hash, last_verdict, last_station,
@@ -58,9 +66,10 @@ const UPSERT = `
     ${pick('pass_at', 'pass_hash', ['pass_station', 'pass_uid'], 'DESC')},
     board = least(u.board, excluded.board),
     was = ${standing('u')}
-  RETURNING serial, product, process, was, ${standing('u')} AS now`;
+  RETURNING *)
+  SELECT serial, product, process, was, ${standing('changed')} AS now FROM changed WHERE was IS NOT NULL`;
 
-/** Must be in the order of their keys: that is the order in which their rows are locked. */
+/** In the same order. They must be in that of their keys: that is the order in which their rows are locked. */
 export async function changeUnits(sql: Sql, units: readonly UnitRuns[]): Promise<readonly ChangedUnit[]> {
   const instant = (run: { readonly ms: number } | null) => (run === null ? null : instantText(run.ms));
   const values = columns(units, [
@@ -82,7 +91,28 @@ export async function changeUnits(sql: Sql, units: readonly UnitRuns[]): Promise
     ({ pass }) => pass?.hash ?? null,
     ({ pass }) => pass?.station ?? null,
     ({ pass }) => pass?.uid ?? null,
-    (unit) => [...unit.boards].sort()[0] ?? null,
+    (unit) => leastOf(unit.boards),
   ]);
-  return z.array(Changed).parse(await sql.query(UPSERT, values, 'units-change'));
+  const rows = z.array(Met).parse(await sql.query(UPSERT, values, 'units-change'));
+  const met = new Map(rows.map((row) => [unitKey(row.serial, row.product, row.process), row]));
+  return units.map((unit) => {
+    const { serial, product, process } = unit;
+    return met.get(unitKey(serial, product, process)) ?? { product, process, was: null, now: standingOf(unit) };
+  });
+}
+
+/** What `standing` says of a unit of which there is nothing but these runs. */
+function standingOf({ first, pass, boards }: UnitRuns): Standing {
+  return {
+    first_at: first?.ms ?? null,
+    first_verdict: first?.verdict ?? null,
+    first_station: first?.station ?? null,
+    first_order: first?.order ?? null,
+    passed: pass !== null,
+    board: leastOf(boards),
+  };
+}
+
+function leastOf(boards: ReadonlySet<string>): string | null {
+  return [...boards].sort()[0] ?? null;
 }

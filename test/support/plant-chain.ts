@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { z } from 'zod';
 import type { Signer } from '#shared/base/signer.ts';
 import { type BatchItem, type RecordBatch, STATEMENTS } from '#shared/contract/plant/station-api.ts';
-import { sealRecord } from '#shared/model/record-chain.ts';
+import { canonicalJson, sealRecord } from '#shared/model/record-chain.ts';
 import type { RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
 import { jwsSigner } from '#plant/keyring/jws.ts';
 
@@ -13,6 +13,8 @@ export function newSigner(): Promise<Signer> {
   const { privateKey } = generateKeyPairSync('ed25519');
   return jwsSigner(PrivateJwk.parse(privateKey.export({ format: 'jwk' })));
 }
+
+const Raw = z.record(z.string(), z.unknown());
 
 const hex = (character: string) => character.repeat(64);
 
@@ -86,7 +88,9 @@ export class PlantChain {
   items(first = 1, last = this.records.length): BatchItem[] {
     return this.records.slice(first - 1, last).map((record) => {
       const { sequence, previousHash, hash } = record;
-      return record.probe.startsWith('bench:') ? { link: { sequence, previousHash, hash } } : { record };
+      if (record.probe.startsWith('bench:')) return { link: { sequence, previousHash, hash } };
+      // As a log gives it back: its members in order.
+      return { record: Raw.parse(JSON.parse(canonicalJson(record))) };
     });
   }
 
