@@ -5,9 +5,9 @@ import { checkPlant } from '#test/support/plant-checker/check.ts';
 import { type Postgres, startPostgres } from '#test/support/postgres.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { SmallDisk } from '#test/support/small-disk.ts';
+import { inviteStation } from '#test/support/soak/plant-process.ts';
 import { Soak, soakTable } from '#test/support/soak/soak.ts';
 import { SoakStation } from '#test/support/soak/soak-station.ts';
-import { startCli } from '#test/support/cli.ts';
 import { temporaryFolder } from '../unit/log/fixtures.ts';
 
 const NIGHTLY = process.env['FLASHLINE_NIGHTLY'] === '1';
@@ -52,7 +52,7 @@ describe.skipIf(!requirePrograms(['postgresql']))(`a line and its plant in a sto
     const url = await soak.start();
     await postgres.psql(POOL, 'plant');
     await stations[0]?.make(BACKLOG);
-    for (const station of stations) await station.enrol(url, await invite(station.name, database, home));
+    for (const station of stations) await station.enrol(url, await inviteStation(station.name, { database, home }));
     const report = await soak.run().catch((error: unknown) => {
       throw new Error(`the plant did not heal: ${soak?.said}`, { cause: error });
     });
@@ -69,14 +69,3 @@ describe.skipIf(!requirePrograms(['postgresql']))(`a line and its plant in a sto
     expect(new Set(taken).size).toBe(taken.length);
   });
 });
-
-/** A one-time code, as the plant's administrator gets one. */
-async function invite(station: string, database: string, home: string): Promise<string> {
-  const { code, stdout, stderr } = await startCli(
-    ['plant', 'enrol-station', station, '--database', database, '--json'],
-    { home },
-  ).ended;
-  const found = /"code":"(FL1-[^"]+)"/.exec(stdout)?.[1];
-  if (code !== 0 || found === undefined) throw new Error(`no code for ${station}: ${stdout}${stderr}`);
-  return found;
-}

@@ -2,16 +2,33 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ROOT } from '../cli.ts';
+import { z } from 'zod';
+import { ROOT, startCli } from '../cli.ts';
 
 const READY_MS = 30_000;
 const POLL_MS = 50;
 
-export interface PlantProcessOptions {
+export interface PlantProcessOptions extends PlantPlace {
+  readonly port: number;
+}
+
+interface PlantPlace {
   /** FLASHLINE_HOME: servers of one plant share its key. */
   readonly home: string;
   readonly database: string;
-  readonly port: number;
+}
+
+/** A command on the plant, which must do what it says; its answer as JSON. */
+export async function plantCommand(args: readonly string[], { home, database }: PlantPlace): Promise<string> {
+  const { code, stdout, stderr } = await startCli(['plant', ...args, '--database', database, '--json'], { home }).ended;
+  if (code !== 0) throw new Error(`plant ${args.join(' ')}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+/** A one-time code, as the plant's administrator gets one. */
+export async function inviteStation(station: string, place: PlantPlace): Promise<string> {
+  const said = await plantCommand(['enrol-station', station], place);
+  return z.object({ code: z.string() }).parse(JSON.parse(said)).code;
 }
 
 /** One server of a plant, as a process of its own by the command line; it can be killed and started again. */

@@ -120,6 +120,18 @@ export class SoakStation {
     return (await this.comeBack()).now(AbortSignal.timeout(60_000));
   }
 
+  /** Visits until the plant has everything. */
+  async settle(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const { phase, pending, failure } = await this.visit();
+      if (phase === 'idle' && pending === 0) return;
+      if (performance.now() > deadline)
+        throw new Error(`${this.name} does not settle: ${phase}, ${pending} pending, ${JSON.stringify(failure)}`);
+      await pause(100);
+    }
+  }
+
   get checked(): CheckedStation {
     return { name: this.name, file: this.#file, publicKey: this.#signer.publicKey.x };
   }

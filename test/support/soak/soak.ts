@@ -214,18 +214,7 @@ export class Soak {
     await this.#ensureDatabase();
     for (const server of this.#servers) if (server.pid === null) await server.start();
     await network.heal();
-    const deadline = performance.now() + HEAL_MS;
-    await Promise.all(
-      this.#options.stations.map(async (station) => {
-        for (;;) {
-          const { phase, pending, failure } = await station.visit();
-          if (phase === 'idle' && pending === 0) return;
-          if (performance.now() > deadline)
-            throw new Error(`${station.name} does not heal: ${phase}, ${pending} pending, ${JSON.stringify(failure)}`);
-          await pause(STEP_MS);
-        }
-      }),
-    );
+    await Promise.all(this.#options.stations.map((station) => station.settle(HEAL_MS)));
   }
 
   #count(path: string, status: number, body: Buffer): void {
