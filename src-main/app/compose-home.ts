@@ -39,6 +39,8 @@ export async function openStoresOf(home: string, warn: (failure: Failure) => voi
     outbox: worker.remote('outbox'),
     plant: worker.remote('plant'),
     heads: worker.remote('heads'),
+    safety: worker.remote('safety'),
+    presence: worker.remote('presence'),
   };
 }
 

@@ -1,9 +1,13 @@
 /** The script of the log's worker thread: whatever keeps something in the station's database is opened and served here. */
+import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Failure } from '#shared/model/failure.ts';
 import { processesOfThisMachine } from '../log/process-owner.ts';
 import { SqliteChainHeads } from '../log/chain-heads.ts';
+import type { LogPresence } from '../log/log-presence.ts';
+import { LogSafety } from '../log/log-safety.ts';
+import { openSafely } from '../log/open-safely.ts';
 import { openLogDatabase } from '../log/log-database.ts';
 import { SqlitePlantStore } from '../log/sqlite-plant-store.ts';
 import { SqliteOutbox } from '../log/sqlite-outbox.ts';
@@ -20,22 +24,34 @@ export type LogThreadData = z.infer<typeof Data>;
  * returned, and hand out `worker.remote('<its name>')` in compose-home.ts. That is all.
  */
 export type StationStores = {
-  /** The first: it closes the file, after all others. */
+  /** The first: it ends after the file was closed. */
+  readonly presence: LogPresence;
+  /** The second: it closes the file, after all others. */
   readonly log: SqliteUnitLog;
   readonly outbox: SqliteOutbox;
   readonly plant: SqlitePlantStore;
   readonly heads: SqliteChainHeads;
+  readonly safety: LogSafety;
 };
 
 function open(data: LogThreadData, warn: (failure: Failure) => void): StationStores {
-  const database = openLogDatabase({ file: data.file, clock: realClock, warn });
-  const log = new SqliteUnitLog(database, { clock: realClock, processes: processesOfThisMachine() });
-  return {
-    log,
-    outbox: new SqliteOutbox(database),
-    plant: new SqlitePlantStore(database),
-    heads: new SqliteChainHeads(database),
-  };
+  const { file } = data;
+  const presence = openSafely({ file, backups: join(dirname(file), 'backups'), clock: realClock, warn });
+  try {
+    const database = openLogDatabase({ file, clock: realClock, warn });
+    const log = new SqliteUnitLog(database, { clock: realClock, processes: processesOfThisMachine() });
+    return {
+      presence,
+      log,
+      outbox: new SqliteOutbox(database),
+      plant: new SqlitePlantStore(database),
+      heads: new SqliteChainHeads(database),
+      safety: new LogSafety(database),
+    };
+  } catch (thrown) {
+    presence.close();
+    throw thrown;
+  }
 }
 
 if (parentPort === null) throw new Error('log-thread.ts is the script of a worker thread');

@@ -45,7 +45,7 @@ export function openLogDatabase(options: LogDatabaseOptions): LogDatabase {
 }
 
 /** Not mkdir's own `recursive`: it never returns where a folder says that it is missing itself (/proc). */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   if (dirname(path) !== path) makeFolder(dirname(path));
   try {

@@ -30,6 +30,8 @@ const Row = z.object({
 });
 type Row = z.infer<typeof Row>;
 
+const Place = z.object({ sequence: z.number(), hash: z.string() });
+type Place = z.infer<typeof Place>;
 const Run = z.object({ run: z.string() });
 const Count = z.object({ count: z.number() });
 const Unit = z.object({
@@ -78,7 +80,7 @@ export function verifyPage(database: LogDatabase, progress: ChainProgress): Chai
     let previous = start;
     let { records } = progress;
     for (const row of rows) {
-      const fault = chainFault(row.body, previous) ?? derivedFault(database, row, seen);
+      const fault = chainFault(row.body, overGap(database, previous, row)) ?? derivedFault(database, row, seen);
       if (fault !== null) return { ...seen, records, previous, fault, over: true };
       previous = { sequence: row.sequence, hash: row.hash };
       records += 1;
@@ -103,6 +105,17 @@ interface Seen {
 /** The prefix of the chain that went to archives: where it ends is where the log begins. */
 function archivedUpTo(database: LogDatabase): Place | null {
   return database.first(Place, 'SELECT sequence, hash FROM anchors ORDER BY sequence DESC LIMIT 1') ?? null;
+}
+
+/** Records that a damaged file lost are accounted for: the chain goes on at the last of them. */
+function overGap(database: LogDatabase, previous: Place | null, next: Row): Place | null {
+  const after = previous?.sequence ?? 0;
+  if (next.sequence === after + 1) return previous;
+  // Gaps may follow each other.
+  const sql = `SELECT last AS sequence, hash FROM gaps
+    WHERE last = ? AND (SELECT sum(last - first + 1) FROM gaps WHERE first > ? AND last < ?) = ?`;
+  const missing = next.sequence - 1 - after;
+  return database.first(Place, sql, next.sequence - 1, after, next.sequence, missing) ?? previous;
 }
 
 function derivedFault(database: LogDatabase, row: Row, seen: Seen): string | null {
@@ -161,11 +174,13 @@ function unitFault(database: LogDatabase, record: UnitRecord, seen: Seen): strin
 }
 
 /** A chain cut off at its end is still a chain; but the runs know the records that were there. */
-function endFault(database: LogDatabase, last: number, seen: Seen): string | null {
+function endFault(database: LogDatabase, seen: Seen): string | null {
+  const archived = archivedUpTo(database)?.sequence ?? 0;
+  const last = database.first(Place, 'SELECT sequence, hash FROM chain_tail')?.sequence ?? 0;
   const lost = database.first(Run, 'SELECT run FROM runs WHERE record > ? ORDER BY record', last);
   if (lost) return `the record of run ${lost.run} is missing: the chain ends at ${last}`;
   for (const table of ['facets', 'units'] as const) {
-    const there = database.first(Count, `SELECT count(*) AS count FROM ${table}`)?.count;
+    const there = database.first(Count, COUNTS[table], archived)?.count;
     if (there !== seen[table]) return `table ${table} holds ${there} rows, the records give ${seen[table]}`;
   }
   return null;

@@ -28,8 +28,8 @@ export class Village implements Processes {
   }
 }
 
-export function temporaryFolder(): { path: string; remove: () => void } {
-  const path = mkdtempSync(join(tmpdir(), 'flashline-test-'));
+export function temporaryFolder(parent = tmpdir()): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(parent, 'flashline-test-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 

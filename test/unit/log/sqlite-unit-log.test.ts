@@ -265,12 +265,12 @@ describe('a file that cannot be the log', () => {
     expect(codeOf(() => openAt(folder.path))).toBe('log-unwritable');
   });
 
-  it('is unwritable when its disk is full', async () => {
+  it('says plainly that its disk is full', async () => {
     const log = openAt(file);
     const full = vi.spyOn(Sqlite.prototype, 'prepare').mockImplementation(() => {
       throw new Sqlite.SqliteError('database or disk is full', 'SQLITE_FULL');
     });
-    await expect(log.begin(opening('r'))).rejects.toThrow('log-unwritable');
+    await expect(log.begin(opening('r'))).rejects.toThrow('log-full');
     full.mockRestore();
     await log.close();
   });
