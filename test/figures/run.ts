@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { measureBenchCore } from './bench-core.ts';
 import { measureBenchNrf52840 } from './bench-nrf52840.ts';
 import { measureCmsisDapLink } from './link-cmsis-dap.ts';
+import { measureLogStation } from './log-station.ts';
 import { measureOperatorLatency } from './operator-latency.ts';
 import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
@@ -14,6 +15,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'bench-core': async () => measureBenchCore(),
   'bench-nrf52840': measureBenchNrf52840,
   'link-cmsis-dap': measureCmsisDapLink,
+  'log-station': () => measureLogStation(),
   'program-chips': measureProgramChips,
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { processesOfThisMachine } from '#main/log/process-owner.ts';
 import { openAt, temporaryFolder } from './fixtures.ts';
 
-const WORKER = join(import.meta.dirname, 'log-worker.ts');
+const PROCESS = join(import.meta.dirname, 'crash-process.ts');
 let folder: ReturnType<typeof temporaryFolder>;
 let file: string;
 beforeEach(() => {
@@ -18,9 +18,9 @@ interface Said {
   readonly finished: string[];
 }
 
-/** Runs the worker; kills it the hard way right after `killAfter` lines, if given. */
+/** Runs the process, with the log in a thread of it as in a station; kills it the hard way right after `killAfter` lines, if given. */
 function work(name: string, count: number, killAfter = Number.POSITIVE_INFINITY): Promise<Said> {
-  const child = spawn(process.execPath, [WORKER, file, name, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [PROCESS, folder.path, name, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;

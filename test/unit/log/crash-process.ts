@@ -1,10 +1,10 @@
 /** A process of the crash tests: makes runs until it is told to stop or killed, and says what is on disk. */
 import { writeSync } from 'node:fs';
-import { processesOfThisMachine } from '#main/log/process-owner.ts';
-import { draft, openAt, opening } from './fixtures.ts';
+import { openLogOf } from '#main/app/compose-home.ts';
+import { draft, opening } from './fixtures.ts';
 
-const [file = '', name = '', count = '0'] = process.argv.slice(2);
-const log = openAt(file, processesOfThisMachine());
+const [home = '', name = '', count = '0'] = process.argv.slice(2);
+const log = await openLogOf(home);
 for (let i = 0; i < Number(count); i++) {
   const run = `${name}-${i}`;
   await log.begin(opening(run));

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RecordDraft } from '#shared/model/unit-record.ts';
+import { openStoresOf, type StationLog } from '#main/app/compose-home.ts';
+import { finishedAt, fullLogHome, serialOf, SHIFT_RECORDS } from './log-full.ts';
+
+const RECORDS = 1_000_000;
+const RUNS = 300;
+const QUERIES = 500;
+const SHIFTS = 50;
+
+/** Milliseconds, as the station's own thread sees them. */
+interface Spread {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/**
+ * The station's log with a million records in it, through its thread, on this machine's disk. `append` is all that a run asks of
+ * the log, from its opening to its record: a durable commit each for the opening, what changes the unit, and the record.
+ */
+export async function measureLogStation(records = RECORDS): Promise<object> {
+  const home = fullLogHome(records);
+  /** All over the log, one place after another. */
+  const place = (index: number): number => (index * 618_033) % (records - SHIFT_RECORDS);
+  const slow: string[] = [];
+  const { log } = await openStoresOf(home, ({ cause }) => slow.push(cause ?? ''));
+  try {
+    const [newest] = await log.records({ limit: 1 });
+    if (!newest) throw new Error('the log is empty');
+    const append = await appends(log, newest);
+    return {
+      records: newest.sequence,
+      ...append,
+      bySerial: await spread(QUERIES, (i) => log.records({ serial: serialOf(place(i)), limit: 50 })),
+      byUid: await spread(QUERIES, async (i) => log.records({ uid: `${i}`, limit: 50 })),
+      byBatch: await spread(QUERIES, (i) =>
+        log.records({ facet: { kind: 'batch', value: `lot ${i % 200}` }, limit: 50 }),
+      ),
+      byImage: await spread(QUERIES, (i) =>
+        log.records({ facet: { kind: 'image', value: '0b'.repeat(32) }, before: place(i) + 60, limit: 50 }),
+      ),
+      failsOfProduct: await spread(QUERIES, (i) =>
+        log.records({ product: 'hello-nrf52840', verdict: 'FAIL', before: place(i) + 9000, limit: 50 }),
+      ),
+      lastPass: await spread(QUERIES, (i) =>
+        log.lastPass({ product: 'hello-nrf52840', serial: serialOf(place(i)), uid: null, simulated: false }),
+      ),
+      shiftYield: await spread(SHIFTS, (i) => log.shiftYield(shift(place(i) - (place(i) % SHIFT_RECORDS)))),
+      slowStatements: slow.length,
+    };
+  } finally {
+    await log.close();
+  }
+}
+
+const shift = (from: number) => ({ from: finishedAt(from), to: finishedAt(from + SHIFT_RECORDS), simulated: false });
+
+async function appends(log: StationLog, like: RecordDraft): Promise<object> {
+  const begun: number[] = [];
+  const changes: number[] = [];
+  const steps: number[] = [];
+  const finished: number[] = [];
+  const whole: number[] = [];
+  const now = Date.now();
+  for (let i = 0; i < RUNS; i++) {
+    const run = `figures ${now} ${i}`;
+    const draft: RecordDraft = {
+      ...like,
+      run,
+      serial: `HC${now}${i}`,
+      uid: `${now}${i}`,
+      finishedAt: new Date().toISOString(),
+    };
+    const start = performance.now();
+    begun.push(await timed(() => log.begin(draft)));
+    for (const step of ['connect', 'identify', 'survey', 'program', 'verify', 'validate', 'start']) {
+      if (step === 'program' || step === 'validate')
+        changes.push(
+          await timed(() => log.journal(run, { kind: 'change', operation: `{"op":"${step}"}`, at: draft.finishedAt })),
+        );
+      steps.push(await timed(() => log.journal(run, { kind: 'step', step, ms: 12.5 })));
+    }
+    finished.push(await timed(() => log.finish(draft)));
+    whole.push(performance.now() - start);
+    // A line does not append without pause.
+    await sleep(5);
+  }
+  return { append: of(whole), begin: of(begun), change: of(changes), step: of(steps), finish: of(finished) };
+}
+
+async function spread(times: number, work: (index: number) => Promise<unknown>): Promise<Spread> {
+  const took: number[] = [];
+  for (let i = 0; i < times; i++) took.push(await timed(() => work(i + 1)));
+  return of(took);
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+function of(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { p50Ms: at(0.5), p99Ms: at(0.99) };
+}
