@@ -7,7 +7,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { PasswordCost } from './accounts/password.ts';
 import { createOidc } from './accounts/oidc.ts';
 import { type OidcSettings, readOidcFile } from './accounts/oidc-settings.ts';
-import { requireSchema } from './database/migrate.ts';
+import { requireSchemaOrNewer } from './database/migrate.ts';
 import { migrateDatabase, openDatabase } from './database/open-database.ts';
 import { connectDesk, serveDesk } from './desk/desk-socket.ts';
 import type { Desk } from './desk/desk.ts';
@@ -40,6 +40,8 @@ export interface PlantPlace {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly passwordCost?: PasswordCost;
+  /** The embedded database is gone with the process. */
+  readonly inMemory?: boolean;
   /** People sign in by OpenID Connect too. */
   readonly oidc?: OidcSettings | null;
 }
@@ -88,7 +90,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       metricsToken: options.metricsToken ?? null,
       proxies: options.proxies ?? [],
       pages: options.pages,
-      requireReady: () => requireSchema(parts.database),
+      requireReady: () => requireSchemaOrNewer(parts.database),
       log: options.log,
       openId: options.oidc ? createOidc(options.oidc, parts.keyring, OIDC_CALLBACK) : null,
     });
@@ -145,8 +147,8 @@ async function openParts(place: PlantPlace, closing: Closing): Promise<Parts> {
   const deskReady = await takeFolder(place, closing);
   const keyring = await openFileKeyring({ file: place.keyFile ?? join(folder, 'plant-key.json'), now: now(), random });
   const tls = await tlsOf(place, now());
-  const where = place.database === null ? { folder: join(folder, 'database') } : { url: place.database };
-  const database = await openDatabase(where, { clock });
+  const embedded = { folder: place.inMemory === true ? null : join(folder, 'database') };
+  const database = await openDatabase(place.database === null ? embedded : { url: place.database }, { clock });
   closing.add(() => database.close());
   return {
     database,

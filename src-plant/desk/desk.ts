@@ -37,7 +37,7 @@ export const deskCalls = {
 export type DeskCalls = typeof deskCalls;
 export type DeskCall = keyof DeskCalls;
 
-/** Throws what the call throws; `bad-request` for parameters that do not fit. */
+/** Throws what the call throws; `usage` for parameters that do not fit. */
 export interface Desk {
   call<K extends DeskCall>(name: K, params: z.input<DeskCalls[K]['params']>): Promise<z.output<DeskCalls[K]['result']>>;
 }

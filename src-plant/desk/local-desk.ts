@@ -37,7 +37,7 @@ export function localDesk({ users, stations, recover, now }: DeskServices): Desk
       // `name` picks the schema and the work alike, which the types of a table cannot say.
       if (parsed.success) return (work[name] as (given: unknown) => Promise<never>)(parsed.data);
       const detail = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
-      throw new FlashlineError('bad-request', { params: { detail } });
+      throw new FlashlineError('usage', { params: { detail } });
     },
   };
 }
