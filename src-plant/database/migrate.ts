@@ -81,8 +81,20 @@ async function takeTurn(sql: Sql): Promise<void> {
 export async function requireSchema(sql: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
   const applied = await readApplied(sql);
   checkSame(applied, migrations);
-  if (applied.length < migrations.length)
-    throw schemaFailure(`the database has version ${applied.length}, this server needs ${migrations.length}`);
+  checkAll(applied, migrations);
+}
+
+/**
+ * For a server that runs already: one of a newer version may have migrated in the meantime, which only adds, and this one
+ * serves until its turn comes. Throws `plant-schema` where something that it needs is not there.
+ */
+export async function requireSchemaOrNewer(sql: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+  const applied = await readApplied(sql);
+  checkSame(
+    applied.filter(({ version }) => version <= migrations.length),
+    migrations,
+  );
+  checkAll(applied, migrations);
 }
 
 async function readApplied(sql: Sql): Promise<z.infer<typeof Applied>> {
@@ -98,6 +110,11 @@ function checkSame(applied: z.infer<typeof Applied>, migrations: readonly Migrat
       throw schemaFailure(`the database has version ${version}, this server knows up to ${migrations.length}`);
     if (checksum(ours) !== sha256) throw schemaFailure(`its migration ${version} is not the one of this server`);
   }
+}
+
+function checkAll(applied: z.infer<typeof Applied>, migrations: readonly Migration[]): void {
+  if (applied.length < migrations.length)
+    throw schemaFailure(`the database has version ${applied.length}, this server needs ${migrations.length}`);
 }
 
 function checksum({ sql }: Migration): string {

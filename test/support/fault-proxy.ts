@@ -146,8 +146,10 @@ export class FaultProxy {
     return this.#forward(call);
   }
 
+  /** As load balancers do: where nobody listens, another server is asked. */
   async #forward(call: Call): Promise<Answer | null> {
-    const answer = await forward(this.#target(), call);
+    const first = this.#target();
+    const answer = await carry([first, ...this.#options.targets.filter((target) => target !== first)], call);
     if (answer !== null) this.#options.answered?.(call.path, answer.status, answer.body);
     return answer;
   }
@@ -190,8 +192,18 @@ async function readAll(stream: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Null where the server is down, or goes down meanwhile. */
-async function forward(target: string, { method, path, headers, body }: Call): Promise<Answer | null> {
+/** Null where every server is down, or the one that has the call goes down meanwhile. */
+async function carry([target, ...others]: readonly string[], call: Call): Promise<Answer | null> {
+  if (target === undefined) return null;
+  try {
+    return await forward(target, call);
+  } catch (error) {
+    const refused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+    return refused ? carry(others, call) : null;
+  }
+}
+
+async function forward(target: string, { method, path, headers, body }: Call): Promise<Answer> {
   const out = request(`${target}${path}`, {
     method,
     headers: upstream(headers, body),
@@ -199,13 +211,9 @@ async function forward(target: string, { method, path, headers, body }: Call): P
     timeout: UPSTREAM_MS,
   });
   out.on('timeout', () => out.destroy(new Error('timed out')));
-  try {
-    out.end(body);
-    const [response] = (await once(out, 'response')) as [IncomingMessage];
-    return { status: response.statusCode ?? 502, headers: response.headers, body: await readAll(response) };
-  } catch {
-    return null;
-  }
+  out.end(body);
+  const [response] = (await once(out, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 502, headers: response.headers, body: await readAll(response) };
 }
 
 /** Half of the body, then a reset. */
