@@ -34,11 +34,14 @@ export type StationStores = {
   readonly safety: LogSafety;
 };
 
+/** Shorter than the time in which a board is changed, longer than that between two steps of a run. */
+const PAUSE_MS = 50;
+
 function open(data: LogThreadData, warn: (failure: Failure) => void): StationStores {
   const { file } = data;
   const presence = openSafely({ file, backups: join(dirname(file), 'backups'), clock: realClock, warn });
   try {
-    const database = openLogDatabase({ file, clock: realClock, warn });
+    const database = openLogDatabase({ file, clock: realClock, warn, checkpointAfterMs: PAUSE_MS });
     const log = new SqliteUnitLog(database, { clock: realClock, processes: processesOfThisMachine() });
     return {
       presence,

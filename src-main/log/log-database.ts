@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { z } from 'zod';
 import type { Clock } from '#shared/base/clock.ts';
-import { type Failure, FlashlineError } from '#shared/model/failure.ts';
+import { type Failure, FlashlineError, toFailure } from '#shared/model/failure.ts';
 import { migrate } from './migrate.ts';
 import { asLogFailure } from './sqlite-error.ts';
 
@@ -13,6 +13,11 @@ export interface LogDatabaseOptions {
   readonly clock: Clock;
   /** Told of statements that take long (`log-slow`). */
   readonly warn: (failure: Failure) => void;
+  /**
+   * After so many milliseconds without a write, what was written goes from the write-ahead log into the file: in a pause, and
+   * not in the middle of somebody's commit. Left out, SQLite does it with every thousandth page.
+   */
+  readonly checkpointAfterMs?: number;
 }
 
 type Value = string | number | null;
@@ -22,6 +27,9 @@ const BUSY_MS = 10_000;
 
 /** Everything that a run waits for takes a few milliseconds: a disk (or a query) this slow should be looked at. */
 const SLOW_MS = 100;
+
+/** Pages of the write-ahead log (32 MiB) after which it goes into the file also where there is no pause. */
+const CHECKPOINT_PAGES = 8192;
 
 /** Opens (or makes) the station's database in its newest shape. Throws `log-unwritable` or `log-damaged`. */
 export function openLogDatabase(options: LogDatabaseOptions): LogDatabase {
@@ -34,6 +42,7 @@ export function openLogDatabase(options: LogDatabaseOptions): LogDatabase {
       sqlite.pragma('synchronous = FULL');
       sqlite.pragma('foreign_keys = ON');
       migrate(sqlite);
+      if (options.checkpointAfterMs !== undefined) sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       return new LogDatabase(sqlite, options);
     } catch (thrown) {
       sqlite.close();
@@ -66,6 +75,8 @@ export class LogDatabase {
   readonly file: string;
   readonly #options: LogDatabaseOptions;
   readonly #statements = new Map<string, Sqlite.Statement>();
+  /** Of the pause that is waited for; aborted by the next write. */
+  #pause = new AbortController();
 
   constructor(sqlite: Sqlite.Database, options: LogDatabaseOptions) {
     this.sqlite = sqlite;
@@ -93,7 +104,9 @@ export class LogDatabase {
 
   /** How many rows it changed. */
   run(sql: string, ...values: Value[]): number {
-    return this.#timed(sql, (statement) => statement.run(...values).changes);
+    const changes = this.#timed(sql, (statement) => statement.run(...values).changes);
+    if (!this.sqlite.inTransaction) this.#checkpointInPause();
+    return changes;
   }
 
   /** All or nothing, and on the disk when it returns. Inside another transaction it is part of that one. */
@@ -122,7 +135,29 @@ export class LogDatabase {
   }
 
   close(): void {
+    this.#pause.abort();
     this.sqlite.close();
+  }
+
+  #checkpointInPause(): void {
+    const { clock, checkpointAfterMs, warn } = this.#options;
+    if (checkpointAfterMs === undefined) return;
+    this.#pause.abort();
+    this.#pause = new AbortController();
+    const { signal } = this.#pause;
+    void clock.sleep(checkpointAfterMs, signal).then(
+      () => {
+        if (signal.aborted) return;
+        try {
+          // Whoever reads or writes at the same time goes on (sqlite.org/wal.html#checkpointing).
+          this.sqlite.pragma('wal_checkpoint(PASSIVE)');
+        } catch (thrown) {
+          // Nothing is lost: the write-ahead log has it, and the next write tells again.
+          warn(toFailure(asLogFailure(thrown, this.file)));
+        }
+      },
+      () => undefined,
+    );
   }
 
   #timed<T>(sql: string, work: (statement: Sqlite.Statement) => T): T {

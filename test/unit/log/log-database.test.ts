@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -79,4 +80,31 @@ it('has rows that are not as they should be called damage', () => {
   });
   expect(() => database.run('INSERT INTO t VALUES (7)')).toThrow(/log-(unwritable|full)/);
   full.mockRestore();
+});
+
+it('puts what was written into the file in the next pause, not before', async () => {
+  const pauses: { wake: () => void; signal: AbortSignal | undefined }[] = [];
+  const file = `${folder.path}/pauses.db`;
+  const resting = openLogDatabase({
+    file,
+    clock: {
+      now: () => 0,
+      monotonic: () => 0,
+      sleep: (_, signal) => new Promise((resolve) => pauses.push({ wake: resolve, signal })),
+    },
+    warn: (failure) => warnings.push(failure),
+    checkpointAfterMs: 50,
+  });
+  const inFile = () => statSync(file).size;
+  resting.run('CREATE TABLE big (text TEXT)');
+  const before = inFile();
+  resting.transaction(() => {
+    for (let i = 0; i < 100; i++) resting.run('INSERT INTO big VALUES (?)', 'x'.repeat(4000));
+  });
+  expect(pauses.map(({ signal }) => signal?.aborted)).toEqual([true, false]);
+  expect(inFile()).toBe(before);
+  pauses.at(-1)?.wake();
+  await vi.waitFor(() => expect(inFile()).toBeGreaterThan(before + 100 * 4000));
+  resting.close();
+  expect(warnings).toEqual([]);
 });
