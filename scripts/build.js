@@ -39,6 +39,7 @@ function buildMain() {
         input: {
           main: join(root, 'src-main/app/electron.ts'),
           'log-thread': join(root, 'src-main/app/log-thread.ts'),
+          'backup-thread': join(root, 'src-main/app/backup-thread.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
         // An accessory of ws that only servers for very many clients want.

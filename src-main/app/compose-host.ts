@@ -3,6 +3,7 @@ import { type Failure, toFailure } from '#shared/model/failure.ts';
 import type { SlotOptions } from '../station/options.ts';
 import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
+import { startBackups } from './compose-backup.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
 import type { StationKey } from './compose-key.ts';
 import { connectorOf, parseProbeUrl } from './compose-connector.ts';
@@ -51,7 +52,18 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
     ...(options.signal ? { signal: options.signal } : {}),
   });
   composed.sync.start();
-  return withAttachedProbes(composed, bench ? [] : probes, warn);
+  return withAttachedProbes(withBackups(composed, home, warn), bench ? [] : probes, warn);
+}
+
+function withBackups(composed: ComposedStation, home: string, warn: (failure: Failure) => void): ComposedStation {
+  const end = startBackups(home, warn);
+  return {
+    ...composed,
+    async close() {
+      await end();
+      await composed.close();
+    },
+  };
 }
 
 /** The slots show whether their probe is there, for as long as the station is open. */

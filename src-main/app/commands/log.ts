@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
+import { logBackupCommand } from './log-backup.ts';
 import { logExportCommand } from './log-export.ts';
+import { logRepairCommand, logRestoreCommand } from './log-restore.ts';
 import { logShowCommand } from './log-show.ts';
 import { logYieldCommand } from './log-yield.ts';
 import { CHECK_BEGINS } from '../../log/verify.ts';
@@ -12,7 +14,15 @@ export function logCommand(context: CliContext, end: End): Command {
   const log = withExamples(new Command('log'), ['log show --serial HB000001', 'log verify']).description(
     'the unit log',
   );
-  for (const make of [logShowCommand, logVerifyCommand, logExportCommand, logYieldCommand])
+  for (const make of [
+    logShowCommand,
+    logVerifyCommand,
+    logExportCommand,
+    logYieldCommand,
+    logBackupCommand,
+    logRestoreCommand,
+    logRepairCommand,
+  ])
     log.addCommand(make(context, end));
   return log;
 }

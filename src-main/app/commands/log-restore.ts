@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { backUp } from '../../log/backup.ts';
+import { openSafely } from '../../log/open-safely.ts';
+import { backupsOf, logFileOf } from '../compose-backup.ts';
+import { homeFolder, openStoresOf, realClock } from '../compose-home.ts';
+import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
+import { warningLine } from './outcome.ts';
+
+type End = (code: ExitCode) => void;
+
+/** A log that is there is never overwritten: what it holds may be nowhere else. */
+export function logRestoreCommand(context: CliContext, end: End): Command {
+  return command('restore', 'makes the unit log from a backup, where there is none (any more)', [
+    'log restore backups/station-2026-03-01.db',
+  ])
+    .argument('<file>', 'a backup')
+    .action(async (from: string, options: CommonOptions) => {
+      const file = logFileOf(homeFolder(context.env));
+      const backup = resolve(from);
+      if (!existsSync(backup)) throw new FlashlineError('file-missing', { params: { file: backup } });
+      for (const there of [file, `${file}-wal`])
+        if (existsSync(there))
+          throw new FlashlineError('usage', {
+            params: { detail: `${there} is there: move it away first, and keep it` },
+          });
+      await backUp({ file: backup, to: file, signal: context.signal, progress: () => undefined });
+      const records = await count(context);
+      context.print(
+        options.json
+          ? JSON.stringify({ type: 'log.restored', file, records })
+          : `${records} records restored to ${file}`,
+      );
+      end(0);
+    });
+}
+
+export function logRepairCommand(context: CliContext, end: End): Command {
+  return command('repair', 'looks at every page and record of the unit log, and makes it anew where it is damaged', [
+    'log repair',
+  ]).action(async (options: CommonOptions) => {
+    const home = homeFolder(context.env);
+    const file = logFileOf(home);
+    if (!existsSync(file)) throw new FlashlineError('file-missing', { params: { file } });
+    let isSetAside = false;
+    const presence = openSafely({
+      file,
+      backups: join(backupsOf(home)),
+      clock: realClock,
+      thorough: true,
+      warn: (failure) => {
+        isSetAside = true;
+        context.say(warningLine(failure, context));
+      },
+    });
+    presence.close();
+    const records = await count(context);
+    const said = isSetAside ? 'was damaged and has been made anew' : 'is whole';
+    context.print(
+      options.json
+        ? JSON.stringify({ type: 'log.repaired', file, records, isSetAside })
+        : `${file} ${said}: ${records} records`,
+    );
+    end(0);
+  });
+}
+
+async function count(context: CliContext): Promise<number> {
+  const { log } = await openStoresOf(homeFolder(context.env), (failure) => context.say(warningLine(failure, context)));
+  try {
+    return (await log.verify()).records;
+  } finally {
+    await log.close();
+  }
+}
