@@ -1,15 +1,20 @@
-/** Takes the README's pictures: the real station on the bench, in a real browser. Run: node docs/take-screenshots.ts */
+/**
+ * Takes the README's pictures: the real station on the bench, and the real plant, in a real browser.
+ * Run: node docs/take-screenshots.ts [FOLDER]
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { launchBrowser, openStation } from '../test/e2e/support/browser.ts';
 import { Keyboard } from '../test/e2e/support/scanner.ts';
 import { buildScreens, SERIALS, startStation } from '../test/e2e/support/station-under-test.ts';
+import { plantPictures } from './take-plant-screenshots.ts';
 
 const images = join(import.meta.dirname, 'images');
 const only = process.argv[2];
 
 const files = await buildScreens();
+const plantFiles = await buildScreens('vite.plant.config.ts');
 const browser = await launchBrowser();
 try {
   for (const [name, language] of [
@@ -18,9 +23,11 @@ try {
   ] as const)
     await pictures(name, language);
   await manySlots();
+  await plantPictures(browser, plantFiles, only ?? images);
 } finally {
   await browser.close();
   await rm(files, { recursive: true });
+  await rm(plantFiles, { recursive: true });
 }
 
 async function pictures(name: string, language: string): Promise<void> {

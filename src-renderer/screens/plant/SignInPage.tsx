@@ -4,6 +4,9 @@ import TextField from '@mui/material/TextField';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useSearchParams } from 'wouter';
+import { FailureCode, FAILURES } from '#shared/model/failure.ts';
+import { PlantCallFailed } from '../../client/plant-client.ts';
 import { LanguageButton } from '../../parts/plant/LanguageButton.tsx';
 import { Mark } from '../../parts/plant/Mark.tsx';
 import { useAct, useAsk } from '../../parts/plant/plant-context.ts';
@@ -26,6 +29,7 @@ export function SignInPage({ oidcPath }: { readonly oidcPath: string }) {
           </Box>
           <LanguageButton />
         </Box>
+        <Refused />
         <PasswordForm />
         {about?.oidc !== null && about?.oidc !== undefined && (
           <>
@@ -37,6 +41,20 @@ export function SignInPage({ oidcPath }: { readonly oidcPath: string }) {
         )}
         <Box sx={{ color: COLORS.quiet, mt: '1rem', fontSize: '0.8125rem' }}>{t('sign_in.help')}</Box>
       </Box>
+    </Box>
+  );
+}
+
+/** Back from the provider without success: the address says why, by the failure's code alone. */
+function Refused() {
+  const [search] = useSearchParams();
+  const code = FailureCode.safeParse(search.get('refused'));
+  if (!code.success) return null;
+  const params = Object.fromEntries(FAILURES[code.data].params.map((name) => [name, '…']));
+  const { blame } = FAILURES[code.data];
+  return (
+    <Box sx={{ mb: '1rem' }}>
+      <Problem error={new PlantCallFailed({ code: code.data, blame, where: {}, params })} />
     </Box>
   );
 }

@@ -3,25 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { realClock, realRandom } from '#main/app/real-clock.ts';
-import { createPasswords } from '#plant/accounts/password.ts';
-import { createUserSessions } from '#plant/accounts/user-sessions.ts';
-import { createUsers, type NewUser } from '#plant/accounts/users.ts';
-import { openDatabase } from '#plant/database/open-database.ts';
 import { type Plant, startPlant } from '#plant/plant.ts';
 import { createPlantClient, type PlantClient } from '#renderer/client/plant-client.ts';
 import { STATEMENTS } from '#shared/contract/plant/station-api.ts';
 import type { RecordDraft } from '#shared/model/unit-record.ts';
 import { newSigner, PlantChain } from '#test/support/plant-chain.ts';
 
-export const PASSWORD = 'correct horse battery';
+export const PASSWORD = 'correct horse battery staple';
 
 /** Everybody who works in this plant; the admin first. */
 const PEOPLE = [
-  { name: 'ada', roles: ['admin'], products: [] },
-  { name: 'mia', roles: ['process-engineer'], products: [] },
-  { name: 'otto', roles: ['quality'], products: [] },
-  { name: 'sue', roles: ['supervisor'], products: [] },
-  { name: 'wei', roles: ['operator'], products: [] },
+  { name: 'ada', roles: ['admin'] },
+  { name: 'mia', roles: ['process-engineer'] },
+  { name: 'otto', roles: ['quality'] },
+  { name: 'sue', roles: ['supervisor'] },
+  { name: 'wei', roles: ['operator'] },
 ] as const;
 export type PersonName = (typeof PEOPLE)[number]['name'];
 
@@ -36,7 +32,7 @@ export interface EnrolledStation {
   send(drafts: readonly Partial<RecordDraft>[]): Promise<void>;
 }
 
-export interface PlantUnderTest {
+export interface PlantWithPages {
   readonly url: string;
   /** Calls as this person. */
   as(name: PersonName): Promise<PlantClient>;
@@ -48,9 +44,8 @@ export interface PlantUnderTest {
 }
 
 /** The real plant server over PGlite, on loopback, with the built pages in `pages`. */
-export async function startPlantUnderTest(pages: string): Promise<PlantUnderTest> {
+export async function startPlantWithPages(pages: string): Promise<PlantWithPages> {
   const folder = await mkdtemp(join(tmpdir(), 'flashline-plant-e2e-'));
-  await addPeople(folder);
   const start = (port: number): Promise<Plant> =>
     startPlant({
       folder,
@@ -70,6 +65,7 @@ export async function startPlantUnderTest(pages: string): Promise<PlantUnderTest
       passwordCost: CHEAP,
     });
   let plant = await start(0);
+  await addPeople(plant);
   const { url, port } = plant;
   return {
     url,
@@ -86,18 +82,9 @@ export async function startPlantUnderTest(pages: string): Promise<PlantUnderTest
   };
 }
 
-async function addPeople(folder: string): Promise<void> {
-  const database = await openDatabase({ folder: join(folder, 'database') }, { clock: realClock });
-  try {
-    const passwords = createPasswords(realRandom, CHEAP);
-    const users = createUsers({ database, passwords, sessions: createUserSessions(database, realRandom) });
-    for (const { name, roles, products } of PEOPLE) {
-      const user: NewUser = { name, roles: [...roles], products: [...products], password: PASSWORD, badge: null };
-      await users.create(user, 'command line', new Date(realClock.now()));
-    }
-  } finally {
-    await database.close();
-  }
+async function addPeople({ desk }: Plant): Promise<void> {
+  for (const { name, roles } of PEOPLE)
+    await desk.call('user.create', { name, roles: [...roles], products: [], password: PASSWORD, badge: null });
 }
 
 /** A client that keeps what a browser would: the cookie of its session, and where its page came from. */
@@ -147,11 +134,19 @@ export interface PlantPage {
   readonly complaints: string[];
 }
 
+interface PlantPageOptions {
+  readonly as?: PersonName;
+  readonly path?: string;
+  readonly language?: string;
+  /** The page's timers are in the test's hand: `page.clock`. */
+  readonly clock?: boolean;
+}
+
 /** A browser session of its own at the plant; with `as`, signed in already. */
 export async function openPlantPage(
   browser: Browser,
-  plant: PlantUnderTest,
-  options: { readonly as?: PersonName; readonly path?: string; readonly language?: string } = {},
+  plant: PlantWithPages,
+  options: PlantPageOptions = {},
 ): Promise<PlantPage> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 720 },
@@ -171,6 +166,7 @@ export async function openPlantPage(
     const answer = await context.request.post(`${plant.url}/api/v1/session`, { data, headers: { origin: plant.url } });
     if (!answer.ok()) throw new Error(`${options.as} could not sign in: ${await answer.text()}`);
   }
+  if (options.clock === true) await page.clock.install();
   await page.goto(plant.url + (options.path ?? '/'));
   return { page, complaints };
 }
