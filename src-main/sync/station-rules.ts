@@ -90,6 +90,9 @@ export class StationRules {
    * `passed-elsewhere`, `route-missing`, or `station-revoked`.
    */
   async admit(unit: UnitToAdmit, signal: AbortSignal): Promise<void> {
+    const { sync } = this.#options;
+    // However this process ends: a clock that is set back gains no more than the time since the last board.
+    if (sync.book !== null) await sync.plantClock.keep();
     const admission = await this.#ask(unit, signal);
     if (admission === null) return;
     const { serial, route, rework } = unit;

@@ -242,7 +242,7 @@ function placeOf(item: Json): Place & { readonly previous: string } {
   if (sha256(canonicalText(hashed)) !== hash) throw broken(Number(record['sequence']), 'changed');
   return {
     sequence: Number(record['sequence']),
-    hash: String(hash),
+    hash,
     previous: String(record['previousHash']),
     body: canonicalText(record),
   };

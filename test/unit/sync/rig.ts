@@ -84,7 +84,13 @@ export async function makeSyncRig(): Promise<SyncRig> {
   const opened: Sync[] = [];
   let runs = 0;
   return {
-    ...{ plant, served, clock, log, outbox, store, warnings },
+    plant,
+    served,
+    clock,
+    log,
+    outbox,
+    store,
+    warnings,
     async open(change = {}) {
       const sync = await Sync.open({
         store: change.store ?? store,
