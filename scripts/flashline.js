@@ -19,7 +19,9 @@ if (!existsSync(pinnedNode)) {
   process.exit(3);
 }
 
-const child = spawn(pinnedNode, [join(root, 'src-main', 'app', 'cli.ts'), ...process.argv.slice(2)], {
+/** A plant server's garbage dies young: with 4 MiB to die in, the process stays 80 MiB smaller than with Node's 16, and as fast. */
+const flags = process.argv[2] === 'plant' ? ['--max-semi-space-size=4'] : [];
+const child = spawn(pinnedNode, [...flags, join(root, 'src-main', 'app', 'cli.ts'), ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 

@@ -7,6 +7,8 @@ import { measureBenchNrf52840 } from './bench-nrf52840.ts';
 import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureLogStation } from './log-station.ts';
 import { measureOperatorLatency } from './operator-latency.ts';
+import { measurePlantIngest } from './plant-ingest.ts';
+import { measurePlantScale } from './plant-scale.ts';
 import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
 import { measureUsbGuest } from './usb-guest.ts';
@@ -16,6 +18,8 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'bench-nrf52840': measureBenchNrf52840,
   'link-cmsis-dap': measureCmsisDapLink,
   'log-station': () => measureLogStation(),
+  'plant-ingest': measurePlantIngest,
+  'plant-scale': () => measurePlantScale(),
   'program-chips': measureProgramChips,
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,

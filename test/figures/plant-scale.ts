@@ -1,0 +1,108 @@
+import { openDatabase } from '#plant/database/open-database.ts';
+import { realClock } from '#main/app/real-clock.ts';
+import { startPostgres } from '#test/support/postgres.ts';
+import { fillWeek, sendAll, timed } from './plant-ingest.ts';
+import { openPerson, openStation, type PlantCaller, quantile, startServer } from './plant-line.ts';
+import { loadUnits, recordsOf, unitSerial } from './plant-load.ts';
+
+/** Records, in millions, between which the cost of one more is compared. */
+const STAGES = [0.1, 1, 3, 10] as const;
+const RECORDS = 5000;
+const TRACES = 1000;
+const WARM_UP = 100;
+const REPORTS = 200;
+const NOW = Date.parse('2026-11-15T00:00:00Z');
+const DAY = 86_400_000;
+
+/** fsync is off only while rows are made that no server wrote. */
+const LOADING = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', autovacuum: 'off' };
+const SETTINGS = {
+  shared_buffers: '2GB',
+  max_wal_size: '6GB',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  random_page_cost: '1.1',
+};
+
+/**
+ * What ingest, a trace and a yield report cost with 0.1, 1, 3 and 10 million records in the plant, through one server process. Heavy:
+ * half an hour and 40 GB; only where FLASHLINE_HEAVY_FIGURES names the most millions to load.
+ */
+export async function measurePlantScale(most = Number(process.env['FLASHLINE_HEAVY_FIGURES'] ?? 0)): Promise<object> {
+  const figures: Record<string, object> = {};
+  if (most === 0) return figures;
+  const cluster = await startPostgres({ settings: SETTINGS });
+  try {
+    const url = await cluster.createDatabase('plant');
+    await (await openDatabase({ url }, { clock: realClock })).close();
+    let units = 0;
+    for (const [index, millions] of STAGES.filter((stage) => stage <= most).entries()) {
+      const end = Math.round((millions * 1e6 * 16) / 17);
+      await cluster.stop();
+      await cluster.start(LOADING);
+      const loadSeconds = await timed(() => loadUnits(url, units, end));
+      units = end;
+      await cluster.stop();
+      await cluster.start();
+      figures[`${millions}M`] = { loadSeconds, ...(await measureStage(url, units, index)) };
+      process.stderr.write(`${millions} million: ${JSON.stringify(figures[`${millions}M`])}\n`);
+    }
+    return figures;
+  } finally {
+    await cluster.remove();
+  }
+}
+
+async function measureStage(url: string, units: number, stage: number): Promise<object> {
+  const database = await openDatabase({ url }, { clock: realClock });
+  const server = await startServer(url);
+  try {
+    const person = await openPerson(database, server.url);
+    const traces = await latencies(TRACES, (index) => trace(person, units, index));
+    const reports = await latencies(REPORTS, (index) => report(person, index));
+    const cpu = server.cpuSeconds();
+    const delivery = await fillWeek(await openStation(database, server.url, `away-${stage}`), RECORDS, 90 + stage);
+    const seconds = await timed(() => sendAll(delivery));
+    return {
+      records: recordsOf(units),
+      traceMs: { p50: quantile(traces, 0.5), p99: quantile(traces, 0.99) },
+      reportMs: { p50: quantile(reports, 0.5), p95: quantile(reports, 0.95) },
+      ingestRecordsPerSecond: RECORDS / seconds,
+      ingestServerCpuMicroseconds: ((server.cpuSeconds() - cpu) / RECORDS) * 1e6,
+      serverPeakMib: server.memory().peakMib,
+    };
+  } finally {
+    await server.close();
+    await database.close();
+  }
+}
+
+async function latencies(count: number, call: (index: number) => Promise<unknown>): Promise<number[]> {
+  for (let index = 0; index < WARM_UP; index++) await call(count + index);
+  const all: number[] = [];
+  for (let index = 0; index < count; index++) all.push((await timed(() => call(index))) * 1000);
+  return all;
+}
+
+/** Serials from all over the year. */
+async function trace(person: PlantCaller, units: number, index: number): Promise<void> {
+  const serial = unitSerial((index * 7_919_317) % units);
+  const found = await person.get(`/units/${serial}`);
+  if (!Array.isArray(found) || found.length !== 1) throw new Error(`${serial} was not found`);
+}
+
+/** What dashboards ask: today and this week by the hour, a month and the year by the day; all lines, one product, one line. */
+const SPANS = [
+  { days: 1, by: 'hour' },
+  { days: 7, by: 'hour' },
+  { days: 30, by: 'day' },
+  { days: 365, by: 'day' },
+] as const;
+const FILTERS = ['', '&product=product-3', '&station=line-7'] as const;
+
+async function report(person: PlantCaller, index: number): Promise<void> {
+  const span = SPANS[index % SPANS.length] ?? SPANS[0];
+  const filter = FILTERS[Math.floor(index / SPANS.length) % FILTERS.length] ?? '';
+  const from = new Date(NOW - span.days * DAY).toISOString();
+  await person.get(`/yield?from=${from}&to=${new Date(NOW).toISOString()}&by=${span.by}${filter}`);
+}
