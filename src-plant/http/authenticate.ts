@@ -20,7 +20,7 @@ declare module 'fastify' {
 
 /** Calls a minute. Counted by each server process for itself. */
 export interface RateLimits {
-  /** From one address, by nobody in particular; so many wrong credentials too. */
+  /** From one address, by nobody in particular; as many again with wrong credentials. */
   readonly anonymous: number;
   /** Of one session. */
   readonly session: number;
@@ -51,6 +51,12 @@ export async function authenticate(app: FastifyInstance, parts: AuthParts): Prom
   });
   // An IPv6 address stands for its /64.
   const byRemote = app.createRateLimit({ max: parts.limits.anonymous, timeWindow: MINUTE_MS, ipv6Subnet: 64 });
+  const byWrongCredentials = app.createRateLimit({
+    max: parts.limits.anonymous,
+    timeWindow: MINUTE_MS,
+    ipv6Subnet: 64,
+    keyGenerator: (request) => `wrong ${request.ip}`,
+  });
   app.decorateRequest('caller');
   app.addHook('onRequest', async (request) => {
     request.caller = NOBODY;
@@ -60,10 +66,10 @@ export async function authenticate(app: FastifyInstance, parts: AuthParts): Prom
     if (credential === null) await within(byRemote(request));
     else {
       // Whoever tries credential after credential is stopped before the database is asked.
-      await within(byRemote(request, { increment: false }));
+      await within(byWrongCredentials(request, { increment: false }));
       await within(bySession(request));
       request.caller = await callerOf(credential, parts);
-      if (request.caller.kind === 'nobody') await within(byRemote(request));
+      if (request.caller.kind === 'nobody') await within(byWrongCredentials(request));
     }
     if (endpoint === undefined) return;
     requireSameOrigin(request, credential);

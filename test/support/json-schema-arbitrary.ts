@@ -16,6 +16,7 @@ import {
   tuple,
 } from 'fast-check';
 import { z } from 'zod';
+import { assertNever } from '#shared/base/assert-never.ts';
 
 const Kind = z.enum(['object', 'array', 'string', 'integer', 'number', 'boolean', 'null']);
 
@@ -90,6 +91,8 @@ export function fitting(given: unknown): Arbitrary<unknown> {
       return constant(null);
     case undefined:
       return jsonValue();
+    default:
+      return assertNever(schema.type, 'type');
   }
 }
 
@@ -111,7 +114,7 @@ export function broken(given: unknown): Arbitrary<unknown> {
   const whole = record(members, { requiredKeys: [] });
   return oneof(
     { arbitrary: whole, weight: 4 },
-    { arbitrary: tuple(whole, wrong).map(([value, surplus]) => ({ ...value, surplus })), weight: 1 },
+    { arbitrary: tuple(whole, wrong).map(([value, surplus]) => Object.assign(value, { surplus })), weight: 1 },
     { arbitrary: wrong, weight: 1 },
   );
 }

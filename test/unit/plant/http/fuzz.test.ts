@@ -39,7 +39,7 @@ beforeAll(async () => {
       .flatMap((path) => Object.values(path))
       .map((each) => [each.operationId, each]),
   );
-}, 60_000);
+}, 120_000);
 afterAll(() => plant.close());
 
 /** Fresh for each call: some of them end sessions, and those that guess passwords have people wait. */
