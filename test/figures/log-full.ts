@@ -55,7 +55,13 @@ const Schema = z.object({ name: z.string(), sql: z.string() });
 /** Nothing of a half-made file is used, so nothing of it needs to be safe; indexes are built once, at the end. */
 function fill(database: LogDatabase, count: number): void {
   const { sqlite } = database;
-  for (const pragma of ['journal_mode = OFF', 'synchronous = OFF', 'foreign_keys = OFF', 'cache_size = -500000'])
+  for (const pragma of [
+    'journal_mode = DELETE',
+    'journal_mode = OFF',
+    'synchronous = OFF',
+    'foreign_keys = OFF',
+    'cache_size = -500000',
+  ])
     sqlite.pragma(pragma);
   const indexes = database.all(Schema, "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL");
   for (const { name } of indexes) sqlite.exec(`DROP INDEX ${name}`);

@@ -53,6 +53,7 @@ export class LogWorker<S extends Served> {
     // Nothing of this process's own switches: they are meant for its main script.
     this.#worker = new Worker(options.entry, { workerData: options.data, execArgv: [] });
     this.#worker.on('message', (message: unknown) => this.#hear(Told.parse(message)));
+    this.#worker.on('messageerror', (error) => this.#end(error.message));
     this.#worker.on('error', (error) => this.#end(error instanceof Error ? error.message : String(error)));
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
