@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { z } from 'zod';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { constantTimeEqual } from './constant-time.ts';
+import { plantGauges } from './plant-gauges.ts';
 import type { Sql } from '../database/database.ts';
 
 export interface MetricsParts {
@@ -39,6 +40,7 @@ export function serveMetrics(app: FastifyInstance, { database, now, token }: Met
     registers,
   });
   sessionGauge(registry, database, now);
+  plantGauges(registry, database);
   app.addHook('onResponse', async (request, reply) => {
     seconds.observe({ call: callOf(request), status: String(reply.statusCode) }, reply.elapsedTime / 1000);
   });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -54,6 +55,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('an upgrade as docs/operations
       await servers[1]?.start();
       // The first server of the next version migrates; the others go on, and stay in the balancer's list.
       await migrateDatabase(place.database, { clock: realClock, migrations: [...MIGRATIONS, NEXT] });
+      await expectMetrics(targets[0] ?? '', station.name);
       for (const { url } of servers) expect((await fetch(`${url}/ready`)).status).toBe(200);
       await pause(500);
       upgraded.abort();
@@ -70,3 +72,13 @@ describe.skipIf(!requirePrograms(['postgresql']))('an upgrade as docs/operations
     }
   });
 });
+
+/** All that docs/operations.md has an alert on. */
+async function expectMetrics(server: string, station: string): Promise<void> {
+  const metrics = await (await fetch(`${server}/metrics`)).text();
+  const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const named = page.match(/flashline_(?:request|records|station|findings)_[a-z_]+/g) ?? [];
+  expect(named.length).toBeGreaterThan(4);
+  for (const name of named) expect(metrics).toContain(name);
+  expect(metrics).toMatch(new RegExp(`flashline_station_seen_seconds\\{station="${station}"\\} 1\\.?\\d+`));
+}

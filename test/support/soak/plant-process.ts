@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { ROOT, startCli } from '../cli.ts';
 
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 const POLL_MS = 50;
 
 export interface PlantProcessOptions extends PlantPlace {
