@@ -6,6 +6,7 @@ import type { Failure } from '#shared/model/failure.ts';
 import { processesOfThisMachine } from '../log/process-owner.ts';
 import { SqliteChainHeads } from '../log/chain-heads.ts';
 import type { LogPresence } from '../log/log-presence.ts';
+import { freeBytes, spaceGuard } from '../log/disk-space.ts';
 import { LogSafety } from '../log/log-safety.ts';
 import { openSafely } from '../log/open-safely.ts';
 import { openLogDatabase } from '../log/log-database.ts';
@@ -42,7 +43,11 @@ function open(data: LogThreadData, warn: (failure: Failure) => void): StationSto
   const presence = openSafely({ file, backups: join(dirname(file), 'backups'), clock: realClock, warn });
   try {
     const database = openLogDatabase({ file, clock: realClock, warn, checkpointAfterMs: PAUSE_MS });
-    const log = new SqliteUnitLog(database, { clock: realClock, processes: processesOfThisMachine() });
+    const log = new SqliteUnitLog(database, {
+      clock: realClock,
+      processes: processesOfThisMachine(),
+      requireSpace: spaceGuard({ file, free: freeBytes, warn }),
+    });
     return {
       presence,
       log,

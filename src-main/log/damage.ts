@@ -93,7 +93,12 @@ const Schema = z.object({ sql: z.string().nullable() });
 
 function schemaOf(database: Sqlite.Database): string {
   const rows = database.prepare("SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name").all();
-  return rows.map((row) => Schema.parse(row).sql).join('\n');
+  return rows.map((row) => wordsOf(Schema.parse(row).sql ?? '')).join('\n');
+}
+
+/** What is meant, however it is laid out and explained. */
+function wordsOf(sql: string): string {
+  return sql.replaceAll(/--[^\n]*/g, ' ').replaceAll(/\s+/g, ' ');
 }
 
 function newestSchema(): string {

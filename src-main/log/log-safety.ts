@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { BatchItem } from '#shared/contract/plant/station-api.ts';
 import { readRecord, recordHash } from '#shared/model/record-chain.ts';
 import { GENESIS_HASH } from '#shared/model/unit-record.ts';
+import { type Archived, type ArchiveOptions, archiveRecords } from './archive.ts';
 import type { LogDatabase } from './log-database.ts';
 import { insertRecord } from './sqlite-unit-log.ts';
 
@@ -63,6 +64,11 @@ export class LogSafety {
       gaps: this.#gaps(),
       strays: this.#database.first(Count, 'SELECT count(*) AS count FROM strays')?.count ?? 0,
     };
+  }
+
+  /** Moves old records into archives: see archive.ts. */
+  archive(options: ArchiveOptions): Promise<Archived> {
+    return archiveRecords(this.#database, options);
   }
 
   /**

@@ -80,6 +80,9 @@ export interface StationYield extends YieldCounts {
   readonly runs: readonly { readonly verdict: Verdict; readonly code: FailureCode | null; readonly count: number }[];
 }
 
+/** What is known of a PASS for ever, also when its record is in an archive. */
+export type PassedUnit = Pick<UnitRecord, 'run' | 'serial' | 'uid' | 'finishedAt'>;
+
 /** The unit log. Everything it resolves is on disk (WAL, synchronous FULL); it rejects with `log-unwritable`. */
 export interface UnitLog {
   /** Opens a run. A run that is open while its process is gone becomes INTERRUPTED at the next opening of the log. */
@@ -102,7 +105,7 @@ export interface UnitLog {
     readonly uid: string | null;
     /** Among the bench's units or among real ones, never both. */
     readonly simulated: boolean;
-  }): Promise<UnitRecord | undefined>;
+  }): Promise<PassedUnit | undefined>;
   close(): Promise<void>;
 }
 

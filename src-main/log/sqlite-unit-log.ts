@@ -10,6 +10,7 @@ import type {
   ExportQuery,
   JournalEntry,
   LogReports,
+  PassedUnit,
   RecordQuery,
   RunOpening,
   StationYield,
@@ -26,10 +27,18 @@ import { type ChainCheck, type ChainProgress, verifyChain, verifyPage } from './
 export interface UnitLogOptions {
   readonly clock: Clock;
   readonly processes: Processes;
+  /** Asked before a run begins; throws where its record might find no room (disk-space.ts). */
+  readonly requireSpace?: () => void;
 }
 
 const Body = z.object({ body: z.string() });
 const Tail = z.object({ sequence: z.number(), hash: z.string() });
+const Passed = z.object({
+  run: z.string(),
+  serial: z.string(),
+  uid: z.string().nullable(),
+  finished_at: z.string(),
+});
 const OpenRun = z.object({ run: z.string(), opening: z.string(), owner: z.string() });
 const Entry = z.object({ entry: z.string() });
 const Exported = z.object({ finished_at: z.string(), sequence: z.number(), body: z.string() });
@@ -58,6 +67,7 @@ export class SqliteUnitLog implements UnitLog, LogReports {
   }
 
   async begin(opening: RunOpening): Promise<void> {
+    this.#options.requireSpace?.();
     const owner = JSON.stringify(this.#options.processes.self());
     const sql = 'INSERT INTO runs (run, opening, owner) VALUES (?, ?, ?)';
     this.#database.run(sql, opening.run, canonicalJson(opening), owner);
@@ -116,11 +126,17 @@ export class SqliteUnitLog implements UnitLog, LogReports {
     readonly serial: string;
     readonly uid: string | null;
     readonly simulated: boolean;
-  }): Promise<UnitRecord | undefined> {
-    const passes = `SELECT body, sequence FROM records WHERE verdict = 'PASS' AND simulated = ? AND`;
-    const sql = `${passes} product = ? AND serial = ? UNION ${passes} uid = ? ORDER BY sequence DESC LIMIT 1`;
-    const simulated = Number(unit.simulated);
-    return this.#select(sql, simulated, unit.product, unit.serial, simulated, unit.uid)[0];
+  }): Promise<PassedUnit | undefined> {
+    const columns = 'run, sequence, serial, uid, finished_at';
+    const passes = `SELECT ${columns} FROM records WHERE verdict = 'PASS' AND simulated = ? AND`;
+    const archived = `SELECT ${columns} FROM archived_passes WHERE simulated = ? AND`;
+    const sql = `${passes} product = ? AND serial = ? UNION ${passes} uid = ?
+      UNION ${archived} product = ? AND serial = ? UNION ${archived} uid = ? ORDER BY sequence DESC LIMIT 1`;
+    const { product, serial, uid } = unit;
+    const asked = [Number(unit.simulated), product, serial, Number(unit.simulated), uid];
+    const found = this.#database.first(Passed, sql, ...asked, ...asked);
+    if (found === undefined) return undefined;
+    return { run: found.run, serial: found.serial, uid: found.uid, finishedAt: found.finished_at };
   }
 
   verify(): Promise<ChainCheck> {

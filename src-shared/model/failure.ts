@@ -67,6 +67,7 @@ export const FAILURES = {
   'interface-unsupported': { verdict: 'ERROR', blame: 'recipe', params: ['interface', 'chip'] },
   'log-unwritable': { verdict: 'ERROR', blame: 'station', params: ['file'] },
   'log-damaged': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },
+  'log-nearly-full': { verdict: 'ERROR', blame: 'station', params: ['file', 'free'] },
   'log-slow': { verdict: 'ERROR', blame: 'station', params: ['file', 'ms'] },
   'log-full': { verdict: 'ERROR', blame: 'station', params: ['file'] },
   'log-set-aside': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },

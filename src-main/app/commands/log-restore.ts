@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { backUp } from '../../log/backup.ts';
@@ -22,7 +22,8 @@ export function logRestoreCommand(context: CliContext, end: End): Command {
       const backup = resolve(from);
       if (!existsSync(backup)) throw new FlashlineError('file-missing', { params: { file: backup } });
       for (const there of [file, `${file}-wal`])
-        if (existsSync(there))
+        // A reader leaves an empty write-ahead log behind.
+        if (existsSync(there) && statSync(there).size > 0)
           throw new FlashlineError('usage', {
             params: { detail: `${there} is there: move it away first, and keep it` },
           });
@@ -47,7 +48,7 @@ export function logRepairCommand(context: CliContext, end: End): Command {
     let isSetAside = false;
     const presence = openSafely({
       file,
-      backups: join(backupsOf(home)),
+      backups: backupsOf(home),
       clock: realClock,
       thorough: true,
       warn: (failure) => {

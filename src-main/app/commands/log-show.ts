@@ -7,7 +7,8 @@ import { type CliContext, command, type CommonOptions, type ExitCode } from './c
 import { FROM, spanOf, TO } from './log-times.ts';
 import { failureLines } from './outcome.ts';
 import { recordLine } from './show-run.ts';
-import { withLog } from './with-log.ts';
+import { safetyLines } from './safety-lines.ts';
+import { withStores } from './with-log.ts';
 
 interface ShowOptions extends CommonOptions {
   readonly serial?: string;
@@ -42,8 +43,13 @@ export function logShowCommand(context: CliContext, end: (code: ExitCode) => voi
     .option('--limit <number>', 'this many at most', '50')
     .action(async (options: ShowOptions) => {
       const query = queryOf(options);
-      const records = await withLog(context, (log) => log.records(query));
+      const { records, safety } = await withStores(context, async (stores) => ({
+        records: await stores.log.records(query),
+        safety: await stores.safety.state(),
+      }));
       showRecords(records, options, context);
+      // What was asked for may be among what is not here.
+      for (const line of safetyLines(safety)) context.say(line);
       end(0);
     });
 }

@@ -35,7 +35,7 @@ export const safety = {
       made_at  TEXT NOT NULL
     ) STRICT;
 
-    -- The newest PASS of each unit whose record is in an archive.
+    -- Every PASS whose record is in an archive: a unit that passed is known for ever.
     CREATE TABLE archived_passes (
       simulated   INTEGER NOT NULL,
       product     TEXT NOT NULL,
