@@ -1,5 +1,6 @@
 import { PGlite, types } from '@electric-sql/pglite';
 import { type Database, type Row, type SqlValue } from './database.ts';
+import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { sqlError } from './sql-error.ts';
 
 /** What of PGlite and of its transactions runs statements. */
@@ -13,28 +14,41 @@ const OPTIONS = { parsers: { [types.INT8]: Number } };
 
 /**
  * PostgreSQL inside this process, in a folder or in memory (null). It has one connection: transactions follow each other, and
- * a deadlock cannot happen. It has no deadlines: nobody else can hold what a statement waits for.
+ * a deadlock cannot happen. Throws `state-conflict` for a folder that another process has open. It has no deadlines: nobody else can hold what a statement waits for.
  */
 export async function openPGlite(folder: string | null): Promise<Database> {
-  const pglite = await opened(folder);
+  const lock = folder === null ? null : await lockFolder(folder);
+  const pglite = await opened(folder, lock);
   return {
     kind: 'pglite',
     query: (text, values) => run(pglite, text, values),
     transaction: async (work) => {
       try {
-        return await pglite.transaction((inside) => work({ query: (text, values) => run(inside, text, values) }));
+        return await pglite.transaction(async (inside) => {
+          const result = await work({ query: (text, values) => run(inside, text, values) });
+          // Fails where a statement failed and nobody was told: COMMIT would quietly be a ROLLBACK.
+          await run(inside, 'SELECT 1');
+          return result;
+        });
       } catch (thrown) {
         throw sqlErrorOrOwn(thrown);
       }
     },
-    close: () => pglite.close(),
+    close: async () => {
+      try {
+        await pglite.close();
+      } finally {
+        await lock?.release();
+      }
+    },
   };
 }
 
-async function opened(folder: string | null): Promise<PGlite> {
+async function opened(folder: string | null, lock: FolderLock | null): Promise<PGlite> {
   try {
     return await PGlite.create(folder === null ? {} : { dataDir: folder });
   } catch (thrown) {
+    await lock?.release();
     throw sqlError(thrown);
   }
 }
