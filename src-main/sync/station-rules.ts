@@ -19,6 +19,7 @@ export interface UnitToAdmit {
 export interface OrderInWork {
   readonly id: string;
   readonly product: string;
+  readonly release: string;
   readonly quantity: number;
   readonly passed: number;
   /** The plant closed it, or withdrew its release. */
@@ -69,7 +70,7 @@ export class StationRules {
     this.#forget();
   }
 
-  /** Throws `lease-ended`, `release-withdrawn`, or `state-conflict` for a chosen order that is not open any more. */
+  /** Throws `lease-ended`, `release-withdrawn`, or `state-conflict` for a chosen order that is not open, or for another release. */
   permit(release: string): void {
     const { sync, fromPlant } = this.#options;
     const { book } = sync;
@@ -83,6 +84,7 @@ export class StationRules {
     if (withdrawn || (fromPlant && !published)) throw new FlashlineError('release-withdrawn', { params: { release } });
     const order = this.order();
     if (order?.closed) throw conflict(`order ${order.id} is not open any more: choose another, or none`);
+    if (order && order.release !== release) throw conflict(`order ${order.id} is for release ${order.release}`);
   }
 
   /**
@@ -124,8 +126,9 @@ export class StationRules {
     if (id === null || !document) return null;
     const open = document.orders.find((order) => order.id === id);
     const here = this.#uncounted.filter(({ order }) => order === id).length;
-    if (open === undefined) return { id, product: '', quantity: 0, passed: here, closed: true };
-    return { id, product: open.product, quantity: open.quantity, passed: open.passed + here, closed: false };
+    if (open === undefined) return { id, product: '', release: '', quantity: 0, passed: here, closed: true };
+    const { product, release, quantity, passed } = open;
+    return { id, product, release, quantity, passed: passed + here, closed: false };
   }
 
   /** Rejects with `not-found`, or `state-conflict` for an order that is for something else than this station flashes. */

@@ -198,7 +198,9 @@ export class Sync {
       warn(toFailure(thrown));
     }
     await this.#plantClock.keep();
-    this.#status = { phase: this.#book === null ? 'off' : 'waiting', failure: null, nextTryAt: null };
+    this.#pending = await this.#options.outbox.pending();
+    const enrolled = this.#pending.records > 0 ? 'waiting' : 'idle';
+    this.#status = { phase: this.#book === null ? 'off' : enrolled, failure: null, nextTryAt: null };
   }
 
   async #run(): Promise<void> {

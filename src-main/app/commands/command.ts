@@ -49,7 +49,10 @@ export function withExamples(made: Command, examples: readonly string[]): Comman
 }
 
 export function releaseOption(): Option {
-  return new Option('--release <path>', 'a folder with recipe.yaml, or that file');
+  return new Option(
+    '--release <path>',
+    'a folder with recipe.yaml, that file, or plant:<product> for the newest that the plant published',
+  );
 }
 
 export function probeOption(): Option {

@@ -19,6 +19,7 @@ export function serveCommand(context: CliContext, end: (code: ExitCode) => void)
   return command('serve', 'the station in a browser on this computer', [
     'serve',
     'serve --bench --port 8080',
+    'serve --release plant:my-product --probe cmsis-dap:E6614103E7452A2F',
     'serve --release my-product --probe gdb:serial:/dev/serial/by-path/... --probe gdb:tcp:127.0.0.1:3333',
   ])
     .option('--port <port>', 'on 127.0.0.1; 0 takes any free one', '0')

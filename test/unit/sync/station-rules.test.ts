@@ -231,6 +231,11 @@ describe('at the screen', () => {
     line.plant.catalog.orders = [{ ...order, release: 'a'.repeat(64) }];
     await sync.now(NEVER);
     expect(station.state().orders).toEqual([]);
+    // One that was chosen while this station ran that release.
+    await line.store.setOrder('WO-1');
+    const restarted = await openRules();
+    expect(() => restarted.permit(digest)).toThrow(/state-conflict/);
+    restarted.close();
     await expect(station.setOrder({ order: 'WO-1' })).rejects.toMatchObject({ failure: { code: 'state-conflict' } });
   });
 });
