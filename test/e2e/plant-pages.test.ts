@@ -103,11 +103,11 @@ describe.skipIf(!requirePrograms(['chromium']))('the plant’s pages in Chromium
 
     // Somewhere else the session was ended: whatever is done next, the way back is one sign-in.
     await page.context().clearCookies();
-    await page.locator('[data-page=orders]').click();
+    await page.locator('[data-page=home]').click();
     await page.getByLabel('Password').fill(PASSWORD);
     await page.getByLabel('Name').fill('sue');
     await page.keyboard.press('Enter');
-    await heading('Orders');
+    await heading('Today');
   });
 
   it('shows the yield of today with its formula, and ERROR and reasons apart', async () => {

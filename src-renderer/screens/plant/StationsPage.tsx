@@ -84,16 +84,7 @@ function Stations({ stations, now, onRevoke }: StationsProps) {
         {
           key: 'outbox',
           head: t('stations.outbox'),
-          render: ({ pending, oldestAt }) =>
-            pending === null ? (
-              '–'
-            ) : (
-              <>
-                {t('stations.pending', { count: pending, formatted: count(pending, language) })}
-                {oldestAt !== null &&
-                  ` · ${t('stations.oldest', { span: span(now - Date.parse(oldestAt), language) })}`}
-              </>
-            ),
+          render: (station) => <Outbox station={station} now={now} />,
         },
         {
           key: 'version',
@@ -131,6 +122,19 @@ function Stations({ stations, now, onRevoke }: StationsProps) {
             ]),
       ]}
     />
+  );
+}
+
+/** How many records wait there, and since when. */
+function Outbox({ station: { pending, oldestAt }, now }: { readonly station: PlantStation; readonly now: number }) {
+  const { t, i18n } = useTranslation();
+  if (pending === null) return '–';
+  const oldest = oldestAt === null ? null : span(now - Date.parse(oldestAt), i18n.language);
+  return (
+    <>
+      {t('stations.pending', { count: pending, formatted: count(pending, i18n.language) })}
+      {oldest !== null && ` · ${t('stations.oldest', { span: oldest })}`}
+    </>
   );
 }
 
