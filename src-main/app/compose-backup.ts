@@ -7,14 +7,26 @@ import { realClock } from './real-clock.ts';
 
 export const logFileOf = (home: string): string => join(home, 'station.db');
 export const backupsOf = (home: string): string => join(home, 'backups');
+export const archivesOf = (home: string): string => join(home, 'archives');
 
 const THREAD = import.meta.url.endsWith('.ts') ? 'backup-thread.ts' : 'backup-thread.js';
 
+export interface BackupKeeping {
+  readonly home: string;
+  readonly warn: (failure: Failure) => void;
+  /** What is to be done with the log once its day's backup counts. */
+  readonly backedUp: () => Promise<void>;
+}
+
 /** Daily backups of this station's log while it runs; what it returns ends them. */
-export function startBackups(home: string, warn: (failure: Failure) => void): () => Promise<void> {
+export function startBackups({ home, warn, backedUp }: BackupKeeping): () => Promise<void> {
   const ending = new AbortController();
-  const options = { folder: backupsOf(home), clock: realClock, warn, make: makeInThread(home, warn) };
-  const ended = keepDailyBackups(options, ending.signal);
+  const makeDay = makeInThread(home, warn);
+  const make = async (day: string, signal: AbortSignal) => {
+    await makeDay(day, signal);
+    if (!signal.aborted) await backedUp();
+  };
+  const ended = keepDailyBackups({ folder: backupsOf(home), clock: realClock, warn, make }, ending.signal);
   return async () => {
     ending.abort();
     await ended;

@@ -3,7 +3,8 @@ import { type Failure, toFailure } from '#shared/model/failure.ts';
 import type { SlotOptions } from '../station/options.ts';
 import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
-import { startBackups } from './compose-backup.ts';
+import { archivesOf, startBackups } from './compose-backup.ts';
+import { realClock } from './compose-home.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
 import type { StationKey } from './compose-key.ts';
 import { connectorOf, parseProbeUrl } from './compose-connector.ts';
@@ -21,6 +22,8 @@ export interface HostOptions {
   readonly probes: readonly string[];
   readonly warn: (failure: Failure) => void;
   readonly key?: StationKey;
+  /** Days that a record stays in the log once the plant has it; left out: for ever. */
+  readonly keepDays?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -52,11 +55,23 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
     ...(options.signal ? { signal: options.signal } : {}),
   });
   composed.sync.start();
-  return withAttachedProbes(withBackups(composed, home, warn), bench ? [] : probes, warn);
+  return withAttachedProbes(withBackups(composed, options), bench ? [] : probes, warn);
 }
 
-function withBackups(composed: ComposedStation, home: string, warn: (failure: Failure) => void): ComposedStation {
-  const end = startBackups(home, warn);
+const DAY_MS = 86_400_000;
+
+/** A day's backup first; then, where only so many days are kept in the log, what is older goes to archives. */
+function withBackups(composed: ComposedStation, { home, warn, keepDays }: HostOptions): ComposedStation {
+  const end = startBackups({
+    home,
+    warn,
+    async backedUp() {
+      if (keepDays === undefined) return;
+      const now = realClock.now();
+      const before = new Date(now - keepDays * DAY_MS).toISOString();
+      await composed.safety.archive({ folder: archivesOf(home), before, at: new Date(now).toISOString() });
+    },
+  });
   return {
     ...composed,
     async close() {

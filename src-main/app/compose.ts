@@ -15,7 +15,15 @@ import { chipsOf, type ChipSources, openFlashOf } from './compose-chips.ts';
 import { noSeal, type StationKey, stationKey } from './compose-key.ts';
 import { openPlantRules, openSync } from './compose-sync.ts';
 import { choosePlantRelease, isFromPlant, isPlantRelease } from './plant-release.ts';
-import { failureTexts, openStoresOf, realClock, realRandom, type StationLog, workplace } from './compose-home.ts';
+import {
+  failureTexts,
+  openStoresOf,
+  realClock,
+  realRandom,
+  type StationLog,
+  type Stores,
+  workplace,
+} from './compose-home.ts';
 
 export interface StationComposition {
   /** The folder of chip descriptions, locales and demo releases. */
@@ -42,6 +50,8 @@ export interface StationComposition {
 export interface ComposedStation {
   readonly station: Station;
   readonly log: StationLog;
+  /** What is not in the log: archives, gaps. */
+  readonly safety: Stores['safety'];
   readonly engine: Engine | null;
   /** Its visits to the plant begin with `start`. */
   readonly sync: Sync;
@@ -84,7 +94,7 @@ export async function composeStation(options: StationComposition): Promise<Compo
     station = await makeStation(options, { engine, plant, sync, log: stores.log, signing });
     const made = station;
     closing.push(() => made.close());
-    return { station, log: stores.log, engine, sync, close };
+    return { station, log: stores.log, safety: stores.safety, engine, sync, close };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { archivesOf } from '../compose-backup.ts';
 import { homeFolder, openStoresOf, realClock } from '../compose-home.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { warningLine } from './outcome.ts';
@@ -20,7 +20,7 @@ export function logArchiveCommand(context: CliContext, end: (code: ExitCode) => 
       const { log, safety } = await openStoresOf(home, (failure) => context.say(warningLine(failure, context)));
       try {
         const { records, files } = await safety.archive({
-          folder: join(home, 'archives'),
+          folder: archivesOf(home),
           before: before.toISOString(),
           at: new Date(realClock.now()).toISOString(),
         });
