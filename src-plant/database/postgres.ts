@@ -63,7 +63,8 @@ function createPool(options: PostgresOptions, hosts: Hosts): Pool {
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
     types: { getTypeParser },
-    ...(role === undefined || role === null ? {} : { options: `-c role=${role}` }),
+    // Our statements are short, and there are as many compiled expressions in them as there are months: it never pays.
+    options: ['-c jit=off', ...(role === undefined || role === null ? [] : [`-c role=${role}`])].join(' '),
   });
   // An idle connection that breaks leaves the pool by itself, whoever comes next gets a new one; of one in use, the statement under
   // way tells its caller, or the next one. Unheard, either would end the process.

@@ -31,8 +31,10 @@ export interface UnitTotals {
   readonly atLeast: boolean;
 }
 
-/** A recall of more is not read line by line any more: that there are more is enough to know. */
-const COUNTED = 10_000;
+/** A recall of more is not counted: that there are more is enough to know, and the pages have them all. */
+const COUNTED = 1000;
+/** What more records than these carry is looked for unit by unit. */
+const FEW = 2000;
 
 interface Condition {
   /** Of a record `r` that carries `$1`. */
@@ -54,17 +56,29 @@ const inScope = (column: string): string => `($2::text[] IS NULL OR ${column} = 
 const carriesNow = ({ newestPass }: Condition, unit: string): string =>
   `EXISTS (SELECT FROM units u WHERE u.serial = ${unit}.serial AND u.product = ${unit}.product AND ${newestPass})`;
 
-/**
- * By serial, which is how the key begins: what half of all units carry is read in the key's order as far as the page goes,
- * what few carry comes from the index of facets; the planner's statistics choose. Never prepared, so that it knows which.
- */
-const pageSql = (condition: Condition): string => `
-  WITH page AS (
-    SELECT DISTINCT r.serial, r.product FROM records r
-    WHERE ${condition.record} AND ${inScope('r.product')}
-      AND ($3::text IS NULL OR (r.serial >= $3::text AND (r.serial, r.product) > ($3::text, $4::text)))
-    ORDER BY r.serial, r.product LIMIT $5::integer
-  )
+/** `$3` and `$4` are the unit behind which to begin, or null; `$5` is how many. */
+const behind = (row: string): string =>
+  `($3::text IS NULL OR (${row}.serial >= $3::text AND (${row}.serial, ${row}.product) > ($3::text, $4::text)))`;
+
+/** For what few records carry: all of them, from the index, then sorted. */
+const fromRecords = ({ record }: Condition): string => `
+  SELECT DISTINCT r.serial, r.product FROM records r
+  WHERE ${record} AND ${inScope('r.product')} AND ${behind('r')}
+  ORDER BY r.serial, r.product LIMIT $5::integer`;
+
+/** For what many carry: unit after unit in the key's order, each looked up in its own months, until the page is full. */
+const fromUnits = ({ record }: Condition): string => `
+  SELECT DISTINCT u.serial, u.product FROM units u
+  WHERE ${inScope('u.product')} AND ${behind('u')} AND EXISTS (
+    SELECT FROM records r WHERE r.serial = u.serial AND r.product = u.product
+      AND r.finished_at BETWEEN u.begun_at AND u.last_at AND ${record})
+  ORDER BY u.serial, u.product LIMIT $5::integer`;
+
+const probeSql = ({ record }: Condition): string =>
+  `SELECT count(*) AS found FROM (SELECT FROM records r WHERE ${record} LIMIT ${FEW + 1}) probe`;
+
+const pageSql = (condition: Condition, source: string): string => `
+  WITH page AS (${source})
   SELECT page.serial, page.product, newest.uid, newest.station, newest.finished_at, newest.verdict,
          ${carriesNow(condition, 'page')} AS carries_now
   FROM page CROSS JOIN LATERAL (
@@ -76,12 +90,8 @@ const pageSql = (condition: Condition): string => `
   ) newest
   ORDER BY page.serial, page.product`;
 
-const totalSql = (condition: Condition): string => `
-  WITH found AS (
-    SELECT DISTINCT r.serial, r.product FROM records r
-    WHERE ${condition.record} AND ${inScope('r.product')}
-    ORDER BY r.serial, r.product LIMIT ${COUNTED + 1}
-  )
+const totalSql = (condition: Condition, source: string): string => `
+  WITH found AS (${source})
   SELECT count(*) AS units, count(*) FILTER (WHERE ${carriesNow(condition, 'found')}) AS carry_now FROM found`;
 
 const FoundRow = z.object({
@@ -94,13 +104,16 @@ const FoundRow = z.object({
   carries_now: z.boolean(),
 });
 const TotalRow = z.object({ units: CountColumn, carry_now: CountColumn });
+const ProbeRow = z.object({ found: CountColumn });
 
 /** Units that carry, or ever carried, what is asked for; by serial, a page at a time. Throws `bad-request` for a forged cursor. */
 export async function findUnits(sql: Sql, search: UnitSearch, { before, limit }: UnitPage): Promise<FoundUnits> {
   const after = readCursor(before);
   const { condition, value } = conditionOf(search);
   const values = [value, search.scope, after?.serial ?? null, after?.product ?? null, limit + 1];
-  const rows = z.array(FoundRow).parse(await sql.query(pageSql(condition), values));
+  const rows = z
+    .array(FoundRow)
+    .parse(await sql.query(pageSql(condition, await sourceFor(sql, condition, value)), values));
   const units = rows.slice(0, limit).map(foundUnit);
   const last = units.at(-1);
   return { units, next: rows.length > limit && last !== undefined ? cursorOf(last) : null };
@@ -109,13 +122,20 @@ export async function findUnits(sql: Sql, search: UnitSearch, { before, limit }:
 /** Over all pages, counted to a limit. */
 export async function countUnits(sql: Sql, search: UnitSearch): Promise<UnitTotals> {
   const { condition, value } = conditionOf(search);
-  const [row] = z.array(TotalRow).parse(await sql.query(totalSql(condition), [value, search.scope]));
+  const text = totalSql(condition, await sourceFor(sql, condition, value));
+  const [row] = z.array(TotalRow).parse(await sql.query(text, [value, search.scope, null, null, COUNTED + 1]));
   const units = row?.units ?? 0;
   return {
     units: Math.min(units, COUNTED),
     carryNow: Math.min(row?.carry_now ?? 0, COUNTED),
     atLeast: units > COUNTED,
   };
+}
+
+/** Never prepared, and asked anew for each value: what suits a batch of ten does not suit the image that half of all carry. */
+async function sourceFor(sql: Sql, condition: Condition, value: string): Promise<string> {
+  const [probe] = z.array(ProbeRow).parse(await sql.query(probeSql(condition), [value]));
+  return (probe?.found ?? 0) > FEW ? fromUnits(condition) : fromRecords(condition);
 }
 
 function conditionOf({ by, value }: UnitSearch): { readonly condition: Condition; readonly value: string } {

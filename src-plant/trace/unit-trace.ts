@@ -47,9 +47,10 @@ const CountRow = z.object({ product: z.string(), runs: CountColumn });
 /** One trace a product, the one that was worked on last first; empty for a serial that nobody knows. */
 export async function traceUnit(sql: Sql, { serial, scope }: TracedUnit): Promise<UnitTrace[]> {
   const values = [serial, scope];
-  const counts = z.array(CountRow).parse(await sql.query(COUNTS, values, 'trace-counts'));
-  if (counts.length === 0) return [];
   const runs = z.array(RunRow).parse(await sql.query(RUNS, values, 'trace-runs'));
+  if (runs.length === 0) return [];
+  const counts =
+    runs.length < RUNS_SHOWN ? [] : z.array(CountRow).parse(await sql.query(COUNTS, values, 'trace-counts'));
   const findings = z.array(FindingRow).parse(await sql.query(FINDINGS, values, 'trace-findings'));
   const products = [...new Set(runs.map(({ product }) => product))];
   return products.flatMap((product) => {
