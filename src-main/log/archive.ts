@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
 import { z } from 'zod';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { DEFAULT_PROCESS } from '#shared/model/unit-record.ts';
 import { syncFolder } from './durable-file.ts';
 import type { LogDatabase } from './log-database.ts';
 import { asLogFailure } from './sqlite-error.ts';
@@ -140,7 +141,9 @@ function removeArchived(database: LogDatabase, start: number, last: number, anch
     );
     database.sqlite.pragma('defer_foreign_keys = ON');
     for (const sql of [
-      `INSERT OR IGNORE INTO archived_passes SELECT simulated, product, serial, uid, run, sequence, finished_at
+      `INSERT OR IGNORE INTO archived_passes
+       SELECT simulated, product, serial, coalesce(json_extract(body, '$.process'), '${DEFAULT_PROCESS}'),
+         uid, run, sequence, finished_at
        FROM records WHERE verdict = 'PASS' AND sequence > ? AND sequence <= ?`,
       'DELETE FROM journal WHERE run IN (SELECT run FROM records WHERE sequence > ? AND sequence <= ?)',
       'DELETE FROM acknowledgements WHERE sequence > ? AND sequence <= ?',

@@ -105,6 +105,8 @@ export interface UnitLog {
     readonly uid: string | null;
     /** Among the bench's units or among real ones, never both. */
     readonly simulated: boolean;
+    /** Of this process step; DEFAULT_PROCESS when left out. */
+    readonly process?: string | undefined;
   }): Promise<PassedUnit | undefined>;
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Clock } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { canonicalJson, sealRecord } from '#shared/model/record-chain.ts';
-import { isSimulated, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import { DEFAULT_PROCESS, isSimulated, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
 import { interruptedDraft } from './interrupted.ts';
 import type {
   ExportedRecord,
@@ -126,14 +126,18 @@ export class SqliteUnitLog implements UnitLog, LogReports {
     readonly serial: string;
     readonly uid: string | null;
     readonly simulated: boolean;
+    readonly process?: string | undefined;
   }): Promise<PassedUnit | undefined> {
     const columns = 'run, sequence, serial, uid, finished_at';
-    const passes = `SELECT ${columns} FROM records WHERE verdict = 'PASS' AND simulated = ? AND`;
-    const archived = `SELECT ${columns} FROM archived_passes WHERE simulated = ? AND`;
+    // A record that cannot be read was a PASS of some step: it protects its unit from all of them.
+    const ofStep = `(NOT json_valid(body) OR coalesce(json_extract(body, '$.process'), '${DEFAULT_PROCESS}') = ?)`;
+    const passes = `SELECT ${columns} FROM records WHERE verdict = 'PASS' AND simulated = ? AND ${ofStep} AND`;
+    const archived = `SELECT ${columns} FROM archived_passes WHERE simulated = ? AND process = ? AND`;
     const sql = `${passes} product = ? AND serial = ? UNION ${passes} uid = ?
       UNION ${archived} product = ? AND serial = ? UNION ${archived} uid = ? ORDER BY sequence DESC LIMIT 1`;
-    const { product, serial, uid } = unit;
-    const asked = [Number(unit.simulated), product, serial, Number(unit.simulated), uid];
+    const { product, serial, uid, process = DEFAULT_PROCESS } = unit;
+    const simulated = Number(unit.simulated);
+    const asked = [simulated, process, product, serial, simulated, process, uid];
     const found = this.#database.first(Passed, sql, ...asked, ...asked);
     if (found === undefined) return undefined;
     return { run: found.run, serial: found.serial, uid: found.uid, finishedAt: found.finished_at };

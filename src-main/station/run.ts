@@ -209,8 +209,9 @@ class Run {
 
   async #refusePassed(uid: string | null): Promise<void> {
     if (this.#request.rework) return;
-    const { product } = this.#engine.release.recipe;
+    const { product, route } = this.#engine.release.recipe;
     const passed = await this.#services.log.lastPass({
+      process: route?.step,
       product: product.id,
       serial: this.#request.serial,
       uid,

@@ -40,6 +40,7 @@ export const safety = {
       simulated   INTEGER NOT NULL,
       product     TEXT NOT NULL,
       serial      TEXT NOT NULL,
+      process     TEXT NOT NULL,
       uid         TEXT,
       run         TEXT NOT NULL,
       sequence    INTEGER NOT NULL,

@@ -123,6 +123,11 @@ describe('the unit log', () => {
     expect(await pass('S', 'cc')).toBe('other');
     expect(await pass('F', 'f0')).toBeUndefined();
     expect(await pass('X', null)).toBeUndefined();
+    await put('final', { serial: 'S', uid: 'bb', process: 'final-test' });
+    expect(await pass('S', 'bb')).toBe('new');
+    const step = { product: 'hello', serial: 'S', uid: 'bb', simulated: false };
+    expect((await log.lastPass({ ...step, process: 'final-test' }))?.run).toBe('final');
+    expect(await log.lastPass({ ...step, process: 'packing' })).toBeUndefined();
     await log.close();
   });
 
