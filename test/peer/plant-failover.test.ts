@@ -19,6 +19,9 @@ const POOL = `
   INSERT INTO pools (id, kind, product, prefix, digits, first, last, block, next, base, places, low, high, created_by, created_at)
     VALUES ('boards', 'serial', 'hello', 'A', 8, 1, 99999999, 20, 1, 'A', 8, 1, 99999999, 'x', now())`;
 
+/** A machine that does much else takes its time. */
+const PATIENT = { timeout: 30_000 };
+
 describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/operations.md says', () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let primary: Postgres;
@@ -67,7 +70,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
   async function failOver(): Promise<void> {
     await primary.kill9();
     await followRecipe('promote', replica);
-    await expect.poll(() => replica.psql('SELECT pg_is_in_recovery()')).toBe('f');
+    await expect.poll(() => replica.psql('SELECT pg_is_in_recovery()'), PATIENT).toBe('f');
   }
 
   it('without synchronous commit: what it never had was acknowledged, and comes again from the stations', async () => {
@@ -78,7 +81,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
     const allMake = async (records: number) => {
       for (const line of lines) {
         await line.make(records);
-        await line.settle(20_000);
+        await line.settle(PATIENT.timeout);
         for (let number = 0; number < 15; number++) await line.takeNumber('boards');
       }
     };
@@ -87,7 +90,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
       await primary.psql(POOL, 'plant');
       for (const line of lines) await line.enrol(server.url, await inviteStation(line.name, place));
       await allMake(60);
-      await expect.poll(() => inStep(primary)).toBe(true);
+      await expect.poll(() => inStep(primary), PATIENT).toBe(true);
       await replica.stop('fast');
       // Acknowledged, and numbers leased, by a primary that nobody follows any more.
       await allMake(60);
@@ -95,7 +98,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
       await primary.kill9();
       await replica.start();
       await followRecipe('promote', replica);
-      await expect.poll(() => replica.psql('SELECT pg_is_in_recovery()')).toBe('f');
+      await expect.poll(() => replica.psql('SELECT pg_is_in_recovery()'), PATIENT).toBe('f');
       const lost = await checkPlant(
         replica.urlOf('plant'),
         lines.map((line) => line.checked),
@@ -103,7 +106,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
       expect(lost.faults.filter(({ kind }) => kind === 'lost').length).toBeGreaterThan(100);
 
       await plantCommand(['recovered'], place);
-      for (const line of lines) await line.settle(20_000);
+      for (const line of lines) await line.settle(PATIENT.timeout);
       await allMake(20);
       await Promise.all(lines.map((line) => line.goOffline()));
       const { faults } = await checkPlant(
@@ -123,7 +126,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
   it('with synchronous commit: whatever was acknowledged is there when the primary dies in the middle', async () => {
     const told = await followRecipe('synchronous', primary, { NAME: 'replica' });
     expect(told).toContain('replica|streaming');
-    await expect.poll(() => primary.psql('SELECT sync_state FROM pg_stat_replication')).toBe('sync');
+    await expect.poll(() => primary.psql('SELECT sync_state FROM pg_stat_replication'), PATIENT).toBe('sync');
     await work(6);
     for (const station of stations) await station.make(200, Date.UTC(2026, 1, 28, 9), 5000);
     const sending = stations.map((station) =>
@@ -132,7 +135,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
         () => null,
       ),
     );
-    await expect.poll(() => count(primary), { interval: 5 }).toBeGreaterThan(120);
+    await expect.poll(() => count(primary), { ...PATIENT, interval: 5 }).toBeGreaterThan(120);
     await failOver();
     await Promise.all(sending);
     for (const station of stations) expect(await acknowledgedIsThere(station)).toBe(true);
@@ -142,7 +145,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
     // The old primary comes back as the replica of the new one, by the same recipe.
     const back = await startReplica(replica, 'old_primary');
     try {
-      await expect.poll(() => inStep(replica)).toBe(true);
+      await expect.poll(() => inStep(replica), PATIENT).toBe(true);
       expect(await checked(back)).toEqual([]);
     } finally {
       await back.remove();
@@ -153,7 +156,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('a replica takes over as docs/
   async function sendUntilTaken(station: LineStation): Promise<number> {
     let sent = -1;
     await expect
-      .poll(async () => (sent = await station.send(ingest).catch(() => -1)), { timeout: 10_000 })
+      .poll(async () => (sent = await station.send(ingest).catch(() => -1)), PATIENT)
       .toBeGreaterThanOrEqual(0);
     return sent;
   }

@@ -91,14 +91,14 @@ describe.skipIf(!requirePrograms(['postgresql']))('backup and restore as docs/op
       'plant',
     );
     await first.psql('SELECT pg_switch_wal()');
-    await expect.poll(() => archivedAll(first), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => archivedAll(first), { timeout: 40_000 }).toBe(true);
 
     const base = join(backup(), readdirSync(backup())[0] ?? '');
     const variables = { ARCHIVE: archive(), BASE: base, MOMENT: moment };
     restored = await startPostgres({
       fill: (data) => followRecipe('restore', first, { ...variables, RESTORED: data }),
     });
-    await expect.poll(() => restored?.psql('SELECT pg_is_in_recovery()'), { timeout: 20_000 }).toBe('f');
+    await expect.poll(() => restored?.psql('SELECT pg_is_in_recovery()'), { timeout: 40_000 }).toBe('f');
 
     const again = await open(restored);
     try {

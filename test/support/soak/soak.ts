@@ -74,7 +74,9 @@ export class Soak {
     if (network === null) throw new Error('not started');
     network.chance = NETWORK_CHANCE;
     const end = performance.now() + this.#options.seconds * 1000;
-    await Promise.all([this.#work(end), this.#trouble(end), this.#comeAndGo(end)]);
+    const over = new AbortController();
+    const trouble = this.#trouble(end).finally(() => over.abort());
+    await Promise.all([trouble, this.#work(over.signal), this.#comeAndGo(end, over.signal)]);
     const begun = performance.now();
     await this.#heal(network);
     return {
@@ -100,8 +102,8 @@ export class Soak {
   }
 
   /** Units are flashed whatever happens to the plant. */
-  async #work(end: number): Promise<void> {
-    while (performance.now() < end) {
+  async #work(over: AbortSignal): Promise<void> {
+    while (!over.aborted) {
       for (const station of this.#options.stations) {
         // A line that is cut off makes more than it can tell.
         await station.make(station.online ? Number(this.#random() < 0.4) : 2);
@@ -111,7 +113,7 @@ export class Soak {
     }
   }
 
-  /** One of each in turn, spread over the time; each is over before the next begins. */
+  /** One of each in turn, spread over the time; each is over before the next begins. However slow the machine, all have their turn. */
   async #trouble(end: number): Promise<void> {
     const troubles = [
       () => this.#killServer(0),
@@ -125,18 +127,18 @@ export class Soak {
       () => this.#killServer(1),
     ];
     const gap = Math.min(30_000, ((end - performance.now()) / (troubles.length + 1)) * 0.7);
-    for (let turn = 0; performance.now() + gap < end; turn++) {
+    for (let turn = 0; turn < troubles.length || performance.now() + gap < end; turn++) {
       await pause(gap);
       await troubles[turn % troubles.length]?.();
     }
   }
 
-  async #comeAndGo(end: number): Promise<void> {
+  async #comeAndGo(end: number, over: AbortSignal): Promise<void> {
     const [first, second, ...others] = this.#options.stations;
     // Two are away for most of it, and come back with thousands.
     await Promise.all([first?.goOffline(), second?.goOffline()]);
     const late = performance.now() + (end - performance.now()) * 0.6;
-    while (performance.now() < end) {
+    while (!over.aborted) {
       await pause(20 * STEP_MS);
       const station = others[Math.floor(this.#random() * others.length)];
       if (station?.online === true) {
