@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { canonicalJson, sealRecord } from '#shared/model/record-chain.ts';
 import { plantDraft } from '#test/support/plant-chain.ts';
 
-/** A year of a plant: 40 lines that build 6 products, a work order a week, every sixteenth unit fails first and is tried again. */
+/** A year of a plant: 40 lines that build one of 6 products each, day and night, a work order a week, every sixteenth unit fails first and is tried again. */
 const START = '2025-12-01';
 const DAYS = 365;
 const STATIONS = 40;
@@ -78,10 +78,10 @@ async function prepare(client: Client, first: number, end: number): Promise<void
           uid, verdict, mac)
       FROM (
         SELECT unit, 'HB' || lpad(unit::text, 9, '0') AS serial, load_at(unit) + run * interval '90 seconds' AS at,
-          md5(unit || '/' || run) || md5(run || '/' || unit) AS hash, 'product-' || unit % ${PRODUCTS} AS product,
+          md5(unit || '/' || run) || md5(run || '/' || unit) AS hash, 'product-' || unit % ${STATIONS} % ${PRODUCTS} AS product,
           left(md5('u' || unit), 16) AS uid,
           CASE WHEN unit % 16 = 0 AND run = 0 THEN 'FAIL' ELSE 'PASS' END AS verdict,
-          (unit % ${STATIONS})::integer AS number, 'WO-' || to_char(load_at(unit), 'IYYYIW') || '-' || unit % ${PRODUCTS} AS work_order,
+          (unit % ${STATIONS})::integer AS number, 'WO-' || to_char(load_at(unit), 'IYYYIW') || '-' || unit % ${STATIONS} % ${PRODUCTS} AS work_order,
           '02:' || substr(to_hex(unit + 68719476736), 2) AS mac
         FROM generate_series(first, last) unit CROSS JOIN generate_series(0, CASE WHEN unit % 16 = 0 THEN 1 ELSE 0 END) run
       ) runs $f$`);

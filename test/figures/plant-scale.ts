@@ -91,18 +91,18 @@ async function trace(person: PlantCaller, units: number, index: number): Promise
   if (!Array.isArray(found) || found.length !== 1) throw new Error(`${serial} was not found`);
 }
 
-/** What dashboards ask: today and this week by the hour, a month and the year by the day; all lines, one product, one line. */
-const SPANS = [
-  { days: 1, by: 'hour' },
-  { days: 7, by: 'hour' },
-  { days: 30, by: 'day' },
-  { days: 365, by: 'day' },
+/** What dashboards ask: today and this week by the hour, a month by the day, of everything or less; the year of one line. */
+const DASHBOARDS = [
+  { days: 1, by: 'hour', of: '' },
+  { days: 1, by: 'hour', of: '&product=product-3' },
+  { days: 7, by: 'hour', of: '' },
+  { days: 7, by: 'hour', of: '&station=line-7' },
+  { days: 30, by: 'day', of: '' },
+  { days: 365, by: 'day', of: '&station=line-7' },
 ] as const;
-const FILTERS = ['', '&product=product-3', '&station=line-7'] as const;
 
 async function report(person: PlantCaller, index: number): Promise<void> {
-  const span = SPANS[index % SPANS.length] ?? SPANS[0];
-  const filter = FILTERS[Math.floor(index / SPANS.length) % FILTERS.length] ?? '';
-  const from = new Date(NOW - span.days * DAY).toISOString();
-  await person.get(`/yield?from=${from}&to=${new Date(NOW).toISOString()}&by=${span.by}${filter}`);
+  const { days, by, of } = DASHBOARDS[index % DASHBOARDS.length] ?? DASHBOARDS[0];
+  const from = new Date(NOW - days * DAY).toISOString();
+  await person.get(`/yield?from=${from}&to=${new Date(NOW).toISOString()}&by=${by}${of}`);
 }
