@@ -1,6 +1,7 @@
 // The library's own dependency injection wants it, before it is loaded.
 import 'reflect-metadata';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { isIP } from 'node:net';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -55,9 +56,5 @@ export async function makeCertificate(keyPem: string, { hosts, now, days, random
 }
 
 function nameOf(host: string): JsonGeneralName {
-  return { type: isAddress(host) ? 'ip' : 'dns', value: host };
-}
-
-function isAddress(host: string): boolean {
-  return /^[\d.]+$/.test(host) || host.includes(':');
+  return { type: isIP(host) === 0 ? 'dns' : 'ip', value: host };
 }

@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync, mkdirSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { networkInterfaces, hostname } from 'node:os';
 import { join } from 'node:path';
 import type { RandomBytes } from '#shared/base/clock.ts';
@@ -94,7 +95,7 @@ function isGood(cert: string, key: string, hosts: readonly string[], now: Date):
   return (
     certificate.checkPrivateKey(createPrivateKey(key)) &&
     certificate.validToDate.getTime() - now.getTime() > RENEW_DAYS * DAY_MS &&
-    hosts.every((host) => names.has(host.toLowerCase()) || certificate.checkIP(host) !== undefined)
+    hosts.every((host) => (isIP(host) === 0 ? names.has(host.toLowerCase()) : certificate.checkIP(host) !== undefined))
   );
 }
 

@@ -144,7 +144,7 @@ describe('stations', () => {
     const enrol = async (text: string) =>
       (await plant.call('station.enrol', NOBODY, { body: { code: text, publicKey, appVersion: '1' } })).code;
     const both = await Promise.all([enrol(code), enrol(code)]);
-    expect(both.sort()).toEqual(['enrolment-refused', null].sort());
+    expect(new Set(both)).toEqual(new Set([null, 'enrolment-refused']));
     const late = (await plant.plant.desk.call('station.invite', { name: 'E2' })).code;
     plant.advance(24 * HOUR);
     expect(await enrol(late)).toBe('enrolment-refused');
