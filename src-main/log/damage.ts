@@ -1,9 +1,9 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { z } from 'zod';
-import { chainFault } from '#shared/model/record-chain.ts';
+import { chainFault, readRecord, recordHash } from '#shared/model/record-chain.ts';
 import { migrate, MIGRATIONS } from './migrate.ts';
-import { PAGE_BYTES } from './page-scan.ts';
+import { PAGE_BYTES, textsIn } from './page-scan.ts';
 import { readU32be } from './sqlite-bytes.ts';
 import { isDamage } from './sqlite-error.ts';
 import { walHidesFrames } from './wal-check.ts';
@@ -25,13 +25,13 @@ export interface DamageOptions {
 export function damageOf(options: DamageOptions): string | null {
   const { file } = options;
   if (!existsSync(file)) return null;
-  const raw = headerFault(file) ?? (walHidesFrames(file) ? 'its write-ahead log is broken in the middle' : null);
+  const raw = headerFault(file);
   if (raw !== null) return raw;
   if (statSync(file).size === 0) return null;
   try {
     const database = new Sqlite(file, { readonly: true });
     try {
-      return contentFault(database, options);
+      return contentFault(database, options) ?? hiddenFault(database, file);
     } finally {
       database.close();
     }
@@ -87,6 +87,33 @@ function contentFault(database: Sqlite.Database, { file, monotonic, thorough }: 
     thorough ? { records: -1, until: Infinity } : { records: NEWEST, until: monotonic() + NEWEST_MS },
     monotonic,
   );
+}
+
+const End = z.object({ sequence: z.number().nullable() });
+
+/**
+ * Frames that SQLite passes over are nothing to worry about when a killed process left them behind before they were
+ * committed; but a whole record among them, newer than all that SQLite shows, was hidden by a broken frame.
+ */
+function hiddenFault(database: Sqlite.Database, file: string): string | null {
+  if (!walHidesFrames(file)) return null;
+  const end = End.parse(database.prepare('SELECT max(sequence) AS sequence FROM records').get()).sequence ?? 0;
+  for (const text of textsIn(file, (start) => start.startsWith('{'))) {
+    const sequence = wholeRecord(text);
+    if (sequence !== null && sequence > end) return 'its write-ahead log is broken in front of newer records';
+  }
+  return null;
+}
+
+/** The place of a record whose hash is right. */
+function wholeRecord(text: string): number | null {
+  try {
+    const read = readRecord(JSON.parse(text));
+    return typeof read !== 'string' && recordHash(read.raw) === read.record.hash ? read.record.sequence : null;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return null;
+    throw thrown;
+  }
 }
 
 const Schema = z.object({ sql: z.string().nullable() });
