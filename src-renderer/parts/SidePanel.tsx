@@ -6,6 +6,7 @@ import { Findings } from './Findings.tsx';
 import { SampleBarcodes } from './SampleBarcodes.tsx';
 import { SettingsRow } from './SettingsRow.tsx';
 import { COLORS } from './theme.ts';
+import { WorkFacts } from './WorkFacts.tsx';
 
 /** More slots than have room to say what is wrong with them: the side panel says it. */
 export function hasManySlots({ slots }: StationState): boolean {
@@ -30,6 +31,7 @@ export function SidePanel({ station }: { readonly station: StationState }) {
     >
       {station.mode === 'bench' && <BenchBanner />}
       <Product station={station} />
+      <WorkFacts station={station} />
       {station.samples.length > 0 && !hasManySlots(station) && <SampleBarcodes samples={oneOfEach(station.samples)} />}
       {hasManySlots(station) ? <Findings slots={station.slots} /> : <Box sx={{ flex: 1 }} />}
       <FrameButtons here="operator" />

@@ -6,6 +6,7 @@ import type { SyncState } from '#shared/contract/sync.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import { FrameButtons } from '../parts/FrameButtons.tsx';
 import { dateTime, readableParams, seconds } from '../parts/format.ts';
+import { OrderChoice } from '../parts/OrderChoice.tsx';
 import { PageHeader } from '../parts/PageHeader.tsx';
 import { useActions, usePage, useStation } from '../parts/station-context.ts';
 import { COLORS, MONO, TOUCH } from '../parts/theme.ts';
@@ -16,6 +17,7 @@ export function PlantScreen() {
   const actions = useActions();
   const connection = useStation((state) => state.connection);
   const sync = useStation((state) => state.sync);
+  const station = useStation((state) => state.station);
   const [, open] = usePage();
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Failure | null>(null);
@@ -61,6 +63,7 @@ export function PlantScreen() {
       <Box sx={{ minHeight: 0, overflow: 'auto', bgcolor: COLORS.tile, borderRadius: '0.75rem', p: '1rem 1.25rem' }}>
         {refused !== null && <Refused failure={refused} />}
         {sync !== null && enrolled && <Facts sync={sync} />}
+        {station !== null && enrolled && <OrderChoice station={station} />}
         {sync !== null && !enrolled && (
           <EnrolForm busy={busy} onEnrol={(url, code) => void during(() => actions.enrol(url, code))} />
         )}

@@ -30,6 +30,8 @@ export interface StationActions {
   clear(slot: string): Promise<void>;
   setAutoStart(on: boolean): Promise<void>;
   acknowledgeInterrupted(): Promise<void>;
+  /** Null: for no order. */
+  setOrder(order: string | null): Promise<void>;
   /** Rejects with CallFailed or ConnectionLost. */
   searchLog(query: { readonly text: string; readonly before?: number }): Promise<LogFindings>;
   /** Visits the plant at once; resolves to what stood in the way, or null. */
@@ -83,6 +85,7 @@ export function createStationModel(): StationModel {
     clear: (slot) => ask((host) => host.call('slot.clear', { slot }).then(ignore)),
     setAutoStart: (on) => ask((host) => host.call('station.set-auto-start', { on }).then(ignore)),
     acknowledgeInterrupted: () => ask((host) => host.call('station.acknowledge-interrupted', {}).then(ignore)),
+    setOrder: (order) => ask((host) => host.call('station.set-order', { order }).then(ignore)),
     async searchLog(query) {
       if (client === null) throw new ConnectionLost();
       return client.call('log.search', query);
