@@ -6,12 +6,15 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { launchBrowser, openStation } from '../test/e2e/support/browser.ts';
+import { Desk, ENROLLED } from '../test/e2e/support/plant-desk.ts';
 import { Keyboard } from '../test/e2e/support/scanner.ts';
 import { buildScreens, SERIALS, startStation } from '../test/e2e/support/station-under-test.ts';
 import { plantPictures } from './take-plant-screenshots.ts';
 
 const images = join(import.meta.dirname, 'images');
 const only = process.argv[2];
+/** The plant was last heard of this long before. */
+const AWAY_MS = 5 * 3_600_000;
 
 const files = await buildScreens();
 const plantFiles = await buildScreens('vite.plant.config.ts');
@@ -23,6 +26,7 @@ try {
   ] as const)
     await pictures(name, language);
   await manySlots();
+  await stationPages();
   await plantPictures(browser, plantFiles, only ?? images);
 } finally {
   await browser.close();
@@ -86,6 +90,36 @@ async function manySlots(): Promise<void> {
     await keyboard.scan('HB000014');
     await phase(page, '8', 'ready');
     await page.screenshot({ path: join(only ?? images, 'operator-many-slots-en.png') });
+  } finally {
+    await page.context().close();
+    await under.close();
+  }
+}
+
+/** What stands beside the operator's page: the unit log, and the plant while it is out of reach. */
+async function stationPages(): Promise<void> {
+  const desk = new Desk();
+  const under = await startStation({ files, pace: null, sync: desk });
+  const { page } = await openStation(browser, under.url(), { language: 'en-GB' });
+  const keyboard = await Keyboard.of(page);
+  const shoot = (what: string): Promise<unknown> =>
+    page.screenshot({ path: join(only ?? images, `station-${what}-en.png`) });
+  try {
+    for (const [index, code] of [SERIALS.pass, SERIALS.fail, SERIALS.error, SERIALS.pass].entries()) {
+      const slot = String(index + 1);
+      under.station.scan({ code, slot });
+      await under.station.runSlot({ slot, rework: false });
+    }
+    const since = new Date(Date.now() - AWAY_MS).toISOString();
+    desk.tell({ ...ENROLLED, phase: 'waiting', pending: 128, oldestAt: since, lastContactAt: since });
+    await keyboard.press('F3');
+    await page.locator('[data-record]').nth(3).waitFor();
+    for (const _ of [1, 2, 3]) await keyboard.press('ArrowDown');
+    await wait(200);
+    await shoot('log');
+    await keyboard.press('F4');
+    await page.locator('[data-page=plant]').waitFor();
+    await shoot('plant');
   } finally {
     await page.context().close();
     await under.close();

@@ -7,6 +7,7 @@ export const debianPrograms = [
   onPath('gdb-multiarch'),
   onPath('arm-none-eabi-gcc', 'gcc-arm-none-eabi'),
   onPath('openocd'),
+  onPath('openssl'),
   onPath('socat'),
   // An emulated PC whose Linux has USB (test/support/usb-guest).
   onPath('qemu-system-x86_64', 'qemu-system-x86'),

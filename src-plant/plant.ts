@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
@@ -94,7 +94,8 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       log: options.log,
       openId: options.oidc ? createOidc(options.oidc, parts.keyring, OIDC_CALLBACK) : null,
     });
-    closing.add(() => drain(app));
+    const unused = unusedSockets(app, parts.tls !== null);
+    closing.add(() => drain(app, unused));
     const port = await listen(app, options);
     const host = options.host.includes(':') ? `[${options.host}]` : options.host;
     const url = `${parts.tls === null ? 'http' : 'https'}://${host}:${port}`;
@@ -204,7 +205,19 @@ async function listen(app: FastifyInstance, { host, port }: PlantOptions): Promi
   }
 }
 
-async function drain(app: FastifyInstance): Promise<void> {
+/** Connections that browsers open ahead of need: Node does not count one without a request as idle, and would wait for it. */
+function unusedSockets({ server }: FastifyInstance, tls: boolean): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', ({ socket }) => unused.delete(socket));
+  return unused;
+}
+
+async function drain(app: FastifyInstance, unused: ReadonlySet<Socket>): Promise<void> {
+  for (const socket of unused) socket.destroy();
   const hurry = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
   try {
     await app.close();

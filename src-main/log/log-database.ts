@@ -147,7 +147,7 @@ export class LogDatabase {
     const { signal } = this.#pause;
     void clock.sleep(checkpointAfterMs, signal).then(
       () => {
-        if (signal.aborted) return;
+        if (signal.aborted) return undefined;
         try {
           // Whoever reads or writes at the same time goes on (sqlite.org/wal.html#checkpointing).
           this.sqlite.pragma('wal_checkpoint(PASSIVE)');
@@ -155,6 +155,7 @@ export class LogDatabase {
           // Nothing is lost: the write-ahead log has it, and the next write tells again.
           warn(toFailure(asLogFailure(thrown, this.file)));
         }
+        return undefined;
       },
       () => undefined,
     );

@@ -1,56 +1,11 @@
 import { rm } from 'node:fs/promises';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { SyncDesk } from '#main/app/host.ts';
-import type { SyncState } from '#shared/contract/sync.ts';
-import { FlashlineError } from '#shared/model/failure.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { launchBrowser, openStation } from './support/browser.ts';
+import { Desk, ENROLLED } from './support/plant-desk.ts';
 import { Keyboard } from './support/scanner.ts';
 import { buildScreens, SERIALS, startStation, type StationUnderTest } from './support/station-under-test.ts';
-
-const ENROLLED: SyncState = {
-  plant: { name: 'Ulm', url: 'https://plant.example' },
-  station: 'L1-S3',
-  phase: 'idle',
-  pending: 0,
-  oldestAt: null,
-  lastContactAt: '2026-03-01T08:00:00.000Z',
-  nextTryAt: null,
-  leaseUntil: '2099-03-08T08:00:00.000Z',
-  skewMs: 12,
-  failure: null,
-  numbers: [{ pool: 'Boards', left: 412, until: '2099-03-08T08:00:00.000Z' }],
-};
-
-/** A plant's desk that says what the test wants the screen to show. */
-class Desk implements SyncDesk {
-  readonly asked: string[] = [];
-  #state: SyncState = { ...ENROLLED, plant: null, station: null, phase: 'off', leaseUntil: null, numbers: [] };
-  readonly #listeners = new Set<(state: SyncState) => void>();
-
-  tell(state: SyncState): void {
-    this.#state = state;
-    for (const listener of this.#listeners) listener(state);
-  }
-  async state(): Promise<SyncState> {
-    return this.#state;
-  }
-  async now(): Promise<SyncState> {
-    this.asked.push('now');
-    return this.#state;
-  }
-  async enrol({ url, code }: { readonly url: string; readonly code: string }): Promise<SyncState> {
-    this.asked.push(`${url} ${code}`);
-    if (code !== 'FL1-GOOD') throw new FlashlineError('enrolment-refused', { params: { detail: 'used already' } });
-    this.tell(ENROLLED);
-    return ENROLLED;
-  }
-  subscribe(listener: (state: SyncState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-}
 
 describe.skipIf(!requirePrograms(['chromium']))('the station’s log and plant pages in Chromium', () => {
   let files: string;
@@ -122,7 +77,7 @@ describe.skipIf(!requirePrograms(['chromium']))('the station’s log and plant p
     await says('Nothing here about <b>NOBODY</b>');
     await keyboard.press('Escape');
     await page.locator('[data-slot]').first().waitFor();
-    expect((await under.station.state()).slots.some(({ phase }) => phase === 'ready')).toBe(false);
+    expect(under.station.state().slots.some(({ phase }) => phase === 'ready')).toBe(false);
   });
 
   it('shows every slot’s verdict while something is looked up', async () => {
@@ -146,6 +101,7 @@ describe.skipIf(!requirePrograms(['chromium']))('the station’s log and plant p
     await plantSays('alarm', 'Not allowed to work alone');
     await keyboard.press('F4');
     await plantSays('alarm', 'Not allowed to work alone');
+    expect(await page.locator('[data-page=plant]').count()).toBe(1);
   });
 
   it('binds the station to a plant with a code, and says why a code is not taken', async () => {

@@ -28,6 +28,7 @@ export function logRestoreCommand(context: CliContext, end: End): Command {
             params: { detail: `${there} is there: move it away first, and keep it` },
           });
       await backUp({ file: backup, to: file, signal: context.signal, progress: () => undefined });
+      await voidLeases(context);
       const records = await count(context);
       context.print(
         options.json
@@ -36,6 +37,16 @@ export function logRestoreCommand(context: CliContext, end: End): Command {
       );
       end(0);
     });
+}
+
+/** Which of its leased numbers were used since, a backup cannot know: none of them is used again, and fresh ones are leased. */
+async function voidLeases(context: CliContext): Promise<void> {
+  const { log, plant } = await openStoresOf(homeFolder(context.env), () => undefined);
+  try {
+    for (const { lease } of await plant.leases()) await plant.leaseReturned(lease);
+  } finally {
+    await log.close();
+  }
 }
 
 export function logRepairCommand(context: CliContext, end: End): Command {

@@ -13,6 +13,7 @@ interface ServeOptions extends CommonOptions {
   readonly release?: string;
   readonly probe: readonly string[];
   readonly open?: boolean;
+  readonly keepDays?: string;
 }
 
 export function serveCommand(context: CliContext, end: (code: ExitCode) => void): Command {
@@ -27,6 +28,7 @@ export function serveCommand(context: CliContext, end: (code: ExitCode) => void)
     .addOption(releaseOption())
     .option('--probe <url...>', 'one slot for each', [])
     .option('--open', 'opens a window too, where there is a display')
+    .option('--keep-days <days>', 'records older than this, that the plant has, go to archives; else all are kept')
     .action(async (options: ServeOptions) => {
       await serve(options, context);
       end(0);
@@ -47,6 +49,7 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
     bench: options.bench === true,
     release: options.release ?? null,
     probes: options.probe,
+    ...(options.keepDays === undefined ? {} : { keepDays: numberOf('--keep-days', options.keepDays) }),
     signal,
     warn: (failure) => failureLines(failure, context.describeFailure(failure)).forEach((line) => context.say(line)),
   });

@@ -21,7 +21,7 @@ export const Label = z
   .min(1)
   .max(128)
   // What no database text holds.
-  .regex(/^[^\u0000]*$/);
+  .regex(/^[^\0]*$/);
 
 /** A compact JWS. */
 export const Jws = z

@@ -20,7 +20,9 @@ interface Said {
 
 /** Runs the process, with the log in a thread of it as in a station; kills it the hard way right after `killAfter` lines, if given. */
 function work(name: string, count: number, killAfter = Number.POSITIVE_INFINITY): Promise<Said> {
-  const child = spawn(process.execPath, [PROCESS, folder.path, name, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [PROCESS, folder.path, name, String(count)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;

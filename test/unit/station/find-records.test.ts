@@ -27,23 +27,32 @@ function logOf(holds: (query: RecordQuery) => boolean, count = 3) {
 
 const find = (log: ReturnType<typeof logOf>, text: string) => findRecords(log, { text, limit: 10 });
 
+const anything = (): boolean => true;
+const nothing = (): boolean => false;
+const withFacet =
+  (kind: string, value = 'X1') =>
+  ({ facet }: RecordQuery): boolean =>
+    facet?.kind === kind && facet.value === value;
+
 describe('finding records by what was scanned', () => {
   it('is the newest of all for nothing', async () => {
-    expect(await find(logOf(() => true), '  ')).toMatchObject({ by: 'newest', next: null });
+    expect(await find(logOf(anything), '  ')).toMatchObject({ by: 'newest', next: null });
   });
 
-  it('takes a serial before a hardware id, an order and a batch', async () => {
-    expect((await find(logOf(() => true), 'X1')).by).toBe('serial');
-    expect((await find(logOf(({ uid }) => uid === 'X1'), 'X1')).by).toBe('uid');
-    expect((await find(logOf(({ facet }) => facet?.kind === 'order' && facet.value === 'X1'), 'X1')).by).toBe('order');
-    expect((await find(logOf(({ facet }) => facet?.kind === 'batch'), 'X1')).by).toBe('batch');
-    expect(await find(logOf(() => false), 'X1')).toEqual({ by: 'nothing', records: [], next: null });
+  it.each([
+    ['serial', anything],
+    ['uid', ({ uid }: RecordQuery) => uid === 'X1'],
+    ['order', withFacet('order')],
+    ['batch', withFacet('batch')],
+    ['nothing', nothing],
+  ])('takes a serial before a hardware id, an order and a batch: %s', async (by, holds) => {
+    expect((await find(logOf(holds), 'X1')).by).toBe(by);
   });
 
   it('knows a hash and a MAC by their form, however they are written', async () => {
-    const image = logOf(({ facet }) => facet?.kind === 'image' && facet.value === SHA);
+    const image = logOf(withFacet('image', SHA));
     expect((await find(image, SHA.toUpperCase())).by).toBe('image');
-    const mac = logOf(({ facet }) => facet?.kind === 'mac' && facet.value === '02:00:5e:00:53:01');
+    const mac = logOf(withFacet('mac', '02:00:5e:00:53:01'));
     for (const written of ['02005E005301', '02-00-5e-00-53-01', '02:00:5E:00:53:01'])
       expect((await find(mac, written)).by).toBe('mac');
   });
