@@ -1,20 +1,5 @@
+import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
-
-export interface UnitToAdmit {
-  readonly product: string;
-  readonly serial: string;
-  readonly uid: string | null;
-  /** The recipe's. */
-  readonly route: { readonly step: string; readonly after?: string | undefined } | null;
-  readonly rework: boolean;
-}
-
-export interface OrderInWork {
-  readonly id: string;
-  readonly quantity: number;
-  readonly passed: number;
-  readonly closed: boolean;
-}
 
 /** What a plant asks of a station before it works, and tells it. A station of its own has none. */
 export interface PlantRules {

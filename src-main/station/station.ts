@@ -9,11 +9,11 @@ import {
 } from '#shared/contract/station.ts';
 import { FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
+import type { OrderInWork } from '#shared/model/plant-work.ts';
 import { isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
 import type { SlotOptions, StationListener, StationOptions } from './options.ts';
 import { findRecords } from './find-records.ts';
-import type { OrderInWork } from './plant-rules.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
 

@@ -2,29 +2,11 @@ import type { Clock } from '#shared/base/clock.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { Admission, StationDocument, StationOrder } from '#shared/contract/plant/station-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
 import { DEFAULT_PROCESS, isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { PlantStore } from '../log/plant-store.ts';
 import { hasCode } from './has-code.ts';
 import type { Sync } from './sync.ts';
-
-export interface UnitToAdmit {
-  readonly product: string;
-  readonly serial: string;
-  readonly uid: string | null;
-  readonly route: { readonly step: string; readonly after?: string | undefined } | null;
-  readonly rework: boolean;
-}
-
-/** The chosen order as it stands here: what the plant counted, and what was made since. */
-export interface OrderInWork {
-  readonly id: string;
-  readonly product: string;
-  readonly release: string;
-  readonly quantity: number;
-  readonly passed: number;
-  /** The plant closed it, or withdrew its release. */
-  readonly closed: boolean;
-}
 
 export interface StationRulesOptions {
   readonly sync: Sync;

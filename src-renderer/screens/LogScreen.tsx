@@ -4,10 +4,10 @@ import { useTranslation } from 'react-i18next';
 import { useStore } from 'zustand';
 import { FrameButtons } from '../parts/FrameButtons.tsx';
 import { readableParams } from '../parts/format.ts';
-import { PageHeader } from '../parts/PageHeader.tsx';
 import { RecordDetail } from '../parts/RecordDetail.tsx';
 import { RecordList } from '../parts/RecordList.tsx';
 import { ScanField } from '../parts/ScanField.tsx';
+import { SidePage } from '../parts/SidePage.tsx';
 import { useActions, usePage, useStation } from '../parts/station-context.ts';
 import { COLORS } from '../parts/theme.ts';
 import { createLogSearch, type LogSearch } from '../stores/log-search.ts';
@@ -33,21 +33,11 @@ export function LogScreen() {
 
   const shown = log.records.find(({ sequence }) => sequence === log.selected);
   return (
-    <Box
-      component="main"
-      data-connection={connection}
-      data-page="log"
-      sx={{
-        display: 'grid',
-        gap: '0.625rem',
-        p: '0.625rem',
-        boxSizing: 'border-box',
-        height: '100%',
-        gridTemplateRows: 'auto minmax(0, 1fr)',
-        gridTemplateColumns: 'minmax(0, 1fr)',
-      }}
-    >
-      <PageHeader title={t('page.log')} sentence={useSentence(log)} onBack={() => open('operator')}>
+    <SidePage
+      name="log"
+      title={t('page.log')}
+      sentence={useSentence(log)}
+      tools={
         <ScanField
           text={keys.text}
           field={keys.field}
@@ -56,7 +46,8 @@ export function LogScreen() {
           label={t('log.search')}
           button={t('log.find')}
         />
-      </PageHeader>
+      }
+    >
       <Box sx={HALVES}>
         <Box data-found={log.by ?? ''} aria-busy={log.busy} sx={LIST}>
           <RecordList
@@ -72,7 +63,7 @@ export function LogScreen() {
           <FrameButtons here="log" />
         </Box>
       </Box>
-    </Box>
+    </SidePage>
   );
 }
 

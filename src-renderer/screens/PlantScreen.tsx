@@ -7,7 +7,7 @@ import type { Failure } from '#shared/model/failure.ts';
 import { FrameButtons } from '../parts/FrameButtons.tsx';
 import { dateTime, readableParams, seconds } from '../parts/format.ts';
 import { OrderChoice } from '../parts/OrderChoice.tsx';
-import { PageHeader } from '../parts/PageHeader.tsx';
+import { SidePage } from '../parts/SidePage.tsx';
 import { useActions, usePage, useStation } from '../parts/station-context.ts';
 import { COLORS, MONO, TOUCH } from '../parts/theme.ts';
 
@@ -31,25 +31,12 @@ export function PlantScreen() {
   };
   const enrolled = sync !== null && sync.plant !== null;
   return (
-    <Box
-      component="main"
-      data-connection={connection}
-      data-page="plant"
-      sx={{
-        display: 'grid',
-        gap: '0.625rem',
-        p: '0.625rem',
-        boxSizing: 'border-box',
-        height: '100%',
-        gridTemplateRows: 'auto minmax(0, 1fr) auto',
-      }}
-    >
-      <PageHeader
-        title={t('page.plant')}
-        sentence={connection === 'open' ? t(enrolled ? 'plant.enrolled' : 'plant.enrol') : t('action.lost')}
-        onBack={() => open('operator')}
-      >
-        {enrolled && (
+    <SidePage
+      name="plant"
+      title={t('page.plant')}
+      sentence={connection === 'open' ? t(enrolled ? 'plant.enrolled' : 'plant.enrol') : t('action.lost')}
+      tools={
+        enrolled && (
           <Button
             data-part="sync-now"
             variant="contained"
@@ -58,18 +45,21 @@ export function PlantScreen() {
           >
             {t(busy ? 'plant.busy' : 'plant.now')}
           </Button>
-        )}
-      </PageHeader>
-      <Box sx={{ minHeight: 0, overflow: 'auto', bgcolor: COLORS.tile, borderRadius: '0.75rem', p: '1rem 1.25rem' }}>
-        {refused !== null && <Refused failure={refused} />}
-        {sync !== null && enrolled && <Facts sync={sync} />}
-        {station !== null && enrolled && <OrderChoice station={station} />}
-        {sync !== null && !enrolled && (
-          <EnrolForm busy={busy} onEnrol={(url, code) => void during(() => actions.enrol(url, code))} />
-        )}
+        )
+      }
+    >
+      <Box sx={{ minHeight: 0, display: 'grid', gap: '0.625rem', gridTemplateRows: 'minmax(0, 1fr) auto' }}>
+        <Box sx={{ minHeight: 0, overflow: 'auto', bgcolor: COLORS.tile, borderRadius: '0.75rem', p: '1rem 1.25rem' }}>
+          {refused !== null && <Refused failure={refused} />}
+          {sync !== null && enrolled && <Facts sync={sync} />}
+          {station !== null && enrolled && <OrderChoice station={station} />}
+          {sync !== null && !enrolled && (
+            <EnrolForm busy={busy} onEnrol={(url, code) => void during(() => actions.enrol(url, code))} />
+          )}
+        </Box>
+        <FrameButtons here="plant" />
       </Box>
-      <FrameButtons here="plant" />
-    </Box>
+    </SidePage>
   );
 }
 
