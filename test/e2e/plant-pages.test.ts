@@ -115,7 +115,7 @@ describe.skipIf(!requirePrograms(['chromium']))('the plant’s pages in Chromium
     const value = (name: string): Promise<string | null> =>
       page.locator(`[data-figure=${name}] [data-part=value]`).textContent();
     // A run of minutes ago may be one of yesterday.
-    await page.getByLabel('Time').selectOption('week');
+    await page.getByLabel('Time', { exact: true }).selectOption('week');
     await page.locator('[data-figure=fpy]').waitFor();
     await page.getByText('Units by day').waitFor();
     expect(await value('attempted')).toBe('6');
@@ -158,7 +158,7 @@ describe.skipIf(!requirePrograms(['chromium']))('the plant’s pages in Chromium
     expect(await page.locator('[data-run] > summary').textContent()).toContain(`Station ${HTML}Operator ${HTML}`);
     expect(await page.locator('img').count()).toBe(0);
     await page.locator('[data-page=home]').click();
-    await page.getByLabel('Time').selectOption('week');
+    await page.getByLabel('Time', { exact: true }).selectOption('week');
     await row(HTML).first().waitFor();
     expect(await page.locator('img').count()).toBe(0);
   });
