@@ -7,7 +7,7 @@ import { realClock, realRandom, type Stores } from './compose-home.ts';
 import type { StationKey } from './compose-key.ts';
 
 export interface SyncComposition {
-  readonly stores: Pick<Stores, 'plant' | 'outbox'>;
+  readonly stores: Pick<Stores, 'plant' | 'outbox' | 'safety'>;
   readonly key: StationKey;
   readonly appVersion: string;
   /** What the station flashes; asked at every visit. */
@@ -20,6 +20,7 @@ export function openSync({ stores, key, appVersion, release, warn }: SyncComposi
   return Sync.open({
     store: stores.plant,
     outbox: stores.outbox,
+    gaps: stores.safety,
     signer: () => key.signer(),
     clock: realClock,
     random: realRandom,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BatchItem } from '#shared/contract/plant/station-api.ts';
+import type { BatchItem, ChainGap } from '#shared/contract/plant/station-api.ts';
 import { readRecord, recordHash } from '#shared/model/record-chain.ts';
 import { GENESIS_HASH } from '#shared/model/unit-record.ts';
 import { type Archived, type ArchiveOptions, archiveRecords } from './archive.ts';
@@ -74,7 +74,7 @@ export class LogSafety {
   /**
    * Fills gaps, and the chain's lost end, from the plant's copy: items in chain order, as `station.own-records` gives them. An
    * item is taken when its hash is right and it follows what is there. Of a simulated unit the plant has no more than the link:
-   * its place stays a gap of one, over which the chain is followed.
+   * its place stays a gap of one, over which the chain is followed; and so does a gap that the plant has itself.
    */
   async repairFrom(items: readonly BatchItem[]): Promise<Repair> {
     return this.#database.transaction(() => {
@@ -92,6 +92,7 @@ export class LogSafety {
   #take(item: BatchItem): number | string {
     const read = 'record' in item ? readRecord(item.record) : null;
     if (typeof read === 'string') return read;
+    if ('gap' in item) return this.#takeGap(item.gap);
     const place = 'link' in item ? item.link : read?.record;
     if (place === undefined) return 'neither record nor link';
     const { sequence, hash, previousHash } = place;
@@ -113,6 +114,16 @@ export class LogSafety {
     return read === null ? 0 : 1;
   }
 
+  /** What the plant lost too stays lost; around it more may come back. */
+  #takeGap({ first, last, previousHash, hash }: ChainGap): 0 | string {
+    const gap = this.#gaps().find((each) => each.first === first && each.last >= last);
+    if (gap === undefined) return 0;
+    if ((this.#here(first - 1) ?? this.#gapEnd(first - 1) ?? GENESIS_HASH) !== previousHash)
+      return `the plant’s gap from ${first} does not follow the record before it`;
+    if (gap.last > last) this.#narrow(gap, { sequence: last, hash }, true);
+    return 0;
+  }
+
   #insert(record: Parameters<typeof insertRecord>[1]): void {
     const { run, sequence } = record;
     this.#database.run("INSERT OR IGNORE INTO runs (run, opening, owner) VALUES (?, '{}', '{}')", run);
@@ -131,7 +142,7 @@ export class LogSafety {
     if (isLink && gap.last === sequence) return;
     if (gap.last > sequence) this.#database.run(add, sequence + 1, gap.last, gap.hash);
     this.#database.run('DELETE FROM gaps WHERE first = ?', gap.first);
-    if (isLink) this.#database.run(add, sequence, sequence, hash);
+    if (isLink) this.#database.run(add, gap.first, sequence, hash);
   }
 
   #gaps(): Gap[] {

@@ -119,6 +119,13 @@ export interface LogReports {
   exportPage(query: ExportQuery, after: ExportPlace | null, limit: number): Promise<readonly ExportedRecord[]>;
 }
 
+/** What a damaged file lost, and how it comes back; what `sync` needs of it. */
+export interface LogGaps {
+  state(): Promise<{ readonly gaps: readonly { readonly first: number; readonly last: number }[] }>;
+  /** Items in chain order, as `station.own-records` gives them; `refused` says why the first that was not taken was not. */
+  repairFrom(items: readonly BatchItem[]): Promise<{ readonly restored: number; readonly refused: string | null }>;
+}
+
 /** Records on their way to the plant; what `sync` needs of the log. */
 export interface Outbox {
   /** Real units' records that the plant has not acknowledged. */
@@ -126,8 +133,9 @@ export interface Outbox {
   /** The log's chain, null before its first record. */
   head(): Promise<ChainHead | null>;
   /**
-   * What follows `after` in the chain, in order and without a gap, up to `records` items or `bytes` of JSON (at least one
-   * item): records of real units, links of simulated ones. Empty when nothing follows.
+   * What follows `after` in the chain, in order, no place left out, up to `records` items or `bytes` of JSON (at least one item):
+   * records of real units, links of simulated ones, gaps where a damaged file lost records. The first may be a gap that begins
+   * at or before `after`. Empty when nothing follows.
    */
   items(after: number, limits: { readonly records: number; readonly bytes: number }): Promise<readonly BatchItem[]>;
   /** The plant has everything up to here. */

@@ -9,12 +9,27 @@ const Pending = z.object({ records: z.number() });
 const Oldest = z.object({ finished_at: z.string() });
 const Head = z.object({ chain: z.string(), sequence: z.number(), hash: z.string() });
 const Item = z.object({
+  /** Of a gap; null for a record. */
+  first: z.number().nullable(),
   sequence: z.number(),
   hash: z.string(),
   previous: z.string().nullable(),
-  /** Null for a simulated unit's, which never leaves the station. */
+  /** Null for a simulated unit's, which never leaves the station, and for a gap. */
   body: z.string().nullable(),
 });
+
+/** In the chain's order: both halves are in it by their keys. */
+const ITEMS = `
+  SELECT sequence AS place, NULL AS first, sequence, hash, iif(simulated, NULL, body) AS body,
+    iif(simulated, json_extract(body, '$.previousHash'), NULL) AS previous
+  FROM records WHERE sequence > ?
+  UNION ALL
+  SELECT first, first, last, hash, NULL, coalesce(
+    (SELECT hash FROM records WHERE sequence = lost.first - 1),
+    (SELECT hash FROM gaps WHERE last = lost.first - 1),
+    (SELECT hash FROM anchors WHERE sequence = lost.first - 1))
+  FROM gaps AS lost WHERE last > ?
+  ORDER BY place LIMIT ?`;
 
 const Members = z.record(z.string(), z.unknown());
 
@@ -45,20 +60,21 @@ export class SqliteOutbox implements Outbox {
   ): Promise<readonly BatchItem[]> {
     const items: BatchItem[] = [];
     let bytes = 0;
+    let end = after;
     this.#database.each(
       Item,
       (row) => {
-        // What a damaged file lost is in the way until it is back.
-        if (row.sequence !== after + items.length + 1) return false;
+        // What is in an archive cannot be sent any more; where the plant is inside a gap, all of that gap is told.
+        if ((row.first ?? row.sequence) > end + 1) return false;
         const { item, json } = itemOf(row);
         bytes += Buffer.byteLength(json);
         if (items.length > 0 && bytes > limits.bytes) return false;
         items.push(item);
+        end = row.sequence;
         return bytes < limits.bytes;
       },
-      `SELECT sequence, hash, iif(simulated, NULL, body) AS body,
-         iif(simulated, json_extract(body, '$.previousHash'), NULL) AS previous
-       FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+      ITEMS,
+      after,
       after,
       limits.records,
     );
@@ -85,8 +101,13 @@ export class SqliteOutbox implements Outbox {
   }
 }
 
-function itemOf({ sequence, hash, previous, body }: z.infer<typeof Item>): { item: BatchItem; json: string } {
+function itemOf({ first, sequence, hash, previous, body }: z.infer<typeof Item>): { item: BatchItem; json: string } {
   if (body !== null) return { item: { record: Members.parse(JSON.parse(body)) }, json: body };
-  const link = { sequence, previousHash: previous ?? GENESIS_HASH, hash };
+  const previousHash = previous ?? GENESIS_HASH;
+  if (first !== null) {
+    const gap = { first, last: sequence, previousHash, hash };
+    return { item: { gap }, json: JSON.stringify(gap) };
+  }
+  const link = { sequence, previousHash, hash };
   return { item: { link }, json: JSON.stringify(link) };
 }

@@ -8,12 +8,16 @@ import {
 } from '#shared/contract/plant/station-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { GENESIS_HASH } from '#shared/model/unit-record.ts';
-import type { Outbox } from '../log/log.ts';
+import type { LogGaps, Outbox } from '../log/log.ts';
 import { hasCode } from './has-code.ts';
 import type { PlantSession } from './plant-session.ts';
+import { repairLog } from './repair-log.ts';
 
 export interface Delivery {
   readonly outbox: Outbox;
+  readonly gaps: LogGaps;
+  /** As in RepairOptions. */
+  readonly asked: Set<string>;
   readonly session: PlantSession;
   readonly signer: () => Promise<Signer>;
   readonly signal: AbortSignal;
@@ -49,6 +53,8 @@ export async function deliverRecords(delivery: Delivery): Promise<void> {
     if (head === null) return;
     let place = await askPlace(delivery, head);
     await outbox.acknowledge(place.sequence);
+    // Before anything is called lost: the plant may have it.
+    await repairLog(delivery, head.chain, place.sequence);
     try {
       for (;;) {
         signal.throwIfAborted();
@@ -71,7 +77,7 @@ async function askPlace({ outbox, session, signal }: Delivery, head: ChainHead):
   if (there.sequence === 0) return START;
   if (there.sequence > head.sequence)
     throw broken(there.sequence, `the plant has this station’s records up to here, the log ends at ${head.sequence}`);
-  const here = there.sequence === head.sequence ? head.hash : await hashBehind(outbox, there.sequence);
+  const here = there.sequence === head.sequence ? head.hash : await hashBehind(outbox, there);
   if (here === null)
     throw broken(there.sequence + 1, 'the plant needs this record, and the log does not have it any more');
   if (here !== there.hash)
@@ -79,10 +85,12 @@ async function askPlace({ outbox, session, signal }: Delivery, head: ChainHead):
   return there;
 }
 
-/** Of a place that may be in an archive: as the record after it says. */
-async function hashBehind(outbox: Outbox, sequence: number): Promise<string | null> {
+/** Of a place that may be in an archive: as the record after it says. Inside a gap the plant's word is all that there is. */
+async function hashBehind(outbox: Outbox, { sequence, hash }: Place): Promise<string | null> {
   const [next] = await outbox.items(sequence, { records: 1, bytes: 1 });
-  if (next === undefined || placeOf(next).sequence !== sequence + 1) return null;
+  if (next === undefined) return null;
+  if ('gap' in next) return next.gap.first <= sequence ? hash : next.gap.previousHash;
+  if (placeOf(next).sequence !== sequence + 1) return null;
   const previous = 'link' in next ? next.link.previousHash : next.record['previousHash'];
   return typeof previous === 'string' ? previous : null;
 }
@@ -123,6 +131,7 @@ function checkAnswer(answer: Place, last: Place): void {
 function placeOf(item: BatchItem | undefined): Place {
   if (item === undefined) return START;
   if ('link' in item) return { sequence: item.link.sequence, hash: item.link.hash };
+  if ('gap' in item) return { sequence: item.gap.last, hash: item.gap.hash };
   const { sequence, hash } = item.record;
   if (typeof sequence === 'number' && typeof hash === 'string') return { sequence, hash };
   throw new FlashlineError('internal', { cause: 'a record of the log has no place' });

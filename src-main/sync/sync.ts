@@ -3,7 +3,7 @@ import type { Signer } from '#shared/base/signer.ts';
 import type { StationDocument } from '#shared/contract/plant/station-api.ts';
 import type { SyncState } from '#shared/contract/sync.ts';
 import { type Failure, type FailureCode, FlashlineError, toFailure } from '#shared/model/failure.ts';
-import type { Outbox } from '../log/log.ts';
+import type { LogGaps, Outbox } from '../log/log.ts';
 import type { Enrolment, PlantStore } from '../log/plant-store.ts';
 import { backOffMs, fraction } from './back-off.ts';
 import { enrolAtPlant } from './enrol.ts';
@@ -18,6 +18,7 @@ import { visitPlant } from './visit.ts';
 export interface SyncOptions {
   readonly store: PlantStore;
   readonly outbox: Outbox;
+  readonly gaps: LogGaps;
   readonly signer: () => Promise<Signer>;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -61,6 +62,8 @@ export class Sync {
   readonly #plantClock: PlantClock;
   readonly #listeners = new Set<(state: SyncState) => void>();
   readonly #documentListeners = new Set<DocumentListener>();
+  /** Lost records that the plant does not have either. */
+  readonly #asked = new Set<string>();
   readonly #closing = new AbortController();
   #book: PlantBook | null = null;
   #session: PlantSession | null = null;
@@ -244,7 +247,7 @@ export class Sync {
   }
 
   async #visit(): Promise<void> {
-    const { store, outbox, signer, clock, random, appVersion, release } = this.#options;
+    const { store, outbox, gaps, signer, clock, random, appVersion, release } = this.#options;
     const { signal } = this.#closing;
     if (signal.aborted || this.#book === null) return;
     try {
@@ -258,6 +261,8 @@ export class Sync {
         release: release(),
         store,
         outbox,
+        gaps,
+        asked: this.#asked,
         signer,
         clock,
         random,

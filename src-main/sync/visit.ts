@@ -1,7 +1,7 @@
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import type { Signer } from '#shared/base/signer.ts';
 import type { StationDocument } from '#shared/contract/plant/station-api.ts';
-import type { Outbox } from '../log/log.ts';
+import type { LogGaps, Outbox } from '../log/log.ts';
 import type { Enrolment, PlantStore } from '../log/plant-store.ts';
 import { deliverRecords } from './deliver.ts';
 import { renewNumbers } from './numbers.ts';
@@ -13,6 +13,9 @@ export interface Visit {
   readonly enrolment: Enrolment;
   readonly store: PlantStore;
   readonly outbox: Outbox;
+  readonly gaps: LogGaps;
+  /** As in RepairOptions. */
+  readonly asked: Set<string>;
   readonly session: PlantSession;
   readonly signer: () => Promise<Signer>;
   readonly clock: Clock;

@@ -81,26 +81,32 @@ export interface Fork {
   readonly refused: string;
 }
 
-/** The first place where the batch tells another story than the plant has; null where it follows, or repeats. */
+/**
+ * The first place where the batch tells another story than the plant has; null where it follows, or repeats. Inside a gap that
+ * was told before there is nothing to compare: only its edges are known.
+ */
 export async function findFork(sql: Sql, chain: Chain, places: readonly ChainPlace[]): Promise<Fork | null> {
-  const repeated = places.filter(({ sequence }) => sequence <= chain.sequence);
-  const [first, last] = [repeated[0], repeated.at(-1)];
-  if (first !== undefined && last !== undefined) {
-    const kept = await placesOf(sql, chain, first.sequence, last.sequence);
-    const other = repeated.find(({ sequence, hash }) => kept.get(sequence) !== hash);
-    if (other !== undefined)
-      return { sequence: other.sequence, kept: kept.get(other.sequence) ?? '', refused: other.hash };
-  }
-  const fresh = places.find(({ sequence }) => sequence === chain.sequence + 1);
-  if (fresh === undefined || fresh.previousHash === chain.hash) return null;
-  return { sequence: chain.sequence, kept: chain.hash, refused: fresh.previousHash };
+  const before = (places[0]?.first ?? 1) - 1;
+  const kept = before < chain.sequence ? await placesOf(sql, chain, before, chain.sequence, places) : [];
+  const known = new Map<number, string>([...kept, [0, GENESIS_HASH], [chain.sequence, chain.hash]]);
+  for (const { first, sequence, hash, previousHash } of places)
+    for (const [place, told] of [
+      [sequence, hash],
+      [first - 1, previousHash],
+    ] as const) {
+      const there = known.get(place);
+      if (there !== undefined && there !== told) return { sequence: place, kept: there, refused: told };
+    }
+  return null;
 }
 
-/** Hashes by place, both ends included. */
-async function placesOf(sql: Sql, { id }: Chain, first: number, last: number): Promise<ReadonlyMap<number, string>> {
+/** Hashes by place, from `first` to where the batch ends or the plant's chain does; of a gap its last. */
+async function placesOf(sql: Sql, { id }: Chain, first: number, end: number, places: readonly ChainPlace[]) {
+  const last = Math.min(end, places.at(-1)?.sequence ?? first);
   const text = `
     SELECT sequence, hash FROM records WHERE chain = $1 AND sequence BETWEEN $2 AND $3
-    UNION ALL SELECT sequence, hash FROM links WHERE chain = $1 AND sequence BETWEEN $2 AND $3`;
+    UNION ALL SELECT sequence, hash FROM links WHERE chain = $1 AND sequence BETWEEN $2 AND $3
+    UNION ALL SELECT last, hash FROM chain_gaps WHERE chain = $1 AND last BETWEEN $2 AND $3 AND filled_at IS NULL`;
   const rows = z.array(PlaceRow).parse(await sql.query(text, [id, first, last], 'chain-places'));
-  return new Map(rows.map(({ sequence, hash }) => [sequence, hash]));
+  return rows.map(({ sequence, hash }) => [sequence, hash] as const);
 }

@@ -8,6 +8,7 @@ import { advanceChain, type Chain, findChain, findFork, type Fork, lockChain, op
 import type { SignedHead } from './chain.ts';
 import { findDuplicateMarks, findDuplicateSerials } from './duplicates.ts';
 import { type Found, keepFindings } from './findings.ts';
+import { fillGaps, keepGaps, placesBehind } from './gaps.ts';
 import { insertPlaces } from './insert-records.ts';
 import { createMonths } from './months.ts';
 import { readOwnRecords } from './own-records.ts';
@@ -24,7 +25,8 @@ export interface Sender {
 
 export interface Ingest {
   /**
-   * Everything of the batch or nothing, on the disk when this resolves; the same batch again changes nothing. Rejects with
+   * Everything of the batch or nothing, on the disk when this resolves; the same batch again changes nothing. A gap is kept, and
+   * is a finding, as far as the plant does not have its records; a batch with all of them fills it later. Rejects with
    * `chain-gap`, `chain-broken`, `record-newer`, `bad-request` or `plant-database`.
    */
   take(sender: Sender, batch: RecordBatch, now: Date): Promise<IngestAnswer>;
@@ -86,7 +88,7 @@ async function takePlaces(sql: Sql, delivery: Delivery): Promise<IngestAnswer | 
   const known = await lockChain(sql, station, genesis);
   const [first, last] = [places[0], places.at(-1)];
   const has = known?.sequence ?? 0;
-  if (first === undefined || last === undefined || first.sequence > has + 1)
+  if (first === undefined || last === undefined || first.first > has + 1)
     throw new FlashlineError('chain-gap', { params: { expected: has + 1 } });
   const chain = known ?? (await openChain(sql, station, genesis, now));
   const fork = await findFork(sql, chain, places);
@@ -94,9 +96,9 @@ async function takePlaces(sql: Sql, delivery: Delivery): Promise<IngestAnswer | 
     await keepFindings(sql, [forkFinding(delivery, fork)], now);
     return { fork };
   }
-  const fresh = places.filter(({ sequence }) => sequence > chain.sequence);
+  const fresh = [...(await fillGaps(sql, chain, places, delivery)), ...placesBehind(chain, places)];
   if (fresh.length > 0) await keep(sql, chain, fresh, delivery);
-  const end = fresh.length > 0 ? last : chain;
+  const end = last.sequence > chain.sequence ? last : chain;
   await advanceChain(sql, chain, { ...end, chain: genesis }, head, now);
   const { sequence, hash } = end;
   return { sequence, hash, accepted: fresh.length, repeated: places.length - fresh.length };
@@ -104,7 +106,9 @@ async function takePlaces(sql: Sql, delivery: Delivery): Promise<IngestAnswer | 
 
 async function keep(sql: Sql, chain: Chain, fresh: readonly ChainPlace[], delivery: Delivery): Promise<void> {
   const { station, now } = delivery;
-  const records = await insertPlaces(sql, chain, fresh, delivery);
+  await keepFindings(sql, await keepGaps(sql, chain, fresh, delivery), now);
+  const there = fresh.filter(({ isGap }) => !isGap);
+  const records = await insertPlaces(sql, chain, there, delivery);
   if (records.length === 0) return;
   const runs = unitRunsOf(records, station);
   const changed = await changeUnits(sql, runs);

@@ -17,12 +17,15 @@ export interface CheckedRecord {
   readonly body: string;
 }
 
-/** One place of a chain; `checked` is null for a link. */
+/** One place of a chain, or all those of a gap; `checked` is null for a link and for a gap. */
 export interface ChainPlace {
+  /** Of a gap: its first place, and `sequence` is its last. Else the same as `sequence`. */
+  readonly first: number;
   readonly sequence: number;
   readonly previousHash: string;
   readonly hash: string;
   readonly checked: CheckedRecord | null;
+  readonly isGap: boolean;
 }
 
 /** Others are served in between: a full batch takes a tenth of a second. */
@@ -44,22 +47,30 @@ export async function readBatch({ chain, items }: RecordBatch): Promise<readonly
   const places: ChainPlace[] = [];
   for (const [index, item] of items.entries()) {
     if (index % ITEMS_BETWEEN_BREATHS === ITEMS_BETWEEN_BREATHS - 1) await breathe();
-    const place = 'link' in item ? { ...item.link, checked: null } : readPlace(item);
+    const place = readItem(item);
     checkOrder(place, places.at(-1), chain);
     places.push(place);
   }
   return places;
 }
 
+function readItem(item: BatchItem): ChainPlace {
+  if ('record' in item) return readPlace(item);
+  if ('link' in item) return { ...item.link, first: item.link.sequence, checked: null, isGap: false };
+  const { first, last, previousHash, hash } = item.gap;
+  return { first, sequence: last, previousHash, hash, checked: null, isGap: true };
+}
+
 function checkOrder(place: ChainPlace, before: ChainPlace | undefined, chain: string): void {
-  const { sequence, hash, previousHash } = place;
-  if (sequence < 1) throw broken(sequence, 'places count from 1');
+  const { first, sequence, hash, previousHash } = place;
+  if (first < 1) throw broken(first, 'places count from 1');
+  if (sequence < first) throw broken(first, `a gap from here cannot end at ${sequence}`);
   if (sequence === 1 && hash !== chain) throw broken(1, `its hash is ${hash}, and the chain is named ${chain}`);
   if (before === undefined) return;
-  if (sequence !== before.sequence + 1)
+  if (first !== before.sequence + 1)
     throw new FlashlineError('chain-gap', { params: { expected: before.sequence + 1 } });
   if (previousHash !== before.hash)
-    throw broken(sequence, `it follows a record with hash ${previousHash}, the one before it has ${before.hash}`);
+    throw broken(first, `it follows a record with hash ${previousHash}, the one before it has ${before.hash}`);
 }
 
 function readPlace({ record: raw }: Extract<BatchItem, { record: unknown }>): ChainPlace {
@@ -91,7 +102,8 @@ function textsOf(raw: object, sequence: number): ReturnType<typeof recordTexts> 
 function placeOf(record: UnitRecord, body: string): ChainPlace {
   const { sequence, previousHash, hash } = record;
   // Contract: no simulated unit's record is kept here. Its place in the chain is.
-  if (isSimulated(record)) return { sequence, previousHash, hash, checked: null };
+  const place = { first: sequence, sequence, previousHash, hash, isGap: false };
+  if (isSimulated(record)) return { ...place, checked: null };
   if (UNSTORABLE.test(body)) throw refused(sequence, 'text with a NUL character or half a surrogate pair');
   const facets = facetsOf(record);
   const names = [record.serial, record.product.id, record.process, record.uid, record.order, ...facets];
@@ -100,7 +112,7 @@ function placeOf(record: UnitRecord, body: string): ChainPlace {
   const finishedMs = Finished.safeParse(record.finishedAt).success ? Date.parse(record.finishedAt) : Number.NaN;
   if (!(finishedMs >= FIRST_MS && finishedMs <= LAST_MS))
     throw refused(sequence, `${JSON.stringify(record.finishedAt.slice(0, 40))} is no instant of UTC`);
-  return { sequence, previousHash, hash, checked: { record, finishedMs, facets, body } };
+  return { ...place, checked: { record, finishedMs, facets, body } };
 }
 
 export function broken(sequence: number, detail: string): FlashlineError {

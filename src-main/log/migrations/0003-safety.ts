@@ -72,12 +72,13 @@ export const safety = {
       UNION ALL SELECT * FROM (SELECT sequence, hash FROM anchors ORDER BY sequence DESC LIMIT 1)
     ) ORDER BY sequence DESC LIMIT 1;
 
-    -- Its name, the hash of its first record, also where that is in an archive or lost.
+    -- Its name, the hash of its first record, also where that is in an archive or lost; where nothing vouches for that one any
+    -- more, the hash of the last that was lost with it: the plant then has the same records under a second name.
     CREATE VIEW chain_name AS SELECT chain FROM (
       SELECT * FROM (SELECT 1 AS rank, hash AS chain FROM records WHERE sequence = 1)
       UNION ALL SELECT * FROM (SELECT 2, chain FROM anchors LIMIT 1)
       UNION ALL SELECT * FROM (SELECT 3, chain FROM chain_heads LIMIT 1)
-      UNION ALL SELECT * FROM (SELECT 4, hash FROM gaps WHERE last = 1)
+      UNION ALL SELECT * FROM (SELECT 4, hash FROM gaps WHERE first = 1)
     ) ORDER BY rank LIMIT 1;
 
     CREATE TRIGGER chain_heads_unchanged BEFORE UPDATE ON chain_heads

@@ -56,6 +56,21 @@ export const records = {
       PRIMARY KEY (chain, sequence)
     );
 
+    -- Places whose records a station lost for good (a damaged log), as it told.
+    CREATE TABLE chain_gaps (
+      chain         integer NOT NULL,
+      first         bigint NOT NULL,
+      last          bigint NOT NULL CHECK (last >= first),
+      -- Of the record before the first, and of the last.
+      previous_hash text NOT NULL,
+      hash          text NOT NULL,
+      told_at       timestamptz NOT NULL,
+      -- Since when all of its records are here after all.
+      filled_at     timestamptz,
+      PRIMARY KEY (chain, first)
+    );
+    CREATE INDEX chain_gaps_open ON chain_gaps (chain, last) WHERE filled_at IS NULL;
+
     CREATE TABLE units (
       serial        text NOT NULL,
       product       text NOT NULL,
@@ -176,6 +191,7 @@ export const records = {
     REVOKE ALL ON FUNCTION make_records_month FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION make_records_month TO ${APP_ROLE};
     GRANT SELECT, INSERT ON records, links, marks TO ${APP_ROLE};
+    GRANT SELECT, INSERT, UPDATE (filled_at) ON chain_gaps TO ${APP_ROLE};
     GRANT SELECT, INSERT, UPDATE ON chains, units, yield_hours, yield_days, run_hours, run_days TO ${APP_ROLE};
     GRANT SELECT, INSERT, UPDATE (settled_at, settled_by) ON findings TO ${APP_ROLE};
   `,

@@ -30,10 +30,23 @@ export const ChainLink = z.object({
 });
 export type ChainLink = z.infer<typeof ChainLink>;
 
-/** Each in chain order, without a gap: a record as the station keeps it, or a link. */
+/**
+ * Records that are lost for good: a damaged log had them, and neither a backup nor the plant has. `previousHash` is of the record
+ * before `first` (GENESIS_HASH where `first` is 1), `hash` is what the record after `last` names as the one before it.
+ */
+export const ChainGap = z.strictObject({
+  first: z.number().int().min(1),
+  last: z.number().int().min(1),
+  previousHash: Sha256,
+  hash: Sha256,
+});
+export type ChainGap = z.infer<typeof ChainGap>;
+
+/** Each in chain order, no place left out: a record as the station keeps it, a link, or a gap. */
 export const BatchItem = z.union([
   z.strictObject({ record: z.record(z.string(), z.unknown()) }),
   z.strictObject({ link: ChainLink }),
+  z.strictObject({ gap: ChainGap }),
 ]);
 export type BatchItem = z.infer<typeof BatchItem>;
 

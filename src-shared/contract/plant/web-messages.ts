@@ -25,7 +25,7 @@ export type TracedRun = z.infer<typeof TracedRun>;
 export const Finding = z.object({
   id: z.number().int(),
   /** `duplicate-serial`: one serial passed on two boards; `duplicate-uid`: one board passed under two serials; others are the chain's. */
-  kind: z.enum(['duplicate-serial', 'duplicate-uid', 'duplicate-mac', 'chain-forked', 'clock-skew']),
+  kind: z.enum(['duplicate-serial', 'duplicate-uid', 'duplicate-mac', 'chain-forked', 'records-lost', 'clock-skew']),
   product: z.string().nullable(),
   serial: z.string().nullable(),
   station: z.string().nullable(),

@@ -15,7 +15,8 @@ export interface SuitePlant {
 export async function suitePlant(database: Database, asOwner: (sql: string) => Promise<unknown>): Promise<SuitePlant> {
   const signer = await newSigner();
   const keyring = { signer, verify: (jws: string, typ: string, key = signer.publicKey) => verifyJws(jws, typ, key) };
-  const tables = 'chains, records, links, units, marks, yield_hours, yield_days, run_hours, run_days, findings';
+  const tables =
+    'chains, records, links, chain_gaps, units, marks, yield_hours, yield_days, run_hours, run_days, findings';
   return {
     database,
     ingest: createIngest({ database, keyring }),

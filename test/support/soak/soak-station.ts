@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { realClock, realRandom } from '#main/app/real-clock.ts';
 import { type LogDatabase, openLogDatabase } from '#main/log/log-database.ts';
 import { processesOfThisMachine } from '#main/log/process-owner.ts';
+import { LogSafety } from '#main/log/log-safety.ts';
 import { SqliteOutbox } from '#main/log/sqlite-outbox.ts';
 import { SqlitePlantStore } from '#main/log/sqlite-plant-store.ts';
 import { SqliteUnitLog } from '#main/log/sqlite-unit-log.ts';
@@ -68,6 +69,7 @@ export class SoakStation {
     const sync = await Sync.open({
       store: this.#store,
       outbox: new SqliteOutbox(this.#database),
+      gaps: new LogSafety(this.#database),
       signer: () => Promise.resolve(this.#signer),
       clock: this.#clock(),
       random: realRandom,

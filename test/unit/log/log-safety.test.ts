@@ -55,6 +55,10 @@ async function chainOf(last: number): Promise<readonly BatchItem[]> {
   return items;
 }
 
+function hashOf(item: BatchItem | undefined): unknown {
+  return item && 'record' in item ? item.record['hash'] : item && 'link' in item ? item.link.hash : undefined;
+}
+
 /** Makes everything about these records unreadable. */
 function destroy(runs: readonly string[]) {
   const bytes = readFileSync(file);
@@ -79,7 +83,13 @@ it('tells of a hole, works on over it, and takes its records back from the plant
   expect(before.strays).toBeGreaterThan(0);
   await fill(log, 21, 22);
   expect(await log.verify()).toEqual({ records: 18, fault: null });
-  expect((await outbox.items(0, { records: 1000, bytes: 1e9 })).length).toBe(6);
+  const sent = await outbox.items(0, { records: 1000, bytes: 1e9 });
+  expect(sent.slice(0, 6)).toEqual(items.slice(0, 6));
+  expect(sent.slice(7, 12)).toEqual(items.slice(9, 14));
+  expect(sent.flatMap((item) => ('gap' in item ? [item.gap] : []))).toMatchObject([
+    { first: 7, last: 9, previousHash: hashOf(items[5]), hash: hashOf(items[8]) },
+    { first: 15, last: 15, previousHash: hashOf(items[13]), hash: hashOf(items[14]) },
+  ]);
   expect(await safety.repairFrom(items.slice(0, 10))).toEqual({ restored: 2, refused: null });
   expect(await safety.repairFrom(items.slice(10))).toEqual({ restored: 1, refused: null });
   // The eighth was simulated: the plant has no more of it than its hash.
@@ -87,6 +97,26 @@ it('tells of a hole, works on over it, and takes its records back from the plant
   expect(await safety.repairFrom(items)).toEqual({ restored: 0, refused: null });
   expect(await log.verify()).toEqual({ records: 21, fault: null });
   expect((await outbox.pending()).records).toBe(2);
+  await close();
+});
+
+it('takes back what the plant has around what the plant lost too', async () => {
+  const items = await chainOf(20);
+  destroy(['r5', 'r6', 'r7', 'r8', 'r9', 'r10', 'r11']);
+  const { log, safety, close } = open();
+  const gap = { first: 7, last: 9, previousHash: String(hashOf(items[5])), hash: String(hashOf(items[8])) };
+  const forged = { gap: { ...gap, previousHash: 'f'.repeat(64) } };
+  expect(await safety.repairFrom([...items.slice(4, 6), forged])).toMatchObject({
+    restored: 2,
+    refused: expect.stringContaining('does not follow'),
+  });
+  expect(await safety.repairFrom([...items.slice(4, 6), { gap }, ...items.slice(9, 11)])).toEqual({
+    restored: 2,
+    refused: null,
+  });
+  expect((await safety.state()).gaps).toEqual([{ first: 7, last: 9, hash: gap.hash }]);
+  expect(await safety.repairFrom([{ gap }])).toEqual({ restored: 0, refused: null });
+  expect(await log.verify()).toEqual({ records: 17, fault: null });
   await close();
 });
 

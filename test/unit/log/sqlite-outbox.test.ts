@@ -1,3 +1,4 @@
+import Sqlite from 'better-sqlite3';
 import { array, assert, asyncProperty, boolean, integer } from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BatchItem, type ChainHead } from '#shared/contract/plant/station-api.ts';
@@ -30,7 +31,8 @@ async function outboxOf(simulated: readonly boolean[]) {
 }
 
 const placeOf = (item: BatchItem): Pick<ChainHead, 'sequence' | 'hash'> & { previousHash: string } => {
-  const members = 'link' in item ? item.link : item.record;
+  const members: Readonly<Record<string, unknown>> =
+    'gap' in item ? { ...item.gap, sequence: item.gap.last } : 'link' in item ? item.link : item.record;
   return {
     sequence: Number(members['sequence']),
     hash: String(members['hash']),
@@ -53,7 +55,7 @@ describe('items of the outbox', () => {
           for (let after = 0; ;) {
             const batch = await outbox.items(after, { records, bytes });
             if (batch.length === 0) break;
-            const sizes = batch.map((item) => canonicalJson('link' in item ? item.link : item.record).length);
+            const sizes = batch.map((item) => canonicalJson(Object.values(item)[0] ?? {}).length);
             expect(batch.length).toBeLessThanOrEqual(records);
             expect(batch.length === 1 || sizes.reduce((sum, size) => sum + size, 0) <= bytes).toBe(true);
             items.push(...batch.map((item) => BatchItem.parse(item)));
@@ -85,6 +87,51 @@ describe('items of the outbox', () => {
 });
 
 const last = ({ sequence, hash }: { sequence: number; hash: string }) => ({ sequence, hash });
+
+describe('over what a damaged file lost', () => {
+  /** As a salvage leaves it. */
+  async function damaged(...lost: readonly (readonly [number, number])[]) {
+    const { outbox, log } = await outboxOf(Array.from({ length: 9 }, () => false));
+    const whole = await outbox.items(0, ALL);
+    const hashes = [GENESIS_HASH, ...whole.map((item) => placeOf(item).hash)];
+    await log.close();
+    const file = `${folder.path}/${count}.db`;
+    const raw = new Sqlite(file);
+    raw.exec('PRAGMA foreign_keys = OFF; DROP TRIGGER records_kept');
+    for (const [first, last] of lost) {
+      raw.prepare('DELETE FROM outbox WHERE sequence BETWEEN ? AND ?').run(first, last);
+      raw.prepare('DELETE FROM records WHERE sequence BETWEEN ? AND ?').run(first, last);
+      raw.prepare('INSERT INTO gaps VALUES (?, ?, ?)').run(first, last, hashes[last]);
+    }
+    raw.close();
+    const database = openLogDatabase({ file, clock: standingClock(), warn: () => undefined });
+    const gap = (first: number, last: number) => ({
+      gap: { first, last, previousHash: hashes[first - 1], hash: hashes[last] },
+    });
+    return { outbox: new SqliteOutbox(database), database, whole, gap, hashes };
+  }
+
+  it('the chain goes on, from before, from within and from behind a gap, within the limits', async () => {
+    const { outbox, database, whole, gap } = await damaged([3, 4], [5, 5], [8, 9]);
+    const all = [...whole.slice(0, 2), gap(3, 4), gap(5, 5), ...whole.slice(5, 7), gap(8, 9)];
+    expect(await outbox.items(0, ALL)).toEqual(all);
+    expect(await outbox.items(2, ALL)).toEqual(all.slice(2));
+    expect(await outbox.items(3, ALL)).toEqual(all.slice(2));
+    expect(await outbox.items(4, ALL)).toEqual(all.slice(3));
+    expect(await outbox.items(8, ALL)).toEqual(all.slice(-1));
+    expect(await outbox.items(9, ALL)).toEqual([]);
+    expect(await outbox.items(1, { records: 3, bytes: 1e9 })).toEqual(all.slice(1, 4));
+    expect(await outbox.items(2, { records: 9, bytes: 10 })).toEqual(all.slice(2, 3));
+    database.close();
+  });
+
+  it('a chain whose first records are lost has a name all the same', async () => {
+    const { outbox, database, gap, hashes } = await damaged([1, 3]);
+    expect((await outbox.items(0, ALL))[0]).toEqual(gap(1, 3));
+    expect(await outbox.head()).toEqual({ chain: hashes[3], sequence: 9, hash: hashes[9] });
+    database.close();
+  });
+});
 
 describe('acknowledging', () => {
   it('takes records off, once and for all, and never beyond the end', async () => {

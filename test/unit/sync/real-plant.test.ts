@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { realClock, realRandom } from '#main/app/real-clock.ts';
+import type { LogDatabase } from '#main/log/log-database.ts';
 import { fetchRelease } from '#main/sync/releases.ts';
 import { StationRules } from '#main/sync/station-rules.ts';
 import type { Sync } from '#main/sync/sync.ts';
@@ -85,6 +86,16 @@ function rulesOf(station: SyncRig, of: Sync): Promise<StationRules> {
   });
 }
 
+/** As a salvage leaves it. */
+function lose(database: LogDatabase, first: number, last: number): void {
+  database.sqlite.exec('PRAGMA foreign_keys = OFF; DROP TRIGGER IF EXISTS records_kept');
+  database.run('INSERT INTO gaps SELECT ?, sequence, hash FROM records WHERE sequence = ?', first, last);
+  for (const table of ['outbox', 'acknowledgements', 'facets', 'records'])
+    database.run(`DELETE FROM ${table} WHERE sequence BETWEEN ? AND ?`, first, last);
+  database.run('DELETE FROM units WHERE first_sequence BETWEEN ? AND ?', first, last);
+  database.sqlite.exec('PRAGMA foreign_keys = ON');
+}
+
 const product = { id: PRODUCT, revision: 'B', name: 'Hello board' };
 
 describe('with the real plant', () => {
@@ -107,6 +118,38 @@ describe('with the real plant', () => {
     expect(records).toHaveLength(7);
     const [trace] = await otto.call('unit.trace', { params: { serial: 'HB000001' } });
     expect(trace?.runs.map(({ record, signed }) => [record.hash, signed])).toContainEqual([records.at(-1)?.hash, true]);
+  });
+
+  it('what a damaged log lost comes back from the plant; what the plant never had is a finding', async () => {
+    for (let i = 0; i < 20; i++) await rig.record({ product });
+    await sync.now(NEVER);
+    for (let i = 20; i < 50; i++) await rig.record({ product });
+    const all = await rig.log.records({ limit: 50 });
+    lose(rig.database, 11, 13);
+    lose(rig.database, 30, 33);
+    expect(await sync.now(NEVER)).toMatchObject({ phase: 'idle', failure: null, pending: 0 });
+    expect((await rig.safety.state()).gaps).toMatchObject([{ first: 30, last: 33 }]);
+    expect(await rig.log.records({ limit: 50 })).toEqual(all.filter(({ sequence }) => sequence < 30 || sequence > 33));
+
+    expect(await rig.log.verify()).toEqual({ records: 46, fault: null });
+    const chain = all.at(-1)?.hash ?? '';
+    const page = { params: { chain }, query: { after: 0, limit: 100 } };
+    const { items } = await sync.session().call('station.own-records', page, { signal: NEVER });
+    expect(items.flatMap((item) => ('record' in item ? [item.record['hash']] : []))).toEqual(
+      all
+        .filter(({ sequence }) => sequence < 30 || sequence > 33)
+        .map(({ hash }) => hash)
+        .toReversed(),
+    );
+    const found = async () =>
+      (await otto.call('finding.list', { query: { open: 'true' } })).filter(
+        ({ kind, station }) => kind === 'records-lost' && station === `line-${stations}`,
+      );
+    expect(await found()).toMatchObject([{ detail: { chain, first: '30', last: '33' }, settledAt: null }]);
+
+    await rig.record({ product });
+    expect(await sync.now(NEVER)).toMatchObject({ phase: 'idle', failure: null, pending: 0 });
+    expect(await found()).toHaveLength(1);
   });
 
   it('a release by two people comes down, an order is worked on, a badge is known, and a withdrawal is heard', async () => {

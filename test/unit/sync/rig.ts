@@ -7,6 +7,7 @@ import { jwsSigner } from '#shared/contract/jws.ts';
 import { openLogDatabase, type LogDatabase } from '#main/log/log-database.ts';
 import type { Outbox } from '#main/log/log.ts';
 import type { PlantStore } from '#main/log/plant-store.ts';
+import { LogSafety } from '#main/log/log-safety.ts';
 import { SqliteOutbox } from '#main/log/sqlite-outbox.ts';
 import { SqlitePlantStore } from '#main/log/sqlite-plant-store.ts';
 import { SqliteUnitLog } from '#main/log/sqlite-unit-log.ts';
@@ -52,6 +53,8 @@ export interface SyncRig {
   readonly clock: TwoClocks;
   readonly log: SqliteUnitLog;
   readonly outbox: Outbox;
+  readonly database: LogDatabase;
+  readonly safety: LogSafety;
   readonly store: PlantStore;
   readonly warnings: Failure[];
   /** A process on this station's log; closed with the rig. */
@@ -77,6 +80,7 @@ export async function makeSyncRig(): Promise<SyncRig> {
   const log = new SqliteUnitLog(database, { clock, processes: new Village(1) });
   const store = new SqlitePlantStore(database);
   const outbox = new SqliteOutbox(database);
+  const safety = new LogSafety(database);
   const { privateKey } = generateKeyPairSync('ed25519');
   const { x = '', d = '' } = privateKey.export({ format: 'jwk' });
   const signer = await jwsSigner({ kty: 'OKP', crv: 'Ed25519', x, d });
@@ -89,12 +93,15 @@ export async function makeSyncRig(): Promise<SyncRig> {
     clock,
     log,
     outbox,
+    database,
+    safety,
     store,
     warnings,
     async open(change = {}) {
       const sync = await Sync.open({
         store: change.store ?? store,
         outbox: change.outbox ?? outbox,
+        gaps: safety,
         signer: async () => signer,
         clock,
         random: (length) => new Uint8Array(randomBytes(length)),

@@ -55,6 +55,8 @@ describe('records, as the server may use them', () => {
     'TRUNCATE records',
     'UPDATE links SET hash = hash',
     'DELETE FROM links',
+    'UPDATE chain_gaps SET hash = hash',
+    'DELETE FROM chain_gaps',
     'DELETE FROM units',
     'DELETE FROM chains',
     'DELETE FROM findings',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { openDatabase } from '#plant/database/open-database.ts';
 import { realClock } from '#main/app/real-clock.ts';
 import { ingestSuite } from '#test/support/plant-suites/ingest.ts';
+import { ingestGapsSuite } from '#test/support/plant-suites/ingest-gaps.ts';
 import { ingestOrderSuite } from '#test/support/plant-suites/ingest-order.ts';
 import { type SuitePlant, suitePlant } from '#test/support/plant-suites/suite-plant.ts';
 import { yieldReportSuite } from '#test/support/plant-suites/yield-report.ts';
@@ -15,6 +16,7 @@ describe('ingest on PGlite', () => {
   afterAll(() => plant.database.close());
 
   ingestSuite(() => plant);
+  ingestGapsSuite(() => plant);
   ingestOrderSuite(() => plant);
   yieldReportSuite(() => plant);
 });
