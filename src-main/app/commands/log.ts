@@ -6,7 +6,7 @@ import { logExportCommand } from './log-export.ts';
 import { logRepairCommand, logRestoreCommand } from './log-restore.ts';
 import { logShowCommand } from './log-show.ts';
 import { logYieldCommand } from './log-yield.ts';
-import { CHECK_BEGINS } from '../../log/verify.ts';
+import { type ChainCheck, CHECK_BEGINS } from '../../log/verify.ts';
 import { safetyLines } from './safety-lines.ts';
 import { withStores } from './with-log.ts';
 import type { PublicKey } from '#shared/base/signer.ts';
@@ -55,15 +55,20 @@ function logVerifyCommand(context: CliContext, end: End): Command {
       const heads = await stores.heads.check(ownKey(context));
       return { ...progress, fault: progress.fault ?? heads.fault, heads, safety: await stores.safety.state() };
     });
+    const isIncomplete = safety.gaps.length > 0 || safety.strays > 0;
     if (options.json) context.print(JSON.stringify({ type: 'log.verified', records, fault, heads, ...safety }));
     else {
-      context.print(
-        fault === null ? `${records} records, the chain is whole` : `DAMAGED after ${records} records: ${fault}`,
-      );
+      context.print(verdictLine({ records, fault }, isIncomplete));
       for (const line of [headLine(heads), ...safetyLines(safety)]) context.print(line);
     }
-    end(fault === null ? 0 : 3);
+    end(fault === null && !isIncomplete ? 0 : 3);
   });
+}
+
+function verdictLine({ records, fault }: ChainCheck, isIncomplete: boolean): string {
+  if (fault !== null) return `DAMAGED after ${records} records: ${fault}`;
+  if (isIncomplete) return `NOT WHOLE: ${records} records are as they were made, others were lost or fit nowhere`;
+  return `${records} records, the chain is whole`;
 }
 
 /** The public part needs no key store; without it, signatures are held against the keys that they name. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { FlashlineError } from '#shared/model/failure.ts';
@@ -195,6 +196,31 @@ describe('log verify', () => {
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ type: 'log.verified', records: RECORDS, fault: null });
     expect(code).toBe(0);
     expect((await run(['verify'], { signal: AbortSignal.abort(new FlashlineError('aborted')) })).code).toBe(4);
+  });
+});
+
+describe('log verify of a log that lost records', () => {
+  it('ends with 3 and says so, also when every record that is left is right', async () => {
+    const file = join(home, 'station.db');
+    const sql = new Sqlite(file);
+    sql.exec(`INSERT INTO gaps VALUES (${RECORDS + 1}, ${RECORDS + 2}, '${'a'.repeat(64)}')`);
+    sql.close();
+    const { code, lines } = await run(['verify']);
+    expect(code).toBe(3);
+    expect(lines.join('\n')).toMatch(/NOT WHOLE.*\n.*\nRecords that a damaged file lost: 1202 to 1203/);
+    const told = await run(['verify', '--json']);
+    expect(told.code).toBe(3);
+    expect(JSON.parse(told.lines[0] ?? '')).toMatchObject({ fault: null, gaps: [{ first: RECORDS + 1 }] });
+  });
+
+  it('ends with 3 for texts that fit nowhere', async () => {
+    const sql = new Sqlite(join(home, 'station.db'));
+    sql.exec(`DROP TRIGGER gaps_kept; DELETE FROM gaps;
+      INSERT INTO strays (file, body, reason, found_at) VALUES ('d.db', '{}', 'not JSON', '2026-03-29T00:00:00Z')`);
+    sql.close();
+    const { code, lines } = await run(['verify']);
+    expect(code).toBe(3);
+    expect(lines.join('\n')).toMatch(/NOT WHOLE[^]*1 texts of records/);
   });
 });
 
