@@ -3,10 +3,10 @@ import { useTranslation } from 'react-i18next';
 import type { Sample, StationState } from '#shared/contract/station.ts';
 import { FrameButtons } from './FrameButtons.tsx';
 import { Findings } from './Findings.tsx';
+import { OrderLine } from './OrderLine.tsx';
 import { SampleBarcodes } from './SampleBarcodes.tsx';
 import { SettingsRow } from './SettingsRow.tsx';
 import { COLORS } from './theme.ts';
-import { WorkFacts } from './WorkFacts.tsx';
 
 /** More slots than have room to say what is wrong with them: the side panel says it. */
 export function hasManySlots({ slots }: StationState): boolean {
@@ -31,7 +31,6 @@ export function SidePanel({ station }: { readonly station: StationState }) {
     >
       {station.mode === 'bench' && <BenchBanner />}
       <Product station={station} />
-      <WorkFacts station={station} />
       {station.samples.length > 0 && !hasManySlots(station) && <SampleBarcodes samples={oneOfEach(station.samples)} />}
       {hasManySlots(station) ? <Findings slots={station.slots} /> : <Box sx={{ flex: 1 }} />}
       <FrameButtons here="operator" />
@@ -65,20 +64,21 @@ function BenchBanner() {
   );
 }
 
-function Product({ station: { release, station } }: { readonly station: StationState }) {
+function Product({ station: { release, station, operator, order } }: { readonly station: StationState }) {
   const { t } = useTranslation();
   if (release === null) return <Box sx={{ fontWeight: 700 }}>{t('product.none')}</Box>;
   return (
     <Box sx={{ px: '0.125rem', lineHeight: 1.3 }}>
       <Box sx={{ fontSize: '1.125rem', fontWeight: 800, lineHeight: 1.15 }}>{release.product.name}</Box>
       <Box sx={{ fontSize: '0.875rem', color: COLORS.quiet }}>
-        {t('product.revision', { revision: release.product.revision })} · {release.chip} · {station}
+        {t('product.revision', { revision: release.product.revision })} · {release.chip} · {station} · {operator}
       </Box>
       {release.images.map((image) => (
         <Box key={image.role} sx={{ fontSize: '0.875rem' }}>
           {t(`product.role_${image.role}`)} <b>{image.version}</b>
         </Box>
       ))}
+      {order !== null && <OrderLine order={order} />}
     </Box>
   );
 }
