@@ -12,6 +12,7 @@ import { realClock } from '#main/app/real-clock.ts';
 import { newSigner, PlantChain } from '#test/support/plant-chain.ts';
 import { plantModel, readPlantState } from '#test/support/plant-model.ts';
 import { ingestSuite } from '#test/support/plant-suites/ingest.ts';
+import { ingestGapsSuite } from '#test/support/plant-suites/ingest-gaps.ts';
 import { ingestOrderSuite } from '#test/support/plant-suites/ingest-order.ts';
 import { type SuitePlant, suitePlant } from '#test/support/plant-suites/suite-plant.ts';
 import { yieldReportSuite } from '#test/support/plant-suites/yield-report.ts';
@@ -39,6 +40,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('the plant on PostgreSQL', () 
     afterAll(() => plant.database.close());
 
     ingestSuite(() => plant);
+    ingestGapsSuite(() => plant);
     ingestOrderSuite(() => plant);
     yieldReportSuite(() => plant);
   });
