@@ -18,7 +18,7 @@ export interface CliProcess {
   /** What it has printed so far. */
   stdout(): string;
   /** Resolves once stdout holds the text; rejects when the process ends without it. */
-  waitFor(text: string): Promise<void>;
+  waitFor(text: string | RegExp): Promise<void>;
 }
 
 export interface CliOptions {
@@ -46,17 +46,17 @@ export function startCli(args: readonly string[], { home, through = 'direct' }: 
   const ended = new Promise<CliEnd>((resolve) => {
     child.on('close', (code) => resolve({ code, stdout, stderr, lines: stdout.split('\n').filter(Boolean) }));
   });
-  const waitFor = (text: string) =>
+  const waitFor = (text: string | RegExp) =>
     new Promise<void>((resolve, reject) => {
       const look = () => {
-        if (!stdout.includes(text)) return;
+        if (typeof text === 'string' ? !stdout.includes(text) : !text.test(stdout)) return;
         waiting.delete(look);
         resolve();
       };
       waiting.add(look);
       look();
       void ended.then((end) =>
-        reject(new Error(`ended with ${end.code} before "${text}": ${end.stdout}${end.stderr}`)),
+        reject(new Error(`ended with ${end.code} before "${String(text)}": ${end.stdout}${end.stderr}`)),
       );
     });
   return { child, ended, stdout: () => stdout, waitFor };
