@@ -19,6 +19,8 @@ export const layers = {
     'src-main/plan',
     'src-main/target',
     'src-main/probe',
+    // Boot loaders have no dialect of a probe between them and the wire.
+    'src-main/link/link.ts',
     'src-main/image/flm.ts',
     'src-main/image/svf.ts',
     'src-main/image/svf-bits.ts',

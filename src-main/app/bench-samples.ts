@@ -1,6 +1,6 @@
 import type { Sample } from '#shared/contract/station.ts';
 import type { UnitLog } from '../log/log.ts';
-import type { Connector } from '../target/target.ts';
+import type { Connector } from '../programmer/programmer.ts';
 
 /** The demo's bad boards: the fault goes with the barcode, whatever slot it is put into. */
 const BAD_BOARDS: readonly (Sample & { readonly fault: string })[] = [

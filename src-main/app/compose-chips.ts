@@ -7,11 +7,11 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { readFlm } from '../image/flm.ts';
 import { createFlmDevice, type PlacedFlm } from '../programmer/flm-device.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
+import { isProgrammer, type OpenedUnit } from '../programmer/programmer.ts';
 import { openFlashDevice } from '../programmer/open-flash-device.ts';
 import { findFlashAlgorithm } from '../programmer/ram-loader-algorithm.ts';
 import { type ChipLibrary, loadChips } from '../release/chip-library.ts';
 import { fileFailure, nodeFiles } from '../release/files.ts';
-import type { Target } from '../target/target.ts';
 
 /** Where chips and flash algorithms come from. */
 export interface ChipSources {
@@ -31,13 +31,14 @@ export function chipsOf(sources: ChipSources): Promise<ChipLibrary> {
   return loadChips([join(sources.resources, 'chips'), importedChips(sources)], nodeFiles);
 }
 
-/** The way to write a target's flash: our own algorithms, or the one that came with the chip's pack. */
-export function openFlashOf(sources: ChipSources): (target: Target, io: IoContext) => Promise<FlashDevice> {
+/** The way to write a unit's flash: its own, our algorithms, or the one that came with the chip's pack. */
+export function openFlashOf(sources: ChipSources): (unit: OpenedUnit, io: IoContext) => Promise<FlashDevice> {
   const folder = join(sources.resources, 'flash-algorithms');
-  return async (target, io) => {
-    const { chip } = target;
-    if (chip.controller.kind === 'flm') return createFlmDevice(target, await loadFlms(importedChips(sources), chip));
-    return openFlashDevice(target, io, await findFlashAlgorithm(folder, chip.controller.kind));
+  return async (unit, io) => {
+    if (isProgrammer(unit)) return unit.openFlash(io);
+    const { chip } = unit;
+    if (chip.controller.kind === 'flm') return createFlmDevice(unit, await loadFlms(importedChips(sources), chip));
+    return openFlashDevice(unit, io, await findFlashAlgorithm(folder, chip.controller.kind));
   };
 }
 

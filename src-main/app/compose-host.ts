@@ -7,7 +7,8 @@ import { archivesOf, startBackups } from './compose-backup.ts';
 import { realClock } from './compose-home.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
 import type { StationKey } from './compose-key.ts';
-import { connectorOf, parseProbeUrl } from './compose-connector.ts';
+import { connectorOf } from './compose-connector.ts';
+import { checkProbeUrl } from './connect/ways.ts';
 import { watchUsbProbes } from './compose-probes.ts';
 
 export interface HostOptions {
@@ -38,7 +39,7 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
   const { resources, home, appVersion, probes, warn } = options;
   const bench = options.bench || probes.length === 0;
   // A mistyped address is told at the start, not at the first board.
-  for (const probe of probes) parseProbeUrl(probe);
+  for (const probe of probes) checkProbeUrl(probe);
   const connect = connectorOf({ pace: BENCH_PACE });
   const composed = await composeStation({
     resources,

@@ -10,7 +10,7 @@ import type { PlantRules } from '../station/plant-rules.ts';
 import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
 import type { Sync } from '../sync/sync.ts';
-import type { Connector } from '../target/target.ts';
+import type { Connector } from '../programmer/programmer.ts';
 import { chipsOf, type ChipSources, openFlashOf } from './compose-chips.ts';
 import { noSeal, type StationKey, stationKey } from './compose-key.ts';
 import { openPlantRules, openSync } from './compose-sync.ts';

@@ -27,3 +27,27 @@ export interface Link {
   /** Never rejects; may be called twice. */
   close(): Promise<void>;
 }
+
+/** How a serial port frames its bytes: always 8 data bits and one stop bit. */
+export interface SerialFormat {
+  /** Bits per second. */
+  readonly baudRate: number;
+  readonly parity: 'none' | 'even' | 'odd';
+}
+
+/** The wires that a serial port drives beside its data; what is left out stays. True is asserted: low at a UART's pins. */
+export interface SerialLines {
+  readonly dtr?: boolean;
+  readonly rts?: boolean;
+}
+
+/** A serial port: a stream, and all that boards hang on the port's other wires. */
+export interface SerialLink extends Link {
+  readonly kind: 'stream';
+  /** What was written before has left the port by then. Rejects with `probe-unsuited` where the port cannot do it. */
+  setFormat(format: SerialFormat, io: IoContext): Promise<void>;
+  /** Both together, where both are given and the port's driver can. */
+  setLines(lines: SerialLines, io: IoContext): Promise<void>;
+  /** Throws away what has arrived and was not read. */
+  discard(io: IoContext): Promise<void>;
+}

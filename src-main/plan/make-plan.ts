@@ -129,7 +129,8 @@ function afterMassErase(role: RoleDecision, { memories }: MassErase): RoleDecisi
 }
 
 function massEraseOperation(chip: ChipDescription, { memories }: MassErase): Operation {
-  const boots = memories.find(({ start, size }) => chip.boot.vectors >= start && chip.boot.vectors < start + size);
+  const vectors = chip.boot?.vectors ?? -1;
+  const boots = memories.find(({ start, size }) => vectors >= start && vectors < start + size);
   const { name, start, size } = boots ?? memories[0] ?? { name: '', start: 0, size: 0 };
   return { op: 'mass-erase', memory: name, address: start, size, memories: memories.map((memory) => memory.name) };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
@@ -5,6 +6,7 @@ import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Operation, Plan } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
+import type { DigestProof } from '#shared/model/unit-record.ts';
 import type { Step } from '#shared/model/run-event.ts';
 import { type Contents, programRuns } from '../plan/contents.ts';
 import { memoryNamed, mismatch, PlanFault } from './carry-out-checks.ts';
@@ -38,6 +40,8 @@ export interface CarryOutInput {
 export interface Outcome {
   /** SHA-256 of what was read back, by role; each equals the release's. */
   readonly readBack: Partial<Record<Role, string>>;
+  /** The roles that rest on digests of the unit's own making. */
+  readonly provenBy: Partial<Record<Role, DigestProof>>;
   readonly bytesWritten: number;
 }
 
@@ -53,6 +57,11 @@ export async function carryOut(input: CarryOutInput): Promise<Outcome> {
     await finishQuietly(input);
     throw error;
   }
+}
+
+/** Lower-case hexadecimal, as devices tell theirs. */
+function digestOf(algorithm: DigestProof, bytes: Uint8Array): string {
+  return createHash(algorithm).update(bytes).digest('hex');
 }
 
 /** Tear-down has a signal of its own: an abort must not leave the controller open for writing. */
@@ -94,6 +103,7 @@ class Execution {
   readonly #done = new Map<Step, number>();
   readonly #told = new Map<Step, number>();
   /** What is being programmed, or should have been read. */
+  readonly #provenBy: Partial<Record<Role, DigestProof>> = {};
   readonly #scratch: Uint8Array;
   #step: Step | undefined;
   #bytesWritten = 0;
@@ -120,7 +130,7 @@ class Execution {
     if (this.#step !== undefined) this.#input.hooks.stepFinished(this.#step);
     const readBack: Partial<Record<Role, string>> = {};
     for (const { role } of plan.images) readBack[role] = this.#readBacks.digest(role);
-    return { readBack, bytesWritten: this.#bytesWritten };
+    return { readBack, provenBy: this.#provenBy, bytesWritten: this.#bytesWritten };
   }
 
   async #perform(operation: After, clear: ClearFlags): Promise<void> {
@@ -186,10 +196,15 @@ class Execution {
     const { device, io } = this.#input;
     const reading = this.#readBacks.begin(operation);
     const progress = this.#progressOf(operation);
-    for (const { address, size, before } of parts(operation, READ_PART)) {
-      const found = await device.read(address, size, io, (done) => progress(before + done));
+    const { digest } = device;
+    if (digest) this.#provenBy[operation.role] = digest.algorithm;
+    for (const { address, size, before } of parts(operation, digest ? PROGRAM_PART : READ_PART)) {
       const expected = this.#scratch.subarray(0, size);
       this.#guard.expected.copyTo(expected, address);
+      const proven = digest && (await digest.of(address, size, io)) === digestOf(digest.algorithm, expected);
+      // Where the digest is another, the bytes tell what differs.
+      const found = proven ? expected : await device.read(address, size, io, (done) => progress(before + done));
+      progress(before + size);
       reading.take(address, expected, found, this.#guard.inTheEnd(address, expected));
     }
     reading.end();

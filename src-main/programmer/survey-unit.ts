@@ -35,6 +35,7 @@ export async function surveyUnit(
   io: IoContext,
   progress?: Progress,
 ): Promise<PageState[]> {
+  if (device.holds) return surveyByChecksums(layout, device.holds.bind(device), io, progress);
   if (!device.sample) return surveyAll(layout, device, io, progress);
   return new Survey(layout, device, io, progress).carry();
 }
@@ -45,6 +46,28 @@ async function surveyAll(layout: Layout, device: FlashDevice, io: IoContext, pro
   for (const { memory, address, size } of surveyRanges(layout)) {
     const told = progress && ((done: number) => progress(before + done));
     states.push(...(await device.survey(memory, address, size, io, told)));
+    before += size;
+  }
+  return states;
+}
+
+/** Pages that hold what is wanted; of the others nothing is known but that they differ. */
+async function surveyByChecksums(
+  layout: Layout,
+  holds: NonNullable<FlashDevice['holds']>,
+  io: IoContext,
+  progress?: Progress,
+): Promise<PageState[]> {
+  const wanted = new Map(layout.pages.map((page) => [page.address, page]));
+  const states: PageState[] = [];
+  let before = 0;
+  for (const { memory, address, size } of surveyRanges(layout)) {
+    const told = progress && ((done: number) => progress(before + done));
+    const same = await holds(memory, address, layout.contents.bytes(address, size), io, told);
+    for (const [index, isSame] of same.entries()) {
+      const page = wanted.get(address + index * memory.page);
+      if (page) states.push({ address: page.address, blank: false, ...(isSame ? { crc32: page.crc32 } : {}) });
+    }
     before += size;
   }
   return states;

@@ -1,7 +1,8 @@
 import { basename, join } from 'node:path';
 import { hexAddress } from '#shared/base/bytes.ts';
-import { ChipDescription, flashHolding, type Memory } from '#shared/model/chip.ts';
+import { chipBy, ChipDescription, flashHolding, hasInterface, isDebugChip, type Memory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { Interface } from '#shared/model/recipe.ts';
 import { MAX_YAML_BYTES, parseYaml, problemsText } from '#shared/release/yaml-file.ts';
 import { type Files, fileFailure } from './files.ts';
 
@@ -97,8 +98,19 @@ function contradictions(path: string, chip: ChipDescription): string[] {
       found.push(`the lock ${lock.name} at ${hexAddress(lock.address)} is not in the flash memory ${lock.memory}`);
     }
   }
-  if (!flashHolding(chip, boot.vectors, 1))
+  if (boot && !flashHolding(chip, boot.vectors, 1))
     found.push(`boot.vectors ${hexAddress(boot.vectors)} is in no flash memory`);
+  const debugParts = [chip.core, chip.swd, chip.controller];
+  if (debugParts.some((part) => part !== undefined) && !isDebugChip(chip))
+    found.push('core, swd, controller and boot stand together: a debug probe needs all of them');
+  if (isDebugChip(chip) && chip.identity.checks.length === 0)
+    found.push('a debug probe needs identity.checks to tell the chip from others');
+  if (!Interface.options.some((via) => hasInterface(chip, via)))
+    found.push('no interface is described by which the chip could be reached');
+  for (const via of Interface.options) {
+    const seen = chipBy(chip, via).memories;
+    if (seen !== memories) found.push(...seen.flatMap(memoryFaults).map((fault) => `${via}: ${fault}`));
+  }
   return found;
 }
 

@@ -1,6 +1,6 @@
 import { dirname, join, relative, sep } from 'node:path';
 import { sha256Hex } from '#shared/base/digest.ts';
-import type { ChipDescription } from '#shared/model/chip.ts';
+import { chipBy, type ChipDescription, hasInterface } from '#shared/model/chip.ts';
 import { FlashlineError, type Where } from '#shared/model/failure.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import { readRecipe, type RecipeFile, recipeInvalid } from '#shared/release/recipe-file.ts';
@@ -16,6 +16,7 @@ import { type Files, fileFailure } from './files.ts';
 /** A recipe with its images, resolved against the chip: all that a run needs, in memory, unchanged while it runs. */
 export interface Release {
   readonly recipe: Recipe;
+  /** As the recipe's interface has it. */
   readonly chip: ChipDescription;
   /** In the recipe's order. */
   readonly images: readonly ReleaseImage[];
@@ -46,11 +47,12 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const source = readRecipe(file, bytes);
   const { value: recipe } = source;
   const where = (at: Path): Where => ({ file, line: source.lineOf(at), path: pathText(at) });
-  const chip = chipOf(recipe, chips, where(['chip']));
-  if (recipe.interface !== 'swd' && !(recipe.interface === 'jtag' && chip.jtag)) {
-    const params = { interface: recipe.interface, chip: chip.name };
+  const known = chipOf(recipe, chips, where(['chip']));
+  if (!hasInterface(known, recipe.interface)) {
+    const params = { interface: recipe.interface, chip: known.name };
     throw new FlashlineError('interface-unsupported', { where: where(['interface']), params });
   }
+  const chip = chipBy(known, recipe.interface);
   const opened = [];
   for (const index of recipe.images.keys()) opened.push(await openListed(file, source, index, files));
   const images = opened.map(({ image }) => image);

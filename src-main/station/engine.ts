@@ -6,7 +6,7 @@ import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
-import type { Target } from '../target/target.ts';
+import type { OpenedUnit } from '../programmer/programmer.ts';
 
 /** What the station shows and records of the release that it runs. */
 export interface ReleaseFacts {
@@ -25,7 +25,7 @@ export interface Engine {
   readonly release: ReleaseFacts;
   /** What a survey's progress counts up to. */
   readonly bytesToSurvey: number;
-  openFlash(target: Target, io: IoContext): Promise<FlashDevice>;
+  openFlash(unit: OpenedUnit, io: IoContext): Promise<FlashDevice>;
   /** States of the pages that the release touches. */
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
   /** Without page states: every touched page is erased and programmed (a dry run). `device` is what will carry it out. */

@@ -2,7 +2,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import type { Protection, ProtectionState } from '../target/protection/protection.ts';
-import type { Target } from '../target/target.ts';
+import type { Unit } from '../target/target.ts';
 
 export interface LockToOpen {
   readonly protection: Protection;
@@ -11,8 +11,11 @@ export interface LockToOpen {
 }
 
 /** Null when the unit is open. Rejects with `chip-protected` when it is not, and the recipe does not say to erase it. */
-export async function lockToOpen(target: Target, recipe: Recipe, io: IoContext): Promise<LockToOpen | null> {
-  const { protection, chip } = target;
+export async function lockToOpen(
+  { protection, chip }: Unit,
+  recipe: Recipe,
+  io: IoContext,
+): Promise<LockToOpen | null> {
   const state = await protection?.read(io);
   if (!protection || !state?.locked) return null;
   if (recipe.unlock === 'mass-erase') return { protection, found: state.observed };

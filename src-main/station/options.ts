@@ -3,7 +3,7 @@ import type { SlotState, Sample, StationState } from '#shared/contract/station.t
 import type { Failure } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { UnitLog } from '../log/log.ts';
-import type { Connector } from '../target/target.ts';
+import type { Connector } from '../programmer/programmer.ts';
 import type { Engine } from './engine.ts';
 import type { PlantRules } from './plant-rules.ts';
 

@@ -3,12 +3,12 @@ import { surveyRanges } from '../plan/layout.ts';
 import { makePlan, plannedImages } from '../plan/make-plan.ts';
 import { carryOut } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
+import type { OpenedUnit } from '../programmer/programmer.ts';
 import { surveyUnit } from '../programmer/survey-unit.ts';
 import type { Release } from '../release/open-release.ts';
-import type { Target } from '../target/target.ts';
 import type { Engine } from './engine.ts';
 
-export type OpenFlash = (target: Target, io: IoContext) => Promise<FlashDevice>;
+export type OpenFlash = (unit: OpenedUnit, io: IoContext) => Promise<FlashDevice>;
 
 /** A release as the station drives it. */
 export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {

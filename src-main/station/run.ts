@@ -5,11 +5,17 @@ import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type 
 import type { Operation } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
-import { isSimulated, type Reach, type RecordDraft, type UnitRecord } from '#shared/model/unit-record.ts';
+import {
+  type DigestProof,
+  isSimulated,
+  type Reach,
+  type RecordDraft,
+  type UnitRecord,
+} from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
-import type { CarryOutHooks } from '../programmer/carry-out.ts';
+import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
-import type { Connection, Target } from '../target/target.ts';
+import type { Connection, OpenedUnit } from '../programmer/programmer.ts';
 import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
@@ -67,7 +73,7 @@ class Run {
   #clock: Clock;
   /** The run's clock when it began; taken anew when the connection brings its own clock. */
   #since: number;
-  #target: Target | null = null;
+  #target: OpenedUnit | null = null;
   #device: FlashDevice | null = null;
   #uid: string | null = null;
   #locks: Readonly<Record<string, string>> = {};
@@ -75,6 +81,7 @@ class Run {
   #unlocked: Readonly<Record<string, string>> | null = null;
   #reach: Reach | null = null;
   #readBack: Partial<Record<Role, string>> = {};
+  #provenBy: Outcome['provenBy'] = {};
   /** Steps that ended but are not in the journal yet; they go with the next entry that is waited for. */
   #unjournalled: { step: Step; ms: number }[] = [];
   /** An operation that changes the unit was journalled: from then on it may hold half a firmware. */
@@ -161,11 +168,12 @@ class Run {
     const done = await this.#engine.carryOut(plan, device, this.#hooks(), io);
     this.#bytes.written = done.bytesWritten;
     this.#readBack = done.readBack;
+    this.#provenBy = done.provenBy;
     this.#requireReadBack();
     await this.#step('start', io, () => this.#start(target, device, io));
   }
 
-  async #open(connection: Connection, io: IoContext): Promise<Target> {
+  async #open(connection: Connection, io: IoContext): Promise<OpenedUnit> {
     const target = await connection.open(io);
     if (this.#ended) {
       // The run was abandoned while this hung; nobody else would close it.
@@ -188,7 +196,7 @@ class Run {
     this.#unlocked = found;
   }
 
-  async #identify(target: Target, io: IoContext): Promise<void> {
+  async #identify(target: OpenedUnit, io: IoContext): Promise<void> {
     const identity = await target.identify(io);
     this.#uid = identity.uid;
     this.#locks = identity.locks;
@@ -230,7 +238,7 @@ class Run {
     }
   }
 
-  async #start(target: Target, device: FlashDevice, io: IoContext): Promise<void> {
+  async #start(target: OpenedUnit, device: FlashDevice, io: IoContext): Promise<void> {
     await device.finish(io);
     this.#device = null;
     await target.start(io);
@@ -323,7 +331,7 @@ class Run {
     }
   }
 
-  #closing(part: FlashDevice | Target): (io: IoContext) => Promise<void> {
+  #closing(part: FlashDevice | OpenedUnit): (io: IoContext) => Promise<void> {
     return (io) => ('close' in part ? part.close(io) : part.finish(io));
   }
 
@@ -362,6 +370,7 @@ class Run {
       images: opening.images.map((image) => ({
         ...image,
         sha256: { ...image.sha256, readBack: this.#readBack[image.role] ?? null },
+        ...provenBy(this.#provenBy[image.role]),
       })),
       finishedAt: this.#utc(),
       bytesWritten: this.#bytes.written,
@@ -415,4 +424,8 @@ class Run {
       this.#services.warn(toFailure(thrown, { slot: this.#request.slot }));
     }
   }
+}
+
+function provenBy(proof: DigestProof | undefined): { readonly provenBy?: DigestProof } {
+  return proof ? { provenBy: proof } : {};
 }

@@ -1,7 +1,8 @@
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import type { ChipDescription } from '#shared/model/chip.ts';
+import { type ChipDescription, type DebugChip, debugChip } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import type { Interface } from '#shared/model/recipe.ts';
 import type { DebugPort, Wire } from '../probe/debug-port.ts';
 import { Adi } from './adi.ts';
 import { CortexM } from './cortex-m.ts';
@@ -12,7 +13,7 @@ import { MemAp } from './mem-ap.ts';
 import { orResetting } from './protection/after-reset.ts';
 import { protectionOf } from './protection/protection-of.ts';
 import type { Protection } from './protection/protection.ts';
-import type { ConnectRequest, Identity, Target } from './target.ts';
+import type { Identity, Target } from './target.ts';
 
 export interface AdiOptions {
   /** False where nothing executes behind the debug port: the bench. */
@@ -20,7 +21,10 @@ export interface AdiOptions {
 }
 
 /** What is to be reached, and by which of its interfaces. */
-export type AdiUnit = Pick<ConnectRequest, 'chip' | 'interface'>;
+export interface AdiUnit {
+  readonly chip: ChipDescription;
+  readonly interface: Interface;
+}
 
 /** Long enough for the supply of a chip that browns out on its reset line, short enough for a conveyor. */
 const RESET_HOLD_MS = 20;
@@ -38,10 +42,11 @@ export async function openAdiTarget(
   options: AdiOptions = { executesCode: true },
 ): Promise<Target> {
   try {
-    const wire = wireOf(unit);
+    const chip = debugChip(unit.chip, unit.interface);
+    const wire = wireOf(chip, unit.interface);
     const adi = await connectIfAny(debugPort, wire, io);
-    if (!adi) return await openUnderReset(debugPort, unit.chip, wire, io, options);
-    return adiTarget(adi, unit.chip, await openBus(adi, unit.chip, io), options);
+    if (!adi) return await openUnderReset(debugPort, chip, wire, io, options);
+    return adiTarget(adi, chip, await openBus(adi, chip, io), options);
   } catch (error) {
     await debugPort.close(io);
     throw error;
@@ -51,7 +56,7 @@ export async function openAdiTarget(
 /** The core halts before its first instruction: firmware has no say. */
 async function openUnderReset(
   debugPort: DebugPort,
-  chip: ChipDescription,
+  chip: DebugChip,
   wire: Wire,
   io: IoContext,
   options: AdiOptions,
@@ -72,7 +77,7 @@ async function openUnderReset(
   }
 }
 
-async function openBus(adi: Adi, chip: ChipDescription, io: IoContext): Promise<MemAp> {
+async function openBus(adi: Adi, chip: DebugChip, io: IoContext): Promise<MemAp> {
   const { ap } = chip.bus;
   const idr = await adi.identify(ap, io);
   if (decodeIdr(idr).class !== 'memory') {
@@ -82,7 +87,7 @@ async function openBus(adi: Adi, chip: ChipDescription, io: IoContext): Promise<
   return MemAp.open(adi, ap, io);
 }
 
-function adiTarget(adi: Adi, chip: ChipDescription, memory: MemAp, options: AdiOptions): Target {
+function adiTarget(adi: Adi, chip: DebugChip, memory: MemAp, options: AdiOptions): Target {
   const core = new CortexM(memory);
   const protection = protectionOf({ chip, adi, memory, core });
   return {
@@ -101,7 +106,7 @@ function adiTarget(adi: Adi, chip: ChipDescription, memory: MemAp, options: AdiO
 
 async function identifyOpen(
   memory: MemAp,
-  chip: ChipDescription,
+  chip: DebugChip,
   protection: Protection | undefined,
   io: IoContext,
 ): Promise<Identity> {
@@ -123,7 +128,7 @@ async function closeQuietly(adi: Adi, io: IoContext): Promise<void> {
 }
 
 /** How the chip description says the debug port is wired. */
-function wireOf({ chip, interface: via }: AdiUnit): Wire {
+function wireOf(chip: DebugChip, via: Interface): Wire {
   const { jtag, swd } = chip;
   if (via === 'swd') {
     const { maxHz, targetSel } = swd;

@@ -1,6 +1,6 @@
 import { hexAddress, readU32 } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { type ChipDescription, flashHolding } from '#shared/model/chip.ts';
+import { type ChipDescription, type DebugChip, debugChip, flashHolding } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { type ConnectionOptions, GdbConnection } from '../probe/gdb-remote/connection.ts';
 import { GdbCore } from '../probe/gdb-remote/core.ts';
@@ -30,17 +30,24 @@ export async function openGdbTarget(
   io: IoContext,
   options: GdbTargetOptions = {},
 ): Promise<Target> {
-  return new GdbTarget(await GdbConnection.open(link, io, options), chip, options.byServer ?? false);
+  let known: DebugChip;
+  try {
+    known = debugChip(chip);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+  return new GdbTarget(await GdbConnection.open(link, io, options), known, options.byServer ?? false);
 }
 
 class GdbTarget implements Target {
-  readonly chip: ChipDescription;
+  readonly chip: DebugChip;
   readonly memory: GdbMemory;
   readonly core: GdbCore;
   readonly can: Target['can'];
   readonly #connection: GdbConnection;
 
-  constructor(connection: GdbConnection, chip: ChipDescription, byServer: boolean) {
+  constructor(connection: GdbConnection, chip: DebugChip, byServer: boolean) {
     this.chip = chip;
     this.memory = new GdbMemory(connection);
     this.core = new GdbCore(connection, this.memory, chip.boot.vectors);

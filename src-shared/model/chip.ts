@@ -1,31 +1,15 @@
 import { z } from 'zod';
+import { FlashlineError } from './failure.ts';
+import { DfuInterface } from './interfaces/dfu.ts';
+import { Hf2Interface } from './interfaces/hf2.ts';
+import { I2cInterface } from './interfaces/i2c.ts';
+import { SpiInterface } from './interfaces/spi.ts';
+import { UartInterface } from './interfaces/uart.ts';
+import { Uf2Interface } from './interfaces/uf2.ts';
+import { Address, type FlashMemory, Memory, Size } from './memory.ts';
+import type { Interface } from './recipe.ts';
 
-/** Addresses and sizes are plain integers (YAML reads 0x...); times are milliseconds unless named otherwise. */
-const Address = z.number().int().min(0).max(0xffffffff);
-const Size = z.number().int().positive();
-
-/** One memory of a chip. `page` is the smallest erasable unit, `word` the smallest programmable one, in bytes. */
-export const Memory = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('ram'), name: z.string(), start: Address, size: Size }),
-  z.strictObject({
-    kind: z.literal('flash'),
-    name: z.string(),
-    start: Address,
-    size: Size,
-    page: Size,
-    word: Size,
-    erased: z.number().int().min(0).max(255),
-    /** Words that were programmed may be programmed to zero once more without an erase (no ECC, at least two writes a word). */
-    zeroable: z.boolean().default(false),
-    /** Typical times from the data sheet, for the cost model; deadlines allow ten times as much. */
-    eraseMs: z.number().positive(),
-    wordUs: z.number().positive(),
-    /** What else one command can erase: aligned blocks of several pages, with their typical times. */
-    eraseBlocks: z.array(z.strictObject({ size: Size, ms: z.number().positive() })).optional(),
-  }),
-]);
-export type Memory = z.infer<typeof Memory>;
-export type FlashMemory = Extract<Memory, { kind: 'flash' }>;
+export { type FlashMemory, Memory } from './memory.ts';
 
 /** A register that must hold `value` under `mask` for the chip to be the one named. */
 const IdentityCheck = z.strictObject({
@@ -42,14 +26,19 @@ export const ChipDescription = z.strictObject({
   /** What a recipe's `chip:` says. */
   id: z.string().regex(/^[a-z0-9-]+$/),
   name: z.string(),
-  core: z.enum(['cortex-m0', 'cortex-m0plus', 'cortex-m3', 'cortex-m4', 'cortex-m7', 'cortex-m23', 'cortex-m33']),
+  /** With `swd` and `controller`: what a debug probe must know. Absent where none reaches the chip. */
+  core: z
+    .enum(['cortex-m0', 'cortex-m0plus', 'cortex-m3', 'cortex-m4', 'cortex-m7', 'cortex-m23', 'cortex-m33'])
+    .optional(),
   /** Data sheet and revision that these figures come from. */
   source: z.string(),
-  swd: z.strictObject({
-    maxHz: z.number().int().positive(),
-    /** DPv2: this chip's TARGETSEL, where several debug ports share the wires (ADIv5.2, B2.2.10). */
-    targetSel: Address.optional(),
-  }),
+  swd: z
+    .strictObject({
+      maxHz: z.number().int().positive(),
+      /** DPv2: this chip's TARGETSEL, where several debug ports share the wires (ADIv5.2, B2.2.10). */
+      targetSel: Address.optional(),
+    })
+    .optional(),
   /** Absent where the chip has no JTAG pins. */
   jtag: z
     .strictObject({
@@ -62,27 +51,45 @@ export const ChipDescription = z.strictObject({
       debugPort: z.string(),
     })
     .optional(),
+  /** How else the chip is programmed, each absent where it is not: by boot loaders, or because it is a memory on a bus. */
+  uart: UartInterface.optional(),
+  dfu: DfuInterface.optional(),
+  uf2: Uf2Interface.optional(),
+  hf2: Hf2Interface.optional(),
+  spi: SpiInterface.optional(),
+  i2c: I2cInterface.optional(),
   /** The access port to the bus that memory is on: its number (ADIv5) or its address (ADIv6). */
   bus: z.strictObject({ ap: Address }).default({ ap: 0 }),
   memories: z.array(Memory).min(1),
-  identity: z.strictObject({
-    checks: z.array(IdentityCheck).min(1),
-    /**
-     * The hardware id: `size` bytes from `address`, read before anything is erased; a list where it lies in several
-     * places, its lowest bytes first. Absent where the chip has none that we know of: the serial alone then tells its
-     * units apart.
-     */
-    uid: z.union([IdPart, z.array(IdPart).min(1)]).optional(),
-  }),
+  identity: z
+    .strictObject({
+      /** Read by a debug probe; other interfaces have checks of their own. */
+      checks: z.array(IdentityCheck),
+      /**
+       * The hardware id: `size` bytes from `address`, read before anything is erased; a list where it lies in several
+       * places, its lowest bytes first. Absent where the chip has none that we know of: the serial alone then tells its
+       * units apart.
+       */
+      uid: z.union([IdPart, z.array(IdPart).min(1)]).optional(),
+    })
+    .default({ checks: [] }),
   /** Words whose value locks the chip. No image may write them: locks are steps of the recipe, done last. */
-  locks: z.array(
-    z.strictObject({ name: z.string(), memory: z.string(), address: Address, size: Size, unlocked: z.number().int() }),
-  ),
+  locks: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        memory: z.string(),
+        address: Address,
+        size: Size,
+        unlocked: z.number().int(),
+      }),
+    )
+    .default([]),
   /**
    * The flash controller: `kind` names its flash algorithm (a folder of resources/flash-algorithms), `base` its
    * registers. A new family is that folder's one small source and this file.
    */
-  controller: z.strictObject({ kind: z.string().regex(/^[a-z0-9-]+$/), base: Address }),
+  controller: z.strictObject({ kind: z.string().regex(/^[a-z0-9-]+$/), base: Address }).optional(),
   /** Of the controller kind `flm`: the CMSIS flash algorithms that came with the chip's pack, beside this file. */
   algorithms: z
     .array(
@@ -114,12 +121,41 @@ export const ChipDescription = z.strictObject({
     ])
     .optional(),
   /**
-   * Which word pair the chip's boot looks at. A unit whose reset vector is erased does not start:
-   * that is the valid flag of a unit without a bootloader's own.
+   * What the chip's start looks at first: a vector table, an image's header. A unit where that is erased does not start:
+   * that is the valid flag of a unit without a boot loader's own. Absent where nothing starts from these memories.
    */
-  boot: z.strictObject({ vectors: Address }),
+  boot: z.strictObject({ vectors: Address }).optional(),
 });
 export type ChipDescription = z.infer<typeof ChipDescription>;
+
+type DebugPart = 'core' | 'swd' | 'controller' | 'boot';
+/** A chip that a debug probe reaches: all that it takes is described. */
+export type DebugChip = ChipDescription & { readonly [K in DebugPart]-?: NonNullable<ChipDescription[K]> };
+
+export function isDebugChip(chip: ChipDescription): chip is DebugChip {
+  return chip.core !== undefined && chip.swd !== undefined && chip.controller !== undefined && chip.boot !== undefined;
+}
+
+/** The chip as debug probes need it. Throws `interface-unsupported` where none reaches it. */
+export function debugChip(chip: ChipDescription, via: Interface = 'swd'): DebugChip {
+  if (isDebugChip(chip)) return chip;
+  throw new FlashlineError('interface-unsupported', { params: { interface: via, chip: chip.name } });
+}
+
+/** Whether this interface of the chip is described. */
+export function hasInterface(chip: ChipDescription, via: Interface): boolean {
+  if (via === 'swd') return isDebugChip(chip);
+  return chip[via] !== undefined;
+}
+
+/**
+ * The chip as it looks by one of its interfaces: a boot loader may write in larger pieces than the flash controller does,
+ * or show less of the memory.
+ */
+export function chipBy(chip: ChipDescription, via: Interface): ChipDescription {
+  const seen = via === 'swd' || via === 'jtag' ? undefined : chip[via]?.memories;
+  return seen ? { ...chip, memories: seen } : chip;
+}
 
 export function flashMemories(chip: ChipDescription): FlashMemory[] {
   return chip.memories.filter((memory): memory is FlashMemory => memory.kind === 'flash');
@@ -136,7 +172,8 @@ export function flashHolding(chip: ChipDescription, address: number, size: numbe
  */
 export function bootMemories(chip: ChipDescription): FlashMemory[] {
   const sorted = flashMemories(chip).toSorted((a, b) => a.start - b.start);
-  const boot = sorted.findIndex(({ start, size }) => chip.boot.vectors >= start && chip.boot.vectors < start + size);
+  const vectors = chip.boot?.vectors ?? -1;
+  const boot = sorted.findIndex(({ start, size }) => vectors >= start && vectors < start + size);
   if (boot < 0) return [];
   const joins = (index: number) => {
     const before = sorted[index - 1];

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { Failure, Verdict } from './failure.ts';
-import { Role } from './recipe.ts';
+import { Interface, Role } from './recipe.ts';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** How an image may be proven without sending every byte back: the unit read it and made this digest of it. */
+export const DigestProof = z.enum(['md5', 'sha256']);
+export type DigestProof = z.infer<typeof DigestProof>;
 
 export const ImageRecord = z.object({
   role: Role,
@@ -14,6 +18,8 @@ export const ImageRecord = z.object({
     /** Of what was read back; null when the run ended before that. */
     readBack: Sha256.nullable(),
   }),
+  /** The unit's own digest was compared instead of its bytes; left out where every byte was read. */
+  provenBy: DigestProof.optional(),
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;
 
@@ -23,7 +29,7 @@ export const Reach = z.object({
   product: z.string(),
   serial: z.string(),
   firmware: z.string(),
-  protocol: z.enum(['swd', 'jtag']),
+  protocol: Interface,
   /** The clock that the chip allows, and the one in use, which `limitedBy` explains where it is lower. */
   askedHz: z.number().optional(),
   usedHz: z.number().optional(),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { flashMemories, type ChipDescription } from '#shared/model/chip.ts';
+import { debugChip, flashMemories, type ChipDescription } from '#shared/model/chip.ts';
 import { createBench } from '#main/bench/bench.ts';
 import type { Faults } from '#main/bench/faults.ts';
 import { Prng } from '#main/bench/prng.ts';
@@ -28,7 +28,7 @@ async function flashOnce(bytes: Uint8Array, faults: Faults = [], incrementWindow
   });
   const [memory] = flashMemories(description);
   if (!memory) throw new Error('no flash');
-  const flash = createNvmcDirect(target.memory, description.controller.base);
+  const flash = createNvmcDirect(target.memory, debugChip(description).controller.base);
   const identity = await target.identify(io);
   await target.core.halt(io);
   const marks = [clock.monotonic()];

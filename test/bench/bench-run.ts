@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
-import { ChipDescription } from '#shared/model/chip.ts';
+import { debugChip, ChipDescription } from '#shared/model/chip.ts';
 import type { Operation, Plan } from '#shared/model/plan.ts';
 import type { Step } from '#shared/model/run-event.ts';
 import { type Bench, createBench } from '#main/bench/bench.ts';
@@ -118,7 +118,7 @@ export async function runUnit(
     const identity = await times.of('identify', () => target.identify(io));
     const algorithm = await findFlashAlgorithm(
       fileURLToPath(new URL('flash-algorithms', RESOURCES)),
-      chip.controller.kind,
+      debugChip(chip).controller.kind,
     );
     const device = await openFlashDevice(target, io, algorithm);
     const survey = await times.of('survey', () => surveyUnit(layout, device, io));

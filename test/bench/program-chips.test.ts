@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { equalBytes } from '#shared/base/bytes.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
-import { type ChipDescription, flashMemories } from '#shared/model/chip.ts';
+import { debugChip, type ChipDescription, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Bench } from '#main/bench/bench.ts';
 import type { ReleaseImage } from '#main/plan/layout.ts';
@@ -35,7 +35,7 @@ function bytesOf(release: ReleaseImage): Uint8Array {
 
 describe.each(FAMILIES)('$id', ({ id, size, appAt, everything }) => {
   const chip: ChipDescription = shippedChip(id);
-  const start = chip.boot.vectors;
+  const start = debugChip(chip).boot.vectors;
   const OLD = quiet(application(size, 31, start));
   const NEW = quiet(application(size, 32, start));
   const held = (bench: Bench, length = size) => cells(bench, 'A', start, length, id);
@@ -118,7 +118,7 @@ describe.each(FAMILIES)('$id', ({ id, size, appAt, everything }) => {
 it.each(['stm32g071rb', 'nrf51822'])('%s is erased at once where everything is rewritten', async (id) => {
   const bench = newBench();
   const chip = shippedChip(id);
-  const start = chip.boot.vectors;
+  const start = debugChip(chip).boot.vectors;
   const everything = flashMemories(chip)[0]?.size ?? 0;
   preload(bench, 'A', [quiet(application(everything, 37, start))], chip);
   const whole = quiet(application(everything, 38, start));

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { IoContext } from '#shared/base/clock.ts';
-import { ChipDescription, flashMemories } from '#shared/model/chip.ts';
+import { debugChip, ChipDescription, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Bench } from '#main/bench/bench.ts';
 import type { Faults } from '#main/bench/faults.ts';
@@ -82,7 +82,7 @@ function benchWith(chip: ChipDescription): Bench {
 }
 
 function firstWord(bench: Bench, chip: ChipDescription): number | undefined {
-  return bench.boardFor(chip.id, 'P1').chip.peek(chip.boot.vectors);
+  return bench.boardFor(chip.id, 'P1').chip.peek(debugChip(chip).boot.vectors);
 }
 
 describe.each(CHIPS)('$id', ({ id, open: isOpen, locked: isLocked, arrives = isLocked, seconds }) => {

@@ -1,6 +1,6 @@
 import { PROBES } from '#main/bench/probe-profile.ts';
 import { eraseMs } from '#main/plan/erase-cost.ts';
-import { type ChipDescription, flashMemories } from '#shared/model/chip.ts';
+import { debugChip, type ChipDescription, flashMemories } from '#shared/model/chip.ts';
 import { newBench, type RunResult, runUnit, shippedChip } from '../bench/bench-run.ts';
 import { application, preload } from '../bench/releases.ts';
 import { measureDriver } from './program-driver.ts';
@@ -40,7 +40,7 @@ export async function measureProgramChips(): Promise<object> {
 
 async function measure(id: string, dirty: boolean): Promise<ProgramFigures> {
   const chip = shippedChip(id);
-  const start = chip.boot.vectors;
+  const start = debugChip(chip).boot.vectors;
   const size = flashMemories(chip)
     .filter((memory) => memory.start >= start && memory.name !== 'uicr')
     .reduce((sum, memory) => sum + memory.size, 0);
@@ -72,7 +72,7 @@ function figuresOf(
   const programLimitMs = size * wordMs;
   const totalMs = ms.connect + ms.identify + ms.survey + ms.carryOut + ms.start;
   const eraseLimitMs = dirty ? leastEraseMs(chip) : 0;
-  const hz = Math.min(chip.swd.maxHz, PROBES['high-speed'].maxClockHz);
+  const hz = Math.min(debugChip(chip).swd.maxHz, PROBES['high-speed'].maxClockHz);
   const readBackMs = ((size / 4) * BITS_A_WORD * 1000) / hz;
   return {
     kib: size / 1024,

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { createRamLoader } from '#main/programmer/ram-loader.ts';
 import type { FlashAlgorithm } from '#main/programmer/ram-loader-algorithm.ts';
 import { CHUNK, type Command, HEADER_SIZE, mailboxBytes } from '#main/programmer/ram-loader-mailbox.ts';
-import type { ChipDescription } from '#shared/model/chip.ts';
+import { debugChip, type ChipDescription } from '#shared/model/chip.ts';
 import { concat, equalBytes } from '#shared/base/bytes.ts';
 import { chipDescription, memoryOf, nvmcAlgorithm, openTarget, realIo } from '../support/nrf51.ts';
 import { type Qemu, startQemu } from '../support/qemu.ts';
@@ -122,7 +122,7 @@ async function gdbScript(
     calls.push(call('program', at, block.length, block));
   }
   function call(command: Command, address: number, length: number, bytes: Uint8Array): Uint8Array {
-    const request = { command, address, length, page: flash.page, controller: chip.controller.base };
+    const request = { command, address, length, page: flash.page, controller: debugChip(chip).controller.base };
     return concat([mailboxBytes({ ...request, ring, written: bytes.length }), bytes]);
   }
   await writeFile(join(folder, 'code.bin'), algorithm.code);

@@ -1,5 +1,6 @@
 import { createBench } from '#main/bench/bench.ts';
 import { serveUsbip } from '#main/bench/usbip/server.ts';
+import { usbProbe } from '#main/bench/usbip/usb-probe.ts';
 import { flashlineForGuest } from '#test/support/usb-guest/flashline.ts';
 import { bootGuest, type Guest } from '#test/support/usb-guest/guest.ts';
 import { application, programByOpenOcd, writeRelease } from '#test/support/usb-guest/program.ts';
@@ -25,8 +26,8 @@ export async function measureUsbGuest(): Promise<UsbGuestFigures> {
   const realMs = () => performance.now();
   const seat = (probeSerial: string) =>
     ({ bench, chip: 'nrf52840', unit: probeSerial, probe: 'high-speed', probeSerial, realMs }) as const;
-  const probes = ['OURS', 'THEIRS'].map(seat);
-  const server = await serveUsbip({ port: 0, probes });
+  const devices = ['OURS', 'THEIRS'].map(seat).map(usbProbe);
+  const server = await serveUsbip({ port: 0, devices });
   let guest: Guest | undefined;
   try {
     guest = await bootGuest();

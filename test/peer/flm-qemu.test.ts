@@ -19,6 +19,7 @@ import { openTarget, realIo, repositoryFile } from '#test/support/nrf51.ts';
 import { flashUnit } from '#test/support/nrf51-release.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { type Qemu, startQemu } from '#test/support/qemu.ts';
+import { debugTarget } from '#test/support/debug-target.ts';
 import { memoryFiles } from '../unit/release/memory-files.ts';
 
 const io = realIo();
@@ -66,7 +67,7 @@ describe.skipIf(!requirePrograms(['qemu-system-arm', 'arm-none-eabi-gcc']))('a C
         '/r/hello.hex': readFileSync(repositoryFile('resources/demo/hello-nrf51822/hello.hex')),
       }),
     });
-    const engine = releaseEngine(release, async (target) => createFlmDevice(target, placed()));
+    const engine = releaseEngine(release, async (unit) => createFlmDevice(debugTarget(unit), placed()));
     const { plan, readBack, uid } = await flashUnit(qemu.url, engine);
     expect(readBack).toBe(plan.images[0]?.sha256);
     expect(uid).toBeNull();

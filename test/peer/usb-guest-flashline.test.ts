@@ -8,6 +8,7 @@ import type { Faults } from '#main/bench/faults.ts';
 import { Prng } from '#main/bench/prng.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
 import { serveUsbip, type UsbipServer } from '#main/bench/usbip/server.ts';
+import { usbProbe } from '#main/bench/usbip/usb-probe.ts';
 import { ROOT, startCli } from '#test/support/cli.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { flashlineForGuest } from '#test/support/usb-guest/flashline.ts';
@@ -47,7 +48,8 @@ describe.skipIf(!requirePrograms([...GUEST_PROGRAMS, 'openocd']))('Flashline on 
   beforeAll(async () => {
     bench = createBench({ startAt: 0, seed: 77 });
     const realMs = () => performance.now();
-    server = await serveUsbip({ port: 0, probes: OUTLETS.map((outlet) => ({ bench, chip: CHIP, realMs, ...outlet })) });
+    const devices = OUTLETS.map((outlet) => usbProbe({ bench, chip: CHIP, realMs, ...outlet }));
+    server = await serveUsbip({ port: 0, devices });
     guest = await bootGuest();
     flashline = await flashlineForGuest(guest.out);
     writeRelease(guest, IMAGE);

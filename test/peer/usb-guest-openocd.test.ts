@@ -6,6 +6,7 @@ import { type Bench, createBench } from '#main/bench/bench.ts';
 import { Prng } from '#main/bench/prng.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
 import { serveUsbip, type UsbipServer } from '#main/bench/usbip/server.ts';
+import { usbProbe } from '#main/bench/usbip/usb-probe.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { bootGuest, type Guest, GUEST_PROGRAMS } from '#test/support/usb-guest/guest.ts';
 
@@ -119,8 +120,8 @@ describe.skipIf(!requirePrograms([...GUEST_PROGRAMS, 'openocd']))('OpenOCD drive
 
   beforeAll(async () => {
     bench = createBench({ startAt: 0, seed: 31 });
-    const probes = RIGS.map(({ chip, probe }, index) => ({ bench, chip, probe, ...serials(index), realMs }));
-    server = await serveUsbip({ probes, port: 0 });
+    const devices = RIGS.map(({ chip, probe }, index) => usbProbe({ bench, chip, probe, ...serials(index), realMs }));
+    server = await serveUsbip({ devices, port: 0 });
     guest = await bootGuest();
     await Promise.all(server.busids.map((busid, index) => guest.plugIn({ port: server.port, busid }, index)));
   }, 400_000);

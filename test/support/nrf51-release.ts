@@ -12,6 +12,7 @@ import type { Engine } from '#main/station/engine.ts';
 import type { Target } from '#main/target/target.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { Plan } from '#shared/model/plan.ts';
+import { debugTarget } from '#test/support/debug-target.ts';
 import { chipDescription, nvmcAlgorithm, openTarget, realIo } from './nrf51.ts';
 
 type Wrap = (device: FlashDevice, target: Target) => FlashDevice;
@@ -38,7 +39,8 @@ serial: { pattern: '^HB[0-9]{6}$' }
     const chips = chipLibrary([await chipDescription('nrf51822')]);
     const release = await openRelease(folder, { chips, files: nodeFiles });
     const algorithm = await nvmcAlgorithm();
-    return releaseEngine(release, async (target) => {
+    return releaseEngine(release, async (unit) => {
+      const target = debugTarget(unit);
       const device = createRamLoader(target, algorithm);
       return wrap ? wrap(device, target) : device;
     });

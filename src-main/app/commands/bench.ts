@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { Interface } from '#shared/model/recipe.ts';
 import { PROBES } from '../../bench/probe-profile.ts';
 import { benchServe, type ServeOptions } from './bench-serve.ts';
 import { type CliContext, command, type ExitCode, withExamples } from './command.ts';
@@ -13,7 +14,12 @@ export function benchCommand(context: CliContext, end: (code: ExitCode) => void)
     .requiredOption('--chip <chip>', 'which chip to simulate')
     .requiredOption(
       '--as <what>',
-      'tcp:<port>: a gdb server on 127.0.0.1; bitbang:<port>: JTAG pins there, for OpenOCD; usbip:<host>:<port>: CMSIS-DAP probes; port 0 takes any free one',
+      'tcp:<port>: on 127.0.0.1, a gdb server or what the interface is; bitbang:<port>: JTAG pins there, for OpenOCD; usbip:<host>:<port>: USB devices; pty:<link>: a serial port at that path; port 0 takes any free one',
+    )
+    .addOption(
+      new Option('--interface <interface>', 'which of the chip’s interfaces (default: the first it has)').choices(
+        Interface.options,
+      ),
     )
     .option('--serial <serial>', "the simulated unit, which decides its hardware id; also the probe's serial", 'BENCH')
     .addOption(

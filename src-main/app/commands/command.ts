@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { Interface } from '#shared/model/recipe.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import type { ChipSources } from '../compose-chips.ts';
 import { homeFolder } from '../compose-home.ts';
@@ -63,7 +64,8 @@ export function probeOption(): Option {
 }
 
 export function wireOption(): Option {
-  return new Option('--interface <wire>', 'by which wire the probe reaches the chip')
-    .choices(['swd', 'jtag'])
-    .default('swd');
+  return new Option(
+    '--interface <interface>',
+    'by which of its interfaces the chip is reached (default: what the probe and the chip have)',
+  ).choices(Interface.options);
 }

@@ -2,15 +2,16 @@ import type { Command } from 'commander';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { type FailureCode, FlashlineError } from '#shared/model/failure.ts';
-import type { Target } from '../../target/target.ts';
+import type { Interface } from '#shared/model/recipe.ts';
+import type { OpenedUnit } from '../../programmer/programmer.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, wireOption } from './command.ts';
 import { debugLines, line, reachLines } from './debug-lines.ts';
-import { chipFor, withTarget } from './with-target.ts';
+import { chipFor, withUnit } from './with-unit.ts';
 
 interface IdentifyOptions extends CommonOptions {
   readonly probe: string;
   readonly chip?: string;
-  readonly interface: 'swd' | 'jtag';
+  readonly interface?: Interface;
   readonly verbose?: boolean;
 }
 
@@ -25,7 +26,7 @@ export function identifyCommand(context: CliContext, end: (code: ExitCode) => vo
     .option('--verbose', 'the ROM table and the probe too')
     .action(async (options: IdentifyOptions) => {
       const chip = await chipFor(options, context);
-      await withTarget(options, chip, context, (target, io) => tell(target, chip, options, context, io));
+      await withUnit(options, chip, context, (unit, io) => tell(unit, chip, options, context, io));
       end(0);
     });
 }
@@ -39,14 +40,14 @@ const REFUSALS: ReadonlySet<FailureCode> = new Set<FailureCode>([
 
 /** Of a chip that refuses to be identified, its debug registers still tell something. */
 async function tell(
-  target: Target,
+  unit: OpenedUnit,
   chip: ChipDescription,
   options: IdentifyOptions,
   context: CliContext,
   io: IoContext,
 ): Promise<void> {
   try {
-    const identity = await target.identify(io);
+    const identity = await unit.identify(io);
     if (options.json) context.print(JSON.stringify({ type: 'identity', ...identity }));
     else {
       context.print(line('chip', `${chip.name} (${identity.chip})`));
@@ -55,10 +56,10 @@ async function tell(
     }
   } catch (error) {
     const refused = error instanceof FlashlineError && REFUSALS.has(error.failure.code);
-    if (refused) await tellOfDebug(target, options, context, io);
+    if (refused) await tellOfDebug(unit, options, context, io);
     throw error;
   }
-  await tellOfDebug(target, options, context, io);
+  await tellOfDebug(unit, options, context, io);
 }
 
 function lockLines(chip: ChipDescription, locks: Readonly<Record<string, string>>): string[] {
@@ -70,13 +71,13 @@ function lockLines(chip: ChipDescription, locks: Readonly<Record<string, string>
 }
 
 async function tellOfDebug(
-  target: Target,
+  unit: OpenedUnit,
   options: IdentifyOptions,
   context: CliContext,
   io: IoContext,
 ): Promise<void> {
-  const view = await target.look?.(io);
-  const reach = target.reach?.();
+  const view = await unit.look?.(io);
+  const reach = unit.reach?.();
   if (options.json) {
     if (view) context.print(JSON.stringify({ type: 'debug', ...view, reach }));
     return;

@@ -2,17 +2,17 @@ import { hexAddress } from '#shared/base/bytes.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import type { Engine } from '../../station/engine.ts';
 import type { CliContext } from './command.ts';
-import { withTarget } from './with-target.ts';
+import { withUnit } from './with-unit.ts';
 
 /** The plan for the unit that is on the probe now; reads, and changes nothing. */
 export async function planFor(engine: Engine, probe: string, context: CliContext): Promise<Plan> {
-  return withTarget(
+  return withUnit(
     { probe, interface: engine.release.recipe.interface },
     engine.release.chip,
     context,
-    async (target, io) => {
-      await target.identify(io);
-      const device = await engine.openFlash(target, io);
+    async (unit, io) => {
+      await unit.identify(io);
+      const device = await engine.openFlash(unit, io);
       return engine.plan(await engine.survey(device, io, () => undefined), device);
     },
   );

@@ -2,16 +2,19 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
+import type { Interface } from '#shared/model/recipe.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { writeBin } from '../../image/bin.ts';
 import { writeIntelHex } from '../../image/ihex.ts';
-import { type CliContext, command, type CommonOptions, type ExitCode, probeOption } from './command.ts';
+import { isProgrammer } from '../../programmer/programmer.ts';
+import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, wireOption } from './command.ts';
 import { numberOf } from './numbers.ts';
-import { chipFor, withTarget } from './with-target.ts';
+import { chipFor, withUnit } from './with-unit.ts';
 
 interface ReadOptions extends CommonOptions {
   readonly probe: string;
   readonly chip?: string;
+  readonly interface?: Interface;
   readonly address: string;
   readonly size: string;
   readonly out: string;
@@ -24,6 +27,7 @@ export function readCommand(context: CliContext, end: (code: ExitCode) => void):
   ])
     .addOption(probeOption().makeOptionMandatory())
     .option('--chip <chip>', 'which chip to expect (flashline chips list)')
+    .addOption(wireOption())
     .requiredOption('--address <address>', 'from here')
     .requiredOption('--size <size>', 'this many bytes (4096, 4k, 0x1000)')
     .requiredOption('--out <file>', 'a .hex or .bin file')
@@ -39,9 +43,13 @@ async function read(options: ReadOptions, context: CliContext): Promise<void> {
   if (size < 1 || address + size > 2 ** 32) throw usage('--address and --size lie outside of 32-bit memory');
   if (!/\.(hex|bin)$/iu.test(options.out)) throw usage('--out ends in .hex or .bin');
   const chip = await chipFor(options, context);
-  const bytes = await withTarget(options, chip, context, async (target, io) => {
-    await target.identify(io);
-    return target.memory.read(address, size, io);
+  const bytes = await withUnit(options, chip, context, async (unit, io) => {
+    await unit.identify(io);
+    if (!isProgrammer(unit)) return unit.memory.read(address, size, io);
+    const device = await unit.openFlash(io);
+    const bytes = await device.read(address, size, io);
+    await device.finish(io);
+    return bytes;
   });
   const segments = [{ address, data: bytes }];
   const content = /\.hex$/iu.test(options.out) ? writeIntelHex(segments) : writeBin(segments, 0xff);

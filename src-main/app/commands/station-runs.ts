@@ -4,7 +4,8 @@ import type { RunEvent } from '#shared/model/run-event.ts';
 import { isSimulated } from '#shared/model/unit-record.ts';
 import type { Station } from '../../station/station.ts';
 import { type ComposedStation, composeStation, noSamples } from '../compose.ts';
-import { connectorOf, parseProbeUrl } from '../compose-connector.ts';
+import { connectorOf } from '../compose-connector.ts';
+import { checkProbeUrl } from '../connect/ways.ts';
 import { homeFolder } from '../compose-home.ts';
 import type { CliContext, ExitCode } from './command.ts';
 import { exitCodeOf, failureLines, warningLine } from './outcome.ts';
@@ -19,7 +20,7 @@ export interface CommandStation {
 /** The station of one command; says what an earlier run left open. Throws `probe-address` before anything is opened. */
 export async function openStation(options: CommandStation, context: CliContext): Promise<ComposedStation> {
   const { release, slots, pace } = options;
-  for (const { probe } of slots) parseProbeUrl(probe);
+  for (const { probe } of slots) checkProbeUrl(probe);
   const host = await composeStation({
     resources: context.resources,
     home: homeFolder(context.env),

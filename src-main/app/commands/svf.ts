@@ -6,7 +6,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { playSvf } from '../../programmer/svf-player.ts';
 import { bounded } from '../../station/bounded.ts';
 import { realClock } from '../compose-home.ts';
-import { jtagPinsOf } from '../compose-jtag.ts';
+import { jtagPinsOf } from '../connect/ways.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption } from './command.ts';
 import { numberOf } from './numbers.ts';
 

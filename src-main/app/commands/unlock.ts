@@ -1,16 +1,17 @@
 import type { Command } from 'commander';
 import type { IoContext } from '#shared/base/clock.ts';
 import { type ChipDescription, flashMemories } from '#shared/model/chip.ts';
+import type { Interface } from '#shared/model/recipe.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Target } from '../../target/target.ts';
+import type { OpenedUnit } from '../../programmer/programmer.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, wireOption } from './command.ts';
 import { line } from './debug-lines.ts';
-import { chipFor, withTarget } from './with-target.ts';
+import { chipFor, withUnit } from './with-unit.ts';
 
 interface UnlockOptions extends CommonOptions {
   readonly probe: string;
   readonly chip?: string;
-  readonly interface: 'swd' | 'jtag';
+  readonly interface?: Interface;
   readonly yes?: boolean;
 }
 
@@ -30,19 +31,19 @@ export function unlockCommand(context: CliContext, end: (code: ExitCode) => void
           params: { detail: 'unlocking erases the whole chip: add --yes to do it' },
         });
       }
-      await withTarget(options, chip, context, (target, io) => unlock(target, chip, options, context, io));
+      await withUnit(options, chip, context, (unit, io) => unlock(unit, chip, options, context, io));
       end(0);
     });
 }
 
 async function unlock(
-  target: Target,
+  unit: OpenedUnit,
   chip: ChipDescription,
   { json, probe }: UnlockOptions,
   context: CliContext,
   io: IoContext,
 ): Promise<void> {
-  const { protection } = target;
+  const { protection } = unit;
   if (!protection) {
     const detail = 'it has no protection that Flashline knows, or this probe cannot see it';
     throw new FlashlineError('probe-unsuited', { params: { url: probe, detail: `${chip.name}: ${detail}` } });
@@ -53,7 +54,7 @@ async function unlock(
     context.terminal?.rewrite(`erasing ${Math.floor((100 * done) / total)} %`),
   );
   context.terminal?.rewrite('');
-  const { uid } = await target.identify(io);
+  const { uid } = await unit.identify(io);
   if (json) {
     const told = {
       type: 'unlocked',

@@ -40,17 +40,19 @@ export function describeV1(identity: DeviceIdentity): UsbDescription {
   return {
     speed: 'full',
     identity,
-    interface: {
-      classCode: HID_CLASS,
-      subclass: 0,
-      protocol: 0,
-      name: 'Flashline bench CMSIS-DAP v1',
-      classDescriptors: hidDescriptor(),
-      endpoints: [
-        { number: IN, direction: 'in', ...endpoint },
-        { number: OUT, direction: 'out', ...endpoint },
-      ],
-    },
+    interfaces: [
+      {
+        classCode: HID_CLASS,
+        subclass: 0,
+        protocol: 0,
+        name: 'Flashline bench CMSIS-DAP v1',
+        classDescriptors: hidDescriptor(),
+        endpoints: [
+          { number: IN, direction: 'in', ...endpoint },
+          { number: OUT, direction: 'out', ...endpoint },
+        ],
+      },
+    ],
   };
 }
 

@@ -16,17 +16,19 @@ export function describeV2(identity: DeviceIdentity, speed: UsbSpeed): UsbDescri
     speed,
     identity,
     bos: winUsbBos(),
-    interface: {
-      classCode: VENDOR_CLASS,
-      subclass: 0,
-      protocol: 0,
-      name: 'Flashline bench CMSIS-DAP v2',
-      classDescriptors: new Uint8Array(),
-      endpoints: [
-        { number: OUT, direction: 'out', ...endpoint },
-        { number: IN, direction: 'in', ...endpoint },
-      ],
-    },
+    interfaces: [
+      {
+        classCode: VENDOR_CLASS,
+        subclass: 0,
+        protocol: 0,
+        name: 'Flashline bench CMSIS-DAP v2',
+        classDescriptors: new Uint8Array(),
+        endpoints: [
+          { number: OUT, direction: 'out', ...endpoint },
+          { number: IN, direction: 'in', ...endpoint },
+        ],
+      },
+    ],
   };
 }
 

@@ -33,8 +33,11 @@ export interface UsbEndpoint {
   readonly interval: number;
 }
 
-/** The one interface of a device. */
+/** One interface of a device, or one alternate setting of it. */
 export interface UsbInterface extends InterfaceClass {
+  /** bInterfaceNumber and bAlternateSetting; 0 when left out. */
+  readonly number?: number;
+  readonly alternate?: number;
   readonly name: string;
   /** Descriptors of its class, between the interface's and the endpoints'. */
   readonly classDescriptors: Uint8Array;
@@ -46,8 +49,8 @@ const CONTROL_PACKET = 64;
 /** bMaxPower in units of 2 mA. */
 const MAX_POWER = 50;
 const BUS_POWERED = 0x80;
-/** Which index each string has. */
-export const StringIndex = { manufacturer: 1, product: 2, serial: 3, interface: 4 } as const;
+/** Which index each string has; the interfaces' follow one another from theirs on. */
+export const StringIndex = { manufacturer: 1, product: 2, serial: 3, interfaces: 4 } as const;
 const ENGLISH = 0x0409;
 const LONGEST_STRING = 126;
 
@@ -65,23 +68,21 @@ export function qualifierDescriptor(hasBos: boolean): Uint8Array {
   return descriptor(DescriptorType.deviceQualifier, [...version, 0, 0, 0, CONTROL_PACKET, 1, 0]);
 }
 
-export function configurationDescriptor(of: UsbInterface): Uint8Array {
-  const { classCode, subclass, protocol, endpoints } = of;
-  const body = concat([
-    descriptor(DescriptorType.interface, [
-      0,
-      0,
-      endpoints.length,
-      classCode,
-      subclass,
-      protocol,
-      StringIndex.interface,
-    ]),
+export function configurationDescriptor(interfaces: readonly UsbInterface[]): Uint8Array {
+  const body = concat(interfaces.map((one, index) => interfaceDescriptor(one, StringIndex.interfaces + index)));
+  const count = new Set(interfaces.map(({ number = 0 }) => number)).size;
+  const head = [...u16(9 + body.length), count, 1, 0, BUS_POWERED, MAX_POWER];
+  return concat([descriptor(DescriptorType.configuration, head), body]);
+}
+
+function interfaceDescriptor(of: UsbInterface, name: number): Uint8Array {
+  const { number = 0, alternate = 0, classCode, subclass, protocol, endpoints } = of;
+  const head = [number, alternate, endpoints.length, classCode, subclass, protocol, name];
+  return concat([
+    descriptor(DescriptorType.interface, head),
     of.classDescriptors,
     ...endpoints.map(endpointDescriptor),
   ]);
-  const head = [...u16(9 + body.length), 1, 1, 0, BUS_POWERED, MAX_POWER];
-  return concat([descriptor(DescriptorType.configuration, head), body]);
 }
 
 function endpointDescriptor({ number, direction, transfer, maxPacket, interval }: UsbEndpoint): Uint8Array {

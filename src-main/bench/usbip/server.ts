@@ -11,27 +11,29 @@ import {
   UsbipFormatError,
   UsbipReader,
 } from './protocol.ts';
-import { describeProbe, plugInProbe, type PluggedProbe, type UsbProbeOptions } from './usb-probe.ts';
+import type { PluggedDevice, UsbipDevice } from './usbip-device.ts';
+
+export type { UsbipDevice } from './usbip-device.ts';
 
 export interface UsbipServerOptions extends TcpOptions {
   /** The n-th of them is at bus id `1-n`, counted from 1. */
-  readonly probes: readonly UsbProbeOptions[];
+  readonly devices: readonly UsbipDevice[];
   readonly attached?: (busid: string) => void;
   readonly detached?: (busid: string, counts: PacketCounts) => void;
 }
 
-/** Closing pulls all probes out. */
+/** Closing pulls all of them out. */
 export interface UsbipServer extends TcpServer {
   readonly busids: readonly string[];
-  /** Pulls a probe out of the host that has it, if one has. */
+  /** Pulls a device out of the host that has it, if one has. */
   unplug(busid: string): void;
-  /** Packets of a probe since it was last plugged in. */
+  /** Packets of a device since it was last plugged in. */
   counts(busid: string): PacketCounts | undefined;
 }
 
-/** Offers the bench's probes to any host that speaks USB/IP. Rejects with the socket's error when the port cannot be had. */
+/** Offers the bench's devices to any host that speaks USB/IP. Rejects with the socket's error when the port cannot be had. */
 export async function serveUsbip(options: UsbipServerOptions): Promise<UsbipServer> {
-  const outlets = options.probes.map((probe, index) => new Outlet(probe, index + 1, options));
+  const outlets = options.devices.map((device, index) => new Outlet(device, index + 1, options));
   const server = await serveTcp(options, (socket) => converse(socket, outlets));
   const outlet = (busid: string) => outlets.find((one) => one.busid === busid);
   return {
@@ -42,39 +44,39 @@ export async function serveUsbip(options: UsbipServerOptions): Promise<UsbipServ
   };
 }
 
-/** A place that one probe is plugged in at, by one host at a time. */
+/** A place that one device is plugged in at, by one host at a time. */
 class Outlet {
   readonly busid: string;
   readonly #number: number;
-  readonly #probe: UsbProbeOptions;
+  readonly #device: UsbipDevice;
   readonly #told: Pick<UsbipServerOptions, 'attached' | 'detached'>;
   #socket: Socket | undefined;
-  #plugged: PluggedProbe | undefined;
+  #plugged: PluggedDevice | undefined;
 
-  constructor(probe: UsbProbeOptions, number: number, told: Pick<UsbipServerOptions, 'attached' | 'detached'>) {
+  constructor(device: UsbipDevice, number: number, told: Pick<UsbipServerOptions, 'attached' | 'detached'>) {
     this.busid = `1-${number}`;
     this.#number = number;
-    this.#probe = probe;
+    this.#device = device;
     this.#told = told;
   }
 
   get exported(): ExportedDevice {
-    const { identity, speed, interface: only } = describeProbe(this.#probe);
+    const { identity, speed, interfaces } = this.#device.describe();
     return {
       ...identity,
       busid: this.busid,
       busNumber: 1,
       deviceNumber: this.#number + 1,
       speed,
-      interfaces: [only],
+      interfaces: interfaces.filter(({ alternate = 0 }) => alternate === 0),
     };
   }
 
   /** Undefined when another host has it. */
-  plugIn(socket: Socket): PluggedProbe | undefined {
+  plugIn(socket: Socket): PluggedDevice | undefined {
     if (this.#socket) return undefined;
     this.#socket = socket;
-    const plugged = plugInProbe(this.#probe, () => this.unplug());
+    const plugged = this.#device.plugIn(() => this.unplug());
     this.#plugged = plugged;
     socket.once('close', () => {
       this.#socket = undefined;
@@ -96,7 +98,7 @@ class Outlet {
 
 function converse(socket: Socket, outlets: readonly Outlet[]): void {
   const reader = new UsbipReader();
-  let plugged: PluggedProbe | undefined;
+  let plugged: PluggedDevice | undefined;
   const operations = (): void => {
     for (;;) {
       const operation = reader.operation();
@@ -111,7 +113,7 @@ function converse(socket: Socket, outlets: readonly Outlet[]): void {
       if (plugged) return;
     }
   };
-  const commands = ({ device }: PluggedProbe): void => {
+  const commands = ({ device }: PluggedDevice): void => {
     for (let command = reader.command(); command && !socket.destroyed; command = reader.command())
       carryOut(command, device, socket);
   };
@@ -127,7 +129,7 @@ function converse(socket: Socket, outlets: readonly Outlet[]): void {
   });
 }
 
-function carryOut(command: Command, device: PluggedProbe['device'], socket: Socket): void {
+function carryOut(command: Command, device: PluggedDevice['device'], socket: Socket): void {
   if (command.kind === 'unlink') socket.write(unlinkReply(command.seqnum, device.unlink(command.victim)));
   else device.submit(command, (reply) => socket.write(submitReply(reply)));
 }

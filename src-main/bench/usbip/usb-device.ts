@@ -6,6 +6,7 @@ import {
   languagesDescriptor,
   qualifierDescriptor,
   stringDescriptor,
+  type UsbEndpoint,
   type UsbInterface,
 } from './descriptors.ts';
 import { Status, type Submit, type SubmitReply, type UrbStatus, type UsbSpeed } from './protocol.ts';
@@ -23,7 +24,8 @@ export interface Setup {
 export interface UsbDescription {
   readonly speed: UsbSpeed;
   readonly identity: DeviceIdentity;
-  readonly interface: UsbInterface;
+  /** Alternate settings of one interface stand one after another. */
+  readonly interfaces: readonly UsbInterface[];
   readonly bos?: Uint8Array;
 }
 
@@ -36,6 +38,8 @@ export interface UsbFunction {
   write(endpoint: number, packet: Uint8Array): boolean;
   /** What an IN endpoint has to say, if anything: one transaction of at most its packet size. */
   read(endpoint: number): Uint8Array | undefined;
+  /** An interface was set to one of its alternate settings. */
+  alternate?(number: number, setting: number): void;
   /** Configured by a host, or gone from it: nothing that was under way counts any more. */
   reset(): void;
 }
@@ -69,6 +73,8 @@ interface Pending {
 export class UsbDevice {
   readonly #does: UsbFunction;
   readonly #pending = new Map<number, Pending>();
+  /** By interface; the others are at setting 0. */
+  readonly #alternates = new Map<number, number>();
   #configuration = 0;
 
   constructor(does: UsbFunction) {
@@ -98,13 +104,12 @@ export class UsbDevice {
   detach(): void {
     this.#pending.clear();
     this.#configuration = 0;
+    this.#alternates.clear();
     this.#does.reset();
   }
 
   #hasEndpoint({ endpoint, direction }: Submit): boolean {
-    return this.#does.description.interface.endpoints.some(
-      (one) => one.number === endpoint && one.direction === direction,
-    );
+    return this.#endpoints().some((one) => one.number === endpoint && one.direction === direction);
   }
 
   /** Moves whatever can move: what goes out may bring forth what comes in, and reading makes room for writing. */
@@ -160,8 +165,12 @@ export class UsbDevice {
   }
 
   #maxPacket({ endpoint, direction }: Submit): number {
-    const { endpoints } = this.#does.description.interface;
-    return endpoints.find((one) => one.number === endpoint && one.direction === direction)?.maxPacket ?? 1;
+    const found = this.#endpoints().find((one) => one.number === endpoint && one.direction === direction);
+    return found?.maxPacket ?? 1;
+  }
+
+  #endpoints(): readonly UsbEndpoint[] {
+    return this.#does.description.interfaces.flatMap(({ endpoints }) => endpoints);
   }
 
   #control(submit: Submit): SubmitReply {
@@ -182,17 +191,27 @@ export class UsbDevice {
         return Uint8Array.of(this.#configuration);
       case Request.setConfiguration:
         this.#configuration = setup.value & 0xff;
+        this.#alternates.clear();
         this.#does.reset();
         return NOTHING;
       case Request.getInterface:
-        return Uint8Array.of(0);
+        return Uint8Array.of(this.#alternates.get(setup.index) ?? 0);
+      case Request.setInterface:
+        return this.#setInterface(setup);
       case Request.clearFeature:
       case Request.setFeature:
-      case Request.setInterface:
         return NOTHING;
       default:
         return undefined;
     }
+  }
+
+  #setInterface({ index, value }: Setup): Uint8Array | undefined {
+    const { interfaces } = this.#does.description;
+    if (!interfaces.some(({ number = 0, alternate = 0 }) => number === index && alternate === value)) return undefined;
+    this.#alternates.set(index, value);
+    this.#does.alternate?.(index, value);
+    return NOTHING;
   }
 
   #descriptor({ value }: Setup): Uint8Array | undefined {
@@ -201,7 +220,7 @@ export class UsbDevice {
       case DescriptorType.device:
         return deviceDescriptor(identity, bos !== undefined);
       case DescriptorType.configuration:
-        return configurationDescriptor(this.#does.description.interface);
+        return configurationDescriptor(this.#does.description.interfaces);
       case DescriptorType.string:
         return this.#string(value & 0xff);
       case DescriptorType.deviceQualifier:
@@ -217,7 +236,8 @@ export class UsbDevice {
     if (index === 0) return languagesDescriptor();
     const { manufacturer, product, serial } = this.#does.description.identity;
     // In the order of StringIndex.
-    const text = [manufacturer, product, serial, this.#does.description.interface.name][index - 1];
+    const names = this.#does.description.interfaces.map(({ name }) => name);
+    const text = [manufacturer, product, serial, ...names][index - 1];
     return text === undefined ? undefined : stringDescriptor(text);
   }
 }

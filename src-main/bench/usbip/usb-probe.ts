@@ -3,8 +3,9 @@ import type { Faults } from '../faults.ts';
 import { PROBES, type ProbeName } from '../probe-profile.ts';
 import { cmsisDapV1, describeV1 } from './cmsis-dap-v1.ts';
 import { cmsisDapV2, describeV2 } from './cmsis-dap-v2.ts';
-import { PacketBuffers, type PacketCounts } from './packet-buffers.ts';
+import { PacketBuffers } from './packet-buffers.ts';
 import { type UsbDescription, UsbDevice } from './usb-device.ts';
+import type { PluggedDevice, UsbipDevice } from './usbip-device.ts';
 
 export interface UsbProbeOptions {
   readonly bench: Bench;
@@ -17,12 +18,6 @@ export interface UsbProbeOptions {
   /** They count from each time that the probe is plugged in. */
   readonly faults?: Faults;
   readonly realMs: () => number;
-}
-
-/** A probe as it is from being plugged in to being pulled out. */
-export interface PluggedProbe {
-  readonly device: UsbDevice;
-  counts(): PacketCounts;
 }
 
 /** pid.codes' ids for private testing: no real probe has them. */
@@ -44,8 +39,13 @@ export function describeProbe({ probe, probeSerial }: UsbProbeOptions): UsbDescr
     : describeV2(identity, probe === 'high-speed' ? 'high' : 'full');
 }
 
+/** A probe that can be plugged into a USB host, again and again. */
+export function usbProbe(options: UsbProbeOptions): UsbipDevice {
+  return { describe: () => describeProbe(options), plugIn: (unplug) => plugInProbe(options, unplug) };
+}
+
 /** Plugs it in: the probe starts anew and the board's power comes up. `unplug` is called when a fault pulls it out. */
-export function plugInProbe(options: UsbProbeOptions, unplug: () => void): PluggedProbe {
+export function plugInProbe(options: UsbProbeOptions, unplug: () => void): PluggedDevice {
   const { bench, chip, unit, probe, probeSerial, realMs } = options;
   const { profile, board, device, host, faults } = bench.plugIn(chip, unit, options.faults, probe, probeSerial);
   const buffers = new PacketBuffers({

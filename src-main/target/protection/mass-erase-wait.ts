@@ -1,6 +1,6 @@
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { type ChipDescription, flashMemories } from '#shared/model/chip.ts';
+import { type DebugChip, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Progress } from '../../probe/memory-access.ts';
 
@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 50;
 
 /** Asks until the erase is over. Progress is by the clock: no chip says how far it is. */
 export async function untilErased(
-  chip: ChipDescription,
+  chip: DebugChip,
   isOver: () => Promise<boolean>,
   io: IoContext,
   progress?: Progress,
@@ -33,7 +33,7 @@ export async function untilErased(
 }
 
 /** By the description, else as long as all its pages one by one: no chip's mass erase is slower. */
-function massEraseMs(chip: ChipDescription): number {
+function massEraseMs(chip: DebugChip): number {
   const pages = flashMemories(chip).reduce((sum, { size, page, eraseMs }) => sum + (size / page) * eraseMs, 0);
   return chip.massErase?.ms ?? pages;
 }

@@ -1,5 +1,5 @@
 import type { IoContext } from '#shared/base/clock.ts';
-import type { ChipDescription } from '#shared/model/chip.ts';
+import type { DebugChip } from '#shared/model/chip.ts';
 import type { MemoryAccess, Progress } from '../../probe/memory-access.ts';
 import type { RunControl } from '../../probe/run-control.ts';
 import type { Adi } from '../adi.ts';
@@ -34,7 +34,7 @@ export interface Protection {
 
 /** What a protection is worked through. */
 export interface Access {
-  readonly chip: ChipDescription;
+  readonly chip: DebugChip;
   readonly adi: Adi;
   readonly memory: MemoryAccess;
   readonly core: RunControl;

@@ -4,6 +4,7 @@ import type { RunControl } from '#main/probe/run-control.ts';
 import { openFlashDevice } from '#main/programmer/open-flash-device.ts';
 import type { FlashAlgorithm } from '#main/programmer/ram-loader-algorithm.ts';
 import type { Target } from '#main/target/target.ts';
+import { debugChip } from '#shared/model/chip.ts';
 import { ioWith, TINY } from './array-flash.ts';
 
 const untouched = (): Promise<never> => Promise.reject(new Error('opening must not touch the unit'));
@@ -27,7 +28,7 @@ const core: RunControl = {
 
 function target(writePeripherals: boolean, executeCode: boolean, kind = 'nrf-nvmc'): Target {
   const chip = {
-    ...TINY,
+    ...debugChip(TINY),
     controller: { kind, base: 0x3000 },
     memories: [...TINY.memories, { kind: 'ram', name: 'ram', start: 0x2000_0000, size: 0x4000 } as const],
   };

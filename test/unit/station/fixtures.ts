@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { crc32 } from '#shared/base/digest.ts';
-import type { ChipDescription, FlashMemory } from '#shared/model/chip.ts';
+import { type DebugChip, debugChip, type FlashMemory } from '#shared/model/chip.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import type { UnitLog } from '#main/log/log.ts';
@@ -17,7 +17,8 @@ import type { Engine } from '#main/station/engine.ts';
 import type { RunServices } from '#main/station/options.ts';
 import { releaseEngine } from '#main/station/release-engine.ts';
 import type { Protection } from '#main/target/protection/protection.ts';
-import type { Connection, Target } from '#main/target/target.ts';
+import type { Target } from '#main/target/target.ts';
+import type { Connection, OpenedUnit } from '#main/programmer/programmer.ts';
 
 /** Time that passes only when the test says so; sleepers wake when it does. */
 export class ManualClock implements Clock {
@@ -48,9 +49,9 @@ export class ManualClock implements Clock {
 }
 
 const CHIP_FILE = join(import.meta.dirname, '..', '..', '..', 'resources', 'chips', 'nrf51822.yaml');
-const DESCRIBED: ChipDescription = parseChip(CHIP_FILE, new Uint8Array(readFileSync(CHIP_FILE)));
+const DESCRIBED: DebugChip = debugChip(parseChip(CHIP_FILE, new Uint8Array(readFileSync(CHIP_FILE))));
 /** Each operation is one call of the board: clearing a flag takes no overwriting before the erase. */
-export const CHIP: ChipDescription = {
+export const CHIP: DebugChip = {
   ...DESCRIBED,
   memories: DESCRIBED.memories.map((memory) =>
     memory.kind === 'flash' ? Object.assign(memory, { zeroable: false }) : memory,
@@ -230,7 +231,7 @@ export function makeRig(): Rig {
     warn: () => undefined,
   });
   const warnings: Failure[] = [];
-  const boardOf = new WeakMap<Target, FakeBoard>();
+  const boardOf = new WeakMap<OpenedUnit, FakeBoard>();
   const open = async (board: FakeBoard, io: IoContext) => {
     const target = await board.connection(wall).open(io);
     boardOf.set(target, board);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { PacketCounts } from '#main/bench/usbip/packet-buffers.ts';
 import { serveUsbip, type UsbipServer } from '#main/bench/usbip/server.ts';
+import { usbProbe } from '#main/bench/usbip/usb-probe.ts';
 import { DEVLIST_REQUEST, importRequest, submitRequest } from './client.ts';
 
 const ASK_COUNT = Uint8Array.of(0, 0xfe);
@@ -20,10 +21,7 @@ describe('the USB/IP server', () => {
     detached = [];
     server = await serveUsbip({
       port: 0,
-      probes: [
-        { ...common, unit: 'U1' },
-        { ...common, unit: 'U2' },
-      ],
+      devices: [usbProbe({ ...common, unit: 'U1' }), usbProbe({ ...common, unit: 'U2' })],
       detached: (busid, counts) => detached.push([busid, counts]),
     });
   });

@@ -3,13 +3,14 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
 import type { Submit, SubmitReply } from '#main/bench/usbip/protocol.ts';
-import { type PluggedProbe, plugInProbe } from '#main/bench/usbip/usb-probe.ts';
+import { plugInProbe } from '#main/bench/usbip/usb-probe.ts';
+import type { PluggedDevice } from '#main/bench/usbip/usbip-device.ts';
 
 /** DAP_Info 0xFE: how many packets it can hold. */
 const ASK_COUNT = Uint8Array.of(0, 0xfe);
 const ENDPOINTS = { v2: { out: 1, in: 2 }, v1: { out: 1, in: 1 } };
 
-let probe: PluggedProbe;
+let probe: PluggedDevice;
 let replies: SubmitReply[];
 let seqnum: number;
 let ms: number;

@@ -1,31 +1,33 @@
 import type { IoContext } from '#shared/base/clock.ts';
-import type { ChipDescription } from '#shared/model/chip.ts';
+import { chipBy, type ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Interface } from '#shared/model/recipe.ts';
 import { bounded } from '../../station/bounded.ts';
-import type { Target } from '../../target/target.ts';
+import type { OpenedUnit } from '../../programmer/programmer.ts';
 import { chipsOf } from '../compose-chips.ts';
 import { connectorOf } from '../compose-connector.ts';
+import { interfaceAt } from '../connect/ways.ts';
 import { realClock } from '../compose-home.ts';
 import { chipSources, type CliContext } from './command.ts';
 
 const TEAR_DOWN_MS = 5000;
 
 /** Service work on one chip: opens, works, and closes whatever happened. */
-export async function withTarget<T>(
-  { probe, interface: via = 'swd' }: { readonly probe: string; readonly interface?: Interface },
+export async function withUnit<T>(
+  { probe, interface: asked }: { readonly probe: string; readonly interface?: Interface },
   chip: ChipDescription,
   context: CliContext,
-  work: (target: Target, io: IoContext) => Promise<T>,
+  work: (unit: OpenedUnit, io: IoContext) => Promise<T>,
 ): Promise<T> {
-  const connection = connectorOf({ pace: null })({ url: probe, chip, interface: via, serial: '' });
+  const via = asked ?? interfaceAt(probe, chip);
+  const connection = connectorOf({ pace: null })({ url: probe, chip: chipBy(chip, via), interface: via, serial: '' });
   const { clock } = connection;
   const io: IoContext = { clock, signal: context.signal };
-  const target = await connection.open(io);
+  const unit = await connection.open(io);
   try {
-    return await work(target, io);
+    return await work(unit, io);
   } finally {
-    await bounded((closing) => target.close(closing), clock, realClock, TEAR_DOWN_MS);
+    await bounded((closing) => unit.close(closing), clock, realClock, TEAR_DOWN_MS);
   }
 }
 

@@ -1,0 +1,67 @@
+import type { Interface } from '#shared/model/recipe.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { type BenchOptions, createBench } from '../../bench/bench.ts';
+import { type BenchAddress, parseBenchUrl } from '../../bench/parse-bench-url.ts';
+import { openCmsisDapJtag } from '../../probe/cmsis-dap/cmsis-dap-jtag.ts';
+import { openCmsisDap } from '../../probe/cmsis-dap/cmsis-dap.ts';
+import type { Connection, ConnectRequest } from '../../programmer/programmer.ts';
+import { openAdiTarget } from '../../target/open-adi.ts';
+import { realClock } from '../compose-home.ts';
+import type { ProbeWay } from './way.ts';
+
+/** The same boards get the same hardware ids, run after run, whoever offers them. */
+export const BENCH_SEED = 1;
+
+/** How the bench puts a unit into a slot, by one of its interfaces. */
+export type OnBench = (address: BenchAddress, unit: ConnectRequest) => Connection;
+
+/** Each interface's part of the bench keeps its own boards, for as long as the connector lives. */
+const BENCHES: Partial<Record<Interface, (options: BenchOptions) => OnBench>> = {
+  swd: onDebugBench,
+};
+
+/** The virtual bench; `pace`: its virtual seconds to a real one, null where virtual time costs no real time. */
+export function benchWay(pace: number | null): ProbeWay {
+  const options = benchOptions(pace);
+  const opened = new Map<Interface, OnBench>();
+  const benchFor = (via: Interface, { chip }: ConnectRequest): OnBench => {
+    // The same boards, whichever of the debug port's wires.
+    const room = via === 'jtag' ? 'swd' : via;
+    const open = BENCHES[room];
+    if (!open) throw new FlashlineError('interface-unsupported', { params: { interface: via, chip: chip.name } });
+    const bench = opened.get(room) ?? open(options);
+    opened.set(room, bench);
+    return bench;
+  };
+  return {
+    prefix: 'bench:',
+    forms: 'bench:<chip>',
+    interfaces: ['swd', 'jtag', 'uart', 'dfu', 'uf2', 'hf2', 'spi', 'i2c'],
+    parse(url) {
+      const address = parseBenchUrl(url);
+      return (unit) => benchFor(unit.interface, unit)(address, unit);
+    },
+    jtagPins(url, serial) {
+      const { chip, probe, faults } = parseBenchUrl(url);
+      const { link, clock } = createBench(options).connect(chip, serial, faults, { probe, url });
+      return { clock, open: (io) => openCmsisDapJtag(link, io) };
+    },
+  };
+}
+
+export function benchOptions(pace: number | null): BenchOptions {
+  return {
+    startAt: () => realClock.now(),
+    seed: BENCH_SEED,
+    ...(pace === null ? {} : { pacing: { real: realClock, factor: pace } }),
+  };
+}
+
+/** CMSIS-DAP probes on boards with a debug port. */
+function onDebugBench(options: BenchOptions): OnBench {
+  const bench = createBench(options);
+  return ({ chip, faults, probe }, unit) => {
+    const { link, clock } = bench.connect(chip, unit.serial, faults, { probe, url: unit.url });
+    return { clock, open: async (io) => openAdiTarget(await openCmsisDap(link, io), unit, io) };
+  };
+}
