@@ -19,10 +19,14 @@ if (!existsSync(pinnedNode)) {
   process.exit(3);
 }
 
+/** What the sources compile to is kept from start to start: two fifths of the time that a command takes to begin. */
+const compileCache = join(root, 'node_modules', '.cache', 'flashline', 'compiled');
+
 /** A plant server's garbage dies young: with 4 MiB to die in, the process stays 80 MiB smaller than with Node's 16, and as fast. */
 const flags = process.argv[2] === 'plant' ? ['--max-semi-space-size=4'] : [];
 const child = spawn(pinnedNode, [...flags, join(root, 'src-main', 'app', 'cli.ts'), ...process.argv.slice(2)], {
   stdio: 'inherit',
+  env: { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? compileCache },
 });
 
 // A terminal's Ctrl-C reaches the child by itself, as it shares the process group; a second delivery does no harm.

@@ -109,13 +109,14 @@ function Failed({ record: { failure, verdict } }: { readonly record: UnitRecord 
   );
 }
 
-function Image({ image: { role, version, address, size, sha256 } }: { readonly image: ImageRecord }) {
+function Image({ image: { role, version, address, size, sha256, provenBy } }: { readonly image: ImageRecord }) {
   const { t, i18n } = useTranslation();
   const proof =
     sha256.readBack === null ? 'log.unproven' : sha256.readBack === sha256.expected ? 'log.proven' : 'log.differs';
   return (
     <Fact name={t(`product.role_${role}`)}>
       <b>{version}</b>, {hexAddress(address)}, {kibibytes(size, i18n.language)} KiB, {t(proof)}
+      {provenBy && sha256.readBack !== null && ` (${t('log.proven_by', { digest: provenBy.toUpperCase() })})`}
       <Box sx={{ fontFamily: MONO, fontSize: '0.8125rem', overflowWrap: 'anywhere' }}>{sha256.expected}</Box>
     </Fact>
   );

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { openDatabase } from '#plant/database/open-database.ts';
 import { realClock } from '#main/app/real-clock.ts';
 import { startPostgres } from '#test/support/postgres.ts';
@@ -26,18 +28,23 @@ const SETTINGS = {
 
 /**
  * What ingest, a trace and a yield report cost with 0.1, 1, 3 and 10 million records in the plant, through one server process. Heavy:
- * half an hour and 40 GB; only where FLASHLINE_HEAVY_FIGURES names the most millions to load.
+ * half an hour and 40 GB; only where FLASHLINE_HEAVY_FIGURES names the most millions to load. With FLASHLINE_HEAVY_FOLDER the
+ * cluster is kept there, and a later run measures what it holds without loading anything.
  */
 export async function measurePlantScale(most = Number(process.env['FLASHLINE_HEAVY_FIGURES'] ?? 0)): Promise<object> {
   const figures: Record<string, object> = {};
   if (most === 0) return figures;
-  const cluster = await startPostgres({ settings: SETTINGS });
+  const keep = process.env['FLASHLINE_HEAVY_FOLDER'];
+  const cluster = await startPostgres({ settings: SETTINGS, ...(keep === undefined ? {} : { keep }) });
   try {
+    const held = keep === undefined ? undefined : heldIn(keep);
+    if (held !== undefined)
+      return { [`${held}M`]: await measureStage(cluster.urlOf('plant'), unitsOf(held), Date.now()) };
     const url = await cluster.createDatabase('plant');
     await (await openDatabase({ url }, { clock: realClock })).close();
     let units = 0;
     for (const [index, millions] of STAGES.filter((stage) => stage <= most).entries()) {
-      const end = Math.round((millions * 1e6 * 16) / 17);
+      const end = unitsOf(millions);
       await cluster.stop();
       await cluster.start(LOADING);
       const loadSeconds = await timed(() => loadUnits(url, units, end));
@@ -47,10 +54,25 @@ export async function measurePlantScale(most = Number(process.env['FLASHLINE_HEA
       figures[`${millions}M`] = { loadSeconds, ...(await measureStage(url, units, index)) };
       process.stderr.write(`${millions} million: ${JSON.stringify(figures[`${millions}M`])}\n`);
     }
+    if (keep !== undefined) writeFileSync(join(keep, HELD), String(STAGES.findLast((stage) => stage <= most)));
     return figures;
   } finally {
+    await cluster.stop();
     await cluster.remove();
   }
+}
+
+const HELD = 'millions';
+
+/** Every sixteenth unit has two records. */
+function unitsOf(millions: number): number {
+  return Math.round((millions * 1e6 * 16) / 17);
+}
+
+/** Millions of records in a cluster that was kept. */
+function heldIn(folder: string): number | undefined {
+  const file = join(folder, HELD);
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined;
 }
 
 async function measureStage(url: string, units: number, stage: number): Promise<object> {

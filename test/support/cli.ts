@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
+/** As scripts/flashline.js keeps it. */
+const COMPILED = join(ROOT, 'node_modules', '.cache', 'flashline', 'compiled');
 
 export interface CliEnd {
   /** Null when a signal ended it. */
@@ -32,7 +34,7 @@ export function startCli(args: readonly string[], { home, through = 'direct' }: 
   const script = through === 'wrapper' ? ['scripts', 'flashline.js'] : ['src-main', 'app', 'cli.ts'];
   const child = spawn(process.execPath, [join(ROOT, ...script), ...args], {
     cwd: ROOT,
-    env: { ...process.env, FLASHLINE_HOME: home },
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILED, FLASHLINE_HOME: home },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

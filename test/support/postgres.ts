@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -25,14 +25,16 @@ export interface PostgresOptions {
   readonly fill?: (data: string) => Promise<unknown>;
   /** Where the cluster's own folder is made; default: the machine's folder of temporary files. */
   readonly under?: string;
+  /** A folder of the caller's that is used as it is found, and left: a cluster that took long to fill. */
+  readonly keep?: string;
 }
 
 /** Makes (unless told where one is) and starts a cluster of our own on loopback; Debian's default cluster is never touched. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  const folder = postgresFolder(options.under);
+  const folder = options.keep === undefined ? postgresFolder(options.under) : keptFolder(options.keep);
   try {
     const data = join(folder.path, 'data');
-    await (options.fill ?? makeCluster)(data);
+    if (!existsSync(join(data, 'PG_VERSION'))) await (options.fill ?? makeCluster)(data);
     const cluster = new Postgres({ folder, data, port: await freePort(), settings: options.settings ?? {} });
     await cluster.start();
     return cluster;
@@ -70,6 +72,11 @@ export function postgresFolder(under = tmpdir()): PostgresFolder {
     rmSync(path, { recursive: true, force: true });
   };
   return { path, remove };
+}
+
+function keptFolder(path: string): PostgresFolder {
+  giveAway(path);
+  return { path, remove: () => Promise.resolve() };
 }
 
 interface Parts {

@@ -3,6 +3,7 @@ import { FlashlineError, toFailure } from '#shared/model/failure.ts';
 import { benchCommand } from './bench.ts';
 import { chipsCommand } from './chips.ts';
 import { type CliContext, type ExitCode, withExamples } from './command.ts';
+import { eraseCommand } from './erase.ts';
 import { flashCommand } from './flash.ts';
 import { gangCommand } from './gang.ts';
 import { identifyCommand } from './identify.ts';
@@ -12,6 +13,7 @@ import { reportFailure } from './outcome.ts';
 import { plantCommand } from './plant.ts';
 import { probesCommand } from './probes.ts';
 import { readCommand } from './read.ts';
+import { resetCommand } from './reset.ts';
 import { serveCommand } from './serve.ts';
 import { svfCommand } from './svf.ts';
 import { syncCommand } from './sync.ts';
@@ -57,6 +59,8 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
     probesCommand,
     identifyCommand,
     readCommand,
+    eraseCommand,
+    resetCommand,
     svfCommand,
     unlockCommand,
     inspectCommand,

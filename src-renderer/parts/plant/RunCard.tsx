@@ -71,11 +71,11 @@ function Images({ images }: { readonly images: readonly ImageRecord[] }) {
         {
           key: 'hashes',
           head: t('run.hashes'),
-          render: ({ sha256 }) => (
+          render: ({ sha256, provenBy }) => (
             <>
               <code>{sha256.expected}</code>
               <br />
-              <ReadBack expected={sha256.expected} readBack={sha256.readBack} />
+              <ReadBack expected={sha256.expected} readBack={sha256.readBack} provenBy={provenBy} />
             </>
           ),
         },
@@ -84,9 +84,17 @@ function Images({ images }: { readonly images: readonly ImageRecord[] }) {
   );
 }
 
-function ReadBack({ expected, readBack }: { readonly expected: string; readonly readBack: string | null }) {
+interface ReadBackProps {
+  readonly expected: string;
+  readonly readBack: string | null;
+  readonly provenBy: ImageRecord['provenBy'];
+}
+
+function ReadBack({ expected, readBack, provenBy }: ReadBackProps) {
   const { t } = useTranslation();
   if (readBack === null) return <Tag tone="note">{t('run.not_read_back')}</Tag>;
+  if (readBack === expected && provenBy)
+    return <span>✓ {t('run.same_digest', { digest: provenBy.toUpperCase() })}</span>;
   if (readBack === expected) return <span>✓ {t('run.same_read_back')}</span>;
   return (
     <>

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { runCli as runHere } from '#main/app/commands/run-cli.ts';
+import { failureTexts } from '#main/app/compose-home.ts';
+import { type CliEnd, ROOT } from './cli.ts';
+
+const resources = join(ROOT, 'resources');
+
+/** The command line in this very process: for what a command does, where starting a process proves nothing. */
+export async function cliHere(
+  args: readonly string[],
+  { home, signal = new AbortController().signal }: { readonly home: string; readonly signal?: AbortSignal },
+): Promise<CliEnd> {
+  const lines: string[] = [];
+  const said: string[] = [];
+  const code = await runHere(args, {
+    print: (line) => void lines.push(line),
+    printed: () => Promise.resolve(true),
+    say: (line) => void said.push(line),
+    terminal: null,
+    env: { ...process.env, FLASHLINE_HOME: home },
+    signal,
+    resources,
+    appVersion: '0.0.0',
+    describeFailure: failureTexts(resources),
+  });
+  const text = (all: readonly string[]) => all.map((line) => `${line}\n`).join('');
+  return {
+    code,
+    stdout: text(lines),
+    stderr: text(said),
+    lines: lines.flatMap((line) => line.split('\n')).filter(Boolean),
+  };
+}
