@@ -7,16 +7,21 @@ import { openSocket } from './socket.ts';
 export type StreamAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'serial'; readonly path: string };
+  | { readonly kind: 'serial'; readonly path: string; readonly baudRate?: number };
 
 export const GDB_ADDRESS_FORMS = 'gdb:tcp:<host>:<port>, gdb:unix:<path> or gdb:serial:<port path>';
 
 /** `gdb:...` to where its bytes go. Throws `probe-address`, which names the forms there are. */
 export function parseGdbAddress(url: string): StreamAddress {
-  const [, kind, rest] = /^gdb:(tcp|unix|serial):(.+)$/su.exec(url) ?? [];
-  const address = rest === undefined ? undefined : parseRest(kind, rest);
+  const address = url.startsWith('gdb:') ? parseStreamAddress(url.slice('gdb:'.length)) : undefined;
   if (!address) throw new FlashlineError('probe-address', { params: { url, expected: GDB_ADDRESS_FORMS } });
   return address;
+}
+
+/** `tcp:<host>:<port>`, `unix:<path>` or `serial:<port path>`; undefined for anything else. */
+export function parseStreamAddress(text: string): StreamAddress | undefined {
+  const [, kind, rest] = /^(tcp|unix|serial):(.+)$/su.exec(text) ?? [];
+  return rest === undefined ? undefined : parseRest(kind, rest);
 }
 
 function parseRest(kind: string | undefined, rest: string): StreamAddress | undefined {
@@ -35,5 +40,5 @@ export async function openStream(address: StreamAddress, url: string, io: IoCont
   if (address.kind === 'unix') return openSocket({ path: address.path }, url, io);
   // Loaded on demand: the native binding is of no use to a station without serial probes.
   const { openSerial } = await import('./serial.ts');
-  return openSerial({ path: address.path }, url, io);
+  return openSerial(address, url, io);
 }

@@ -6,13 +6,25 @@ export interface SpiTransfer {
   readonly read: number;
 }
 
+/** The adapter in its own words, for records; empty where it does not tell. */
+export interface SpiAdapter {
+  readonly vendor: string;
+  readonly product: string;
+  readonly serial: string;
+  readonly firmware: string;
+}
+
 /** The wires of an SPI bus with one chip on it: what serprog or an MPSSE offers. */
 export interface SpiPort {
   /** The link's address as the user names it, for messages. */
   readonly url: string;
   /** What one transfer carries at most, in bytes. */
   readonly limits: { readonly write: number; readonly read: number };
-  /** Takes the pins and sets the clock; resolves to the frequency in use. Rejects with `probe-unsuited` or `probe-protocol`. */
+  readonly adapter?: SpiAdapter;
+  /**
+   * Takes the pins and sets the clock; resolves to the frequency in use, 0 where the adapter keeps it to itself. Rejects
+   * with `probe-unsuited` or `probe-protocol`.
+   */
   connect(clockHz: number, io: IoContext): Promise<number>;
   /** Carries the transfers out in order, in as few round trips as the adapter allows; resolves to what each read. */
   transfer(transfers: readonly SpiTransfer[], io: IoContext): Promise<Uint8Array[]>;

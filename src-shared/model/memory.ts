@@ -3,6 +3,7 @@ import { z } from 'zod';
 /** Addresses and sizes are plain integers (YAML reads 0x...); times are milliseconds unless named otherwise. */
 export const Address = z.number().int().min(0).max(0xffffffff);
 export const Size = z.number().int().positive();
+export const Byte = z.number().int().min(0).max(255);
 
 /** One memory of a chip. `page` is the smallest erasable unit, `word` the smallest programmable one, in bytes. */
 export const Memory = z.discriminatedUnion('kind', [
