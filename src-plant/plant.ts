@@ -8,7 +8,7 @@ import type { PasswordCost } from './accounts/password.ts';
 import { createOidc } from './accounts/oidc.ts';
 import { type OidcSettings, readOidcFile } from './accounts/oidc-settings.ts';
 import { requireSchemaOrNewer } from './database/migrate.ts';
-import { migrateDatabase, openDatabase } from './database/open-database.ts';
+import { type DatabasePlace, migrateDatabase, openDatabase } from './database/open-database.ts';
 import { connectDesk, serveDesk } from './desk/desk-socket.ts';
 import type { Desk } from './desk/desk.ts';
 import { RATE_LIMITS, type RateLimits } from './http/authenticate.ts';
@@ -40,8 +40,8 @@ export interface PlantPlace {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly passwordCost?: PasswordCost;
-  /** The embedded database is gone with the process. */
-  readonly inMemory?: boolean;
+  /** The embedded database is gone with the process; it begins with what PGlite's own dump holds. */
+  readonly inMemory?: Blob;
   /** People sign in by OpenID Connect too. */
   readonly oidc?: OidcSettings | null;
 }
@@ -148,8 +148,7 @@ async function openParts(place: PlantPlace, closing: Closing): Promise<Parts> {
   const deskReady = await takeFolder(place, closing);
   const keyring = await openFileKeyring({ file: place.keyFile ?? join(folder, 'plant-key.json'), now: now(), random });
   const tls = await tlsOf(place, now());
-  const embedded = { folder: place.inMemory === true ? null : join(folder, 'database') };
-  const database = await openDatabase(place.database === null ? embedded : { url: place.database }, { clock });
+  const database = await openDatabase(databaseOf(place), { clock });
   closing.add(() => database.close());
   return {
     database,
@@ -176,6 +175,11 @@ async function takeFolder({ folder, database }: PlantPlace, closing: Closing): P
   else if (database === null)
     throw new FlashlineError('state-conflict', { params: { detail: `another plant server works in ${folder}` } });
   return resolve;
+}
+
+function databaseOf({ database, inMemory, folder }: PlantPlace): DatabasePlace {
+  if (database !== null) return { url: database };
+  return inMemory === undefined ? { folder: join(folder, 'database') } : { folder: null, content: inMemory };
 }
 
 function nameOf(text: string): string {

@@ -3,11 +3,11 @@ import type { Database, Sql } from './database.ts';
 import { migrate, requireSchema } from './migrate.ts';
 import { APP_ROLE, type Migration, OWNER_ROLE } from './migration.ts';
 import { MIGRATIONS } from './migrations/index.ts';
-import { openPGlite } from './pglite.ts';
+import { openPGlite, type PGlitePlace } from './pglite.ts';
 import { openPostgres } from './postgres.ts';
 
-/** A PostgreSQL by its URL, or PGlite in a folder (null: in memory). */
-export type DatabasePlace = { readonly url: string } | { readonly folder: string | null };
+/** A PostgreSQL by its URL, or PGlite. */
+export type DatabasePlace = { readonly url: string } | PGlitePlace;
 
 export interface OpenOptions {
   readonly clock: Clock;
@@ -25,7 +25,7 @@ const MIGRATION_MS = 3_600_000;
  * migrated (`flashline plant migrate`), else `plant-schema`.
  */
 export async function openDatabase(place: DatabasePlace, options: OpenOptions): Promise<Database> {
-  if ('folder' in place) return openEmbedded(place.folder, options);
+  if ('folder' in place) return openEmbedded(place, options);
   await prepare(place.url, options);
   const { clock, connections } = options;
   return openPostgres({ url: place.url, clock, role: APP_ROLE, ...(connections === undefined ? {} : { connections }) });
@@ -41,8 +41,8 @@ export async function migrateDatabase(url: string, { clock, migrations = MIGRATI
   }
 }
 
-async function openEmbedded(folder: string | null, { migrations = MIGRATIONS }: OpenOptions): Promise<Database> {
-  const database = await openPGlite(folder);
+async function openEmbedded(place: PGlitePlace, { migrations = MIGRATIONS }: OpenOptions): Promise<Database> {
+  const database = await openPGlite(place);
   try {
     await migrate(database, migrations);
     await database.query(`SET ROLE ${APP_ROLE}`);

@@ -12,13 +12,16 @@ interface Runner {
 /** `bigint` as a number also beyond 2^53, as the other driver has it. */
 const OPTIONS = { parsers: { [types.INT8]: Number } };
 
+/** A folder, or memory (null): empty, or with what PGlite's own dump of a database holds. */
+export type PGlitePlace = { readonly folder: string } | { readonly folder: null; readonly content?: Blob };
+
 /**
- * PostgreSQL inside this process, in a folder or in memory (null). It has one connection: transactions follow each other, and
+ * PostgreSQL inside this process. It has one connection: transactions follow each other, and
  * a deadlock cannot happen. Throws `state-conflict` for a folder that another process has open. It has no deadlines: nobody else can hold what a statement waits for.
  */
-export async function openPGlite(folder: string | null): Promise<Database> {
-  const lock = folder === null ? null : await lockFolder(folder);
-  const pglite = await opened(folder, lock);
+export async function openPGlite(place: PGlitePlace): Promise<Database> {
+  const lock = place.folder === null ? null : await lockFolder(place.folder);
+  const pglite = await opened(place, lock);
   return {
     kind: 'pglite',
     query: (text, values) => run(pglite, text, values),
@@ -44,9 +47,10 @@ export async function openPGlite(folder: string | null): Promise<Database> {
   };
 }
 
-async function opened(folder: string | null, lock: FolderLock | null): Promise<PGlite> {
+async function opened(place: PGlitePlace, lock: FolderLock | null): Promise<PGlite> {
   try {
-    return await PGlite.create(folder === null ? {} : { dataDir: folder });
+    if (place.folder !== null) return await PGlite.create({ dataDir: place.folder });
+    return await PGlite.create(place.content === undefined ? {} : { loadDataDir: place.content });
   } catch (thrown) {
     await lock?.release();
     throw sqlError(thrown);

@@ -10,6 +10,7 @@ import { openLogOf } from '#main/app/compose-home.ts';
 import { RunEvent } from '#shared/model/run-event.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import { ROOT, runCli, startCli } from '#test/support/cli.ts';
+import { gdbProxy } from '#test/support/gdb-proxy.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 
 const DEMO = join(ROOT, 'resources', 'demo', 'hello-nrf51822');
@@ -23,6 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** A micro:bit started the way a person would, with QEMU's test socket for whoever has to harm it. */
 interface MicroBit {
   readonly url: string;
+  readonly port: number;
   readonly process: ChildProcess;
   uart(): string;
   /** Writes a word through the flash controller's model, past any debugger. */
@@ -53,6 +55,7 @@ async function startMicroBit(place: string): Promise<MicroBit> {
   await expect.poll(() => existsSync(qtest) && isListening(port), { timeout: 10_000, interval: 20 }).toBe(true);
   return {
     url: `gdb:tcp:127.0.0.1:${port}`,
+    port,
     process: child,
     uart: () => (existsSync(uart) ? readFileSync(uart, 'latin1') : ''),
     poke: (address, value) => ask(qtest, `writel 0x${address.toString(16)} 0x${value.toString(16)}\n`),
@@ -123,11 +126,14 @@ function compiled(path: string, product: string): void {
   execFileSync('arm-none-eabi-gcc', [...FLAGS.split(' '), ...defines, ...sources]);
 }
 
-/** The demo followed by enough bytes that programming takes a while. */
-function longFirmware(path: string): void {
+/** Long enough that programming takes a while. */
+const longFirmware = (path: string): void => firmware(path, 250 * 1024);
+
+/** The demo, followed by noise. */
+function firmware(path: string, size: number): void {
   const bin = join(folder, 'demo.bin');
   objcopy('-I', 'ihex', '-O', 'binary', join(DEMO, 'hello.hex'), bin);
-  const bytes = new Uint8Array(250 * 1024);
+  const bytes = new Uint8Array(size);
   new Prng(51).scramble(bytes);
   bytes.set(readFileSync(bin));
   writeFileSync(path, bytes);
@@ -135,6 +141,13 @@ function longFirmware(path: string): void {
 
 function flashArgs(release: string, serial: string, ...more: string[]): string[] {
   return ['flash', '--release', release, '--serial', serial, '--probe', unit.url, '--json', ...more];
+}
+
+/** GDB manual, "Packets": `m addr,length`, both in hexadecimal. */
+function reads(request: string, address: number): boolean {
+  const [, from, length] = /^m([0-9a-f]+),([0-9a-f]+)$/u.exec(request) ?? [];
+  const offset = address - Number.parseInt(from ?? '', 16);
+  return offset >= 0 && offset < Number.parseInt(length ?? '', 16);
 }
 
 const lastOf = (lines: readonly string[]) => {
@@ -224,18 +237,24 @@ describe.skipIf(!requirePrograms(['qemu-system-arm', 'arm-none-eabi-gcc', 'arm-n
       expect([...readFileSync(out)]).toEqual([0xaa, 0xbb, 0xcc, 0xdd]);
     });
 
-    // Now and then a run is over before this process comes to stop it; one that is stopped in time must fail.
-    it('fails with 1 and the address, when a bit flips before verification', { retry: 5 }, async () => {
-      const release = releaseWith('long.bin', longFirmware, 0);
-      const wanted = readFileSync(join(release, 'long.bin'));
-      const cli = startCli(flashArgs(release, 'HB000004'), { home });
-      await cli.waitFor('"step":"program","done"');
-      cli.child.kill('SIGSTOP');
-      // A word of the first page, programmed already, loses its set bits.
-      await unit.poke(NVMC_CONFIG, WRITE_ENABLE);
-      await unit.poke(0x200, 0);
-      cli.child.kill('SIGCONT');
-      const end = await cli.ended;
+    it('fails with 1 and the address, when a bit flips before verification', async () => {
+      const release = releaseWith('own.bin', (path) => firmware(path, 8 * 1024), 0);
+      const wanted = readFileSync(join(release, 'own.bin'));
+      // Four words of the first page; once they have gone by to be programmed, the next that reads them verifies them.
+      const place = 0x200;
+      const words = wanted.subarray(place, place + 16).toString('hex');
+      const seen = { sent: false, flipped: 0 };
+      const proxy = await gdbProxy(unit.port, async (request) => {
+        if (request.startsWith('M') && request.includes(words)) seen.sent = true;
+        if (!seen.sent || seen.flipped > 0 || !reads(request, place)) return;
+        seen.flipped++;
+        await unit.poke(NVMC_CONFIG, WRITE_ENABLE);
+        await unit.poke(place, 0);
+      });
+      const args = ['flash', '--release', release, '--serial', 'HB000004', '--probe', proxy.url, '--json'];
+      const end = await runCli(args, { home });
+      await proxy.close();
+      expect(seen).toEqual({ sent: true, flipped: 1 });
       const at = [0x200, 0x201, 0x202, 0x203].find((address) => wanted[address] !== 0) ?? 0;
       expect(lastOf(end.lines)).toMatchObject({ verdict: 'FAIL', code: 'verify-mismatch', blame: 'unit' });
       expect(lastOf(end.lines).record?.failure?.where.address).toBe(at);

@@ -180,7 +180,7 @@ describe.skipIf(!requirePrograms(['qemu-system-arm']))('a QEMU that stops or die
     const begun = performance.now();
     const failure = await failureOf(flashUnit(qemu.url, await engineFor({ name: 'a.hex', bytes: helloHex() })));
     expect(failure).toMatchObject({ code: 'probe-silent', blame: 'station' });
-    expect(performance.now() - begun).toBeLessThan(5000);
+    expect(performance.now() - begun).toBeLessThan(30_000);
   });
 
   it.each(['survey', 'program', 'verify'] as const)('is probe-silent when it is stopped during %s', async (step) => {
@@ -196,7 +196,7 @@ describe.skipIf(!requirePrograms(['qemu-system-arm']))('a QEMU that stops or die
         : flashUnit(qemu.url, engine, { progress: (at, done) => void (at === step && done > 20_000 && freeze()) }),
     );
     expect(failure).toMatchObject({ code: 'probe-silent', blame: 'station' });
-    expect(performance.now() - begun).toBeLessThan(9000);
+    expect(performance.now() - begun).toBeLessThan(30_000);
   });
 
   it.each(['erase', 'program', 'verify'] as const)('is probe-lost when it is killed during %s', async (step) => {

@@ -12,6 +12,7 @@ import { plantEndpoints, type PlantCall, type PlantEndpoints } from '#shared/con
 import { STATEMENTS } from '#shared/contract/plant/station-api.ts';
 import { ROOT } from './cli.ts';
 import { newSigner } from './plant-chain.ts';
+import { migratedDatabase } from './plant/migrated-database.ts';
 
 export const PASSWORD = 'correct horse battery staple';
 
@@ -59,7 +60,7 @@ export class PlantUnderTest {
     const plant = await startPlant({
       folder,
       database: null,
-      inMemory: true,
+      inMemory: await migratedDatabase(),
       host: '127.0.0.1',
       port: 0,
       name: 'Plant 1',

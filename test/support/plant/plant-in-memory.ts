@@ -3,15 +3,14 @@ import type { PlantRole } from '#shared/contract/plant/endpoint.ts';
 import type { Signer } from '#shared/base/signer.ts';
 import type { RecordDraft } from '#shared/model/unit-record.ts';
 import type { Database } from '#plant/database/database.ts';
-import { openDatabase } from '#plant/database/open-database.ts';
 import type { CallContext } from '#plant/http/handlers.ts';
 import { catalogHandlers } from '#plant/http/handlers/catalog.ts';
 import { traceHandlers } from '#plant/http/handlers/trace.ts';
 import { createIngest, type Ingest } from '#plant/ingest/ingest.ts';
 import { verifyJws } from '#plant/keyring/jws.ts';
 import type { Keyring } from '#plant/keyring/keyring.ts';
-import { realClock } from '#main/app/real-clock.ts';
 import { newSigner, PlantChain } from '../plant-chain.ts';
+import { openMemoryDatabase } from './migrated-database.ts';
 
 /** When everything in the plant happens, unless a test says otherwise: a leap day. */
 export const NOW = new Date('2028-02-29T12:00:00Z');
@@ -31,7 +30,7 @@ export interface PlantInMemory {
 
 /** `database` is the caller's own when given: a migrated one, which `close` leaves open. With `keys`, another server of one plant. */
 export async function openPlant(given?: Database, keys?: Keyring): Promise<PlantInMemory> {
-  const database = given ?? (await openDatabase({ folder: null }, { clock: realClock }));
+  const database = given ?? (await openMemoryDatabase());
   const keyring = keys ?? keyringOf(await newSigner());
   const ingest = createIngest({ database, keyring });
   const random = (length: number) => new Uint8Array(randomBytes(length));

@@ -9,6 +9,8 @@ import { StationRules } from '#main/sync/station-rules.ts';
 import type { Sync } from '#main/sync/sync.ts';
 import { type Plant, startPlant } from '#plant/plant.ts';
 import { createPlantClient, type PlantClient } from '#renderer/client/plant-client.ts';
+import type { Clock } from '#shared/base/clock.ts';
+import { migratedDatabase } from '#test/support/plant/migrated-database.ts';
 import { releaseZip } from '#test/support/plant/release-zip.ts';
 import { makeSyncRig, NEVER, type SyncRig } from './rig.ts';
 
@@ -27,7 +29,7 @@ beforeAll(async () => {
   plant = await startPlant({
     folder,
     database: null,
-    inMemory: true,
+    inMemory: await migratedDatabase(),
     host: '127.0.0.1',
     port: 0,
     name: 'Ulm',
@@ -76,11 +78,14 @@ async function person(name: string, roles: Role[], badge: string | null): Promis
   return client;
 }
 
+/** This plant may be slow, but is never silent: what a station does without an answer is another test's. */
+const patientClock: Clock = { ...realClock, sleep: (ms, signal) => realClock.sleep(Math.max(ms, 60_000), signal) };
+
 function rulesOf(station: SyncRig, of: Sync): Promise<StationRules> {
   return StationRules.open({
     sync: of,
     store: station.store,
-    clock: realClock,
+    clock: patientClock,
     fromPlant: true,
     changed: () => undefined,
   });

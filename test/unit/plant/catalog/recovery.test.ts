@@ -3,14 +3,14 @@ import { realClock, realRandom } from '#main/app/real-clock.ts';
 import { leaseNumbers } from '#plant/catalog/leases.ts';
 import { recover } from '#plant/catalog/recovery.ts';
 import type { Database } from '#plant/database/database.ts';
-import { openDatabase } from '#plant/database/open-database.ts';
+import { openMemoryDatabase } from '#test/support/plant/migrated-database.ts';
 import { newSigner } from '#test/support/plant-chain.ts';
 
 const NOW = new Date('2026-11-03T00:00:00Z');
 let database: Database;
 
 beforeAll(async () => {
-  database = await openDatabase({ folder: null }, { clock: realClock });
+  database = await openMemoryDatabase();
   await database.query(`
     INSERT INTO pools (id, kind, prefix, digits, first, last, block, next, base, places, low, high, created_by, created_at)
       VALUES ('boards', 'serial', 'A', 4, 1, 9999, 50, 1, 'A', 4, 1, 9999, 'x', now()),

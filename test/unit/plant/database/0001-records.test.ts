@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '#plant/database/database.ts';
-import { openDatabase } from '#plant/database/open-database.ts';
+import { openMemoryDatabase } from '#test/support/plant/migrated-database.ts';
 import { realClock } from '#main/app/compose-home.ts';
 
 const INSERT = `
@@ -10,7 +10,7 @@ const INSERT = `
 describe('records, as the server may use them', () => {
   let database: Database;
   beforeAll(async () => {
-    database = await openDatabase({ folder: null }, { clock: realClock });
+    database = await openMemoryDatabase();
   });
   afterAll(() => database.close());
 

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '#plant/database/database.ts';
-import { openDatabase } from '#plant/database/open-database.ts';
-import { realClock } from '#main/app/real-clock.ts';
+import { openMemoryDatabase } from '#test/support/plant/migrated-database.ts';
 
 const NOW = new Date('2028-02-29T08:00:00Z');
 let database: Database;
 beforeAll(async () => {
-  database = await openDatabase({ folder: null }, { clock: realClock });
+  database = await openMemoryDatabase();
   await database.query(`INSERT INTO pools VALUES ('p', 'serial', NULL, 'A', 3, 0, 9, 5, 0, 'A', 3, 0, 9, 'ada', $1)`, [
     NOW,
   ]);

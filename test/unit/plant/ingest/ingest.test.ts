@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { openDatabase } from '#plant/database/open-database.ts';
-import { realClock } from '#main/app/real-clock.ts';
+import { openMemoryDatabase } from '#test/support/plant/migrated-database.ts';
 import { ingestSuite } from '#test/support/plant-suites/ingest.ts';
 import { ingestGapsSuite } from '#test/support/plant-suites/ingest-gaps.ts';
 import { ingestOrderSuite } from '#test/support/plant-suites/ingest-order.ts';
@@ -10,7 +9,7 @@ import { yieldReportSuite } from '#test/support/plant-suites/yield-report.ts';
 describe('ingest on PGlite', () => {
   let plant: SuitePlant;
   beforeAll(async () => {
-    const database = await openDatabase({ folder: null }, { clock: realClock });
+    const database = await openMemoryDatabase();
     plant = await suitePlant(database, (sql) => database.query(`RESET ROLE; ${sql}; SET ROLE flashline_app`));
   });
   afterAll(() => plant.database.close());
