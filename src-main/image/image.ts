@@ -4,7 +4,7 @@ export interface Segment {
   readonly data: Uint8Array;
 }
 
-export type ImageFormat = 'ihex' | 'srec' | 'elf' | 'bin';
+export type ImageFormat = 'ihex' | 'srec' | 'elf' | 'uf2' | 'bin';
 
 /** A parsed image: segments sorted by address, merged where they touch, never overlapping. */
 export interface Image {

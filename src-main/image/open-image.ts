@@ -4,6 +4,8 @@ import { ELF_MAGIC, readElf } from './elf.ts';
 import { readIntelHex } from './ihex.ts';
 import type { Image, ImageFormat } from './image.ts';
 import { readSRecords } from './srec.ts';
+import { isUf2 } from './uf2-block.ts';
+import { readUf2 } from './uf2.ts';
 
 const EXTENSIONS: Readonly<Record<string, ImageFormat>> = {
   hex: 'ihex',
@@ -17,28 +19,34 @@ const EXTENSIONS: Readonly<Record<string, ImageFormat>> = {
   elf: 'elf',
   axf: 'elf',
   out: 'elf',
+  uf2: 'uf2',
   bin: 'bin',
 };
 
 export interface OpenOptions {
   /** Where a .bin goes; other formats carry their addresses, and it is not looked at. */
   readonly address?: number | undefined;
+  /** The chip's UF2 families: which of the firmwares in a .uf2 is meant. */
+  readonly families?: readonly number[] | undefined;
 }
 
 /**
  * Reads an image of any format we know. `fileName` names it in messages and gives the extension.
- * Throws `image-syntax`, `image-overlap`, `image-empty`, `image-needs-address`, or `image-format` (neither content nor
- * extension is known).
+ * Throws `image-syntax`, `image-overlap`, `image-empty`, `image-needs-address`, `image-family`, or `image-format` (neither
+ * content nor extension is known).
  */
-export function openImage(fileName: string, bytes: Uint8Array, { address }: OpenOptions = {}): Image {
+export function openImage(fileName: string, bytes: Uint8Array, { address, families }: OpenOptions = {}): Image {
   if (bytes.length === 0)
     throw new FlashlineError('image-empty', { where: { file: fileName }, params: { file: fileName } });
   const format = detectFormat(fileName, bytes, address !== undefined);
   if (!format) throw new FlashlineError('image-format', { where: { file: fileName }, params: { file: fileName } });
+  if (format === 'uf2') return readUf2(fileName, bytes, families);
   return READERS[format](fileName, bytes, address);
 }
 
-const READERS: Readonly<Record<ImageFormat, (file: string, bytes: Uint8Array, address?: number) => Image>> = {
+const READERS: Readonly<
+  Record<Exclude<ImageFormat, 'uf2'>, (file: string, bytes: Uint8Array, address?: number) => Image>
+> = {
   ihex: readIntelHex,
   srec: readSRecords,
   elf: readElf,
@@ -47,12 +55,14 @@ const READERS: Readonly<Record<ImageFormat, (file: string, bytes: Uint8Array, ad
 
 /**
  * Content first, then the extension: tools name files freely. But for .bin: plain bytes may begin with anything, only
- * an ELF magic there cannot be meant (as an initial stack pointer it would point outside every chip's RAM).
+ * the magic of ELF or UF2 there cannot be meant (as an initial stack pointer it would point outside every chip's RAM).
  */
 function detectFormat(fileName: string, bytes: Uint8Array, hasAddress: boolean): ImageFormat | undefined {
   const extension = /\.([^./\\]+)$/.exec(fileName)?.[1]?.toLowerCase() ?? '';
   const named = Object.hasOwn(EXTENSIONS, extension) ? EXTENSIONS[extension] : undefined;
   if (ELF_MAGIC.every((byte, index) => bytes[index] === byte)) return 'elf';
+  // Two magic numbers that were drawn by lot: no plain binary begins with them either.
+  if (isUf2(bytes)) return 'uf2';
   if (named === 'bin') return 'bin';
   return formatOfText(bytes) ?? named ?? (hasAddress ? 'bin' : undefined);
 }

@@ -54,7 +54,8 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   }
   const chip = chipBy(known, recipe.interface);
   const opened = [];
-  for (const index of recipe.images.keys()) opened.push(await openListed(file, source, index, files));
+  const families = known.uf2?.families ?? known.hf2?.families;
+  for (const index of recipe.images.keys()) opened.push(await openListed(file, source, index, { files, families }));
   const images = opened.map(({ image }) => image);
   const layout = layOut(chip, images);
   const digest = releaseDigest(
@@ -91,14 +92,25 @@ interface Opened {
   readonly sha256: string;
 }
 
-async function openListed(recipeFile: string, source: RecipeFile, index: number, files: Files): Promise<Opened> {
+interface ListedOptions {
+  readonly files: Files;
+  /** The chip's, for UF2 files. */
+  readonly families: readonly number[] | undefined;
+}
+
+async function openListed(
+  recipeFile: string,
+  source: RecipeFile,
+  index: number,
+  { files, families }: ListedOptions,
+): Promise<Opened> {
   const listed = source.value.images[index];
   if (!listed) throw new RangeError(`no image ${index}`);
   const at = ['images', index, 'file'];
   const where = { file: recipeFile, line: source.lineOf(at), path: pathText(at) };
   const file = join(dirname(recipeFile), listed.file);
   const bytes = await readInside(recipeFile, listed.file, where, files);
-  const image = openImage(file, bytes, { address: listed.address });
+  const image = openImage(file, bytes, { address: listed.address, families });
   if (image.format !== 'bin' && listed.address !== undefined) {
     const path = ['images', index, 'address'];
     const detail = `only plain binary needs an address; ${listed.file} carries its own`;

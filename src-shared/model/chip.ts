@@ -150,11 +150,12 @@ export function hasInterface(chip: ChipDescription, via: Interface): boolean {
 
 /**
  * The chip as it looks by one of its interfaces: a boot loader may write in larger pieces than the flash controller does,
- * or show less of the memory.
+ * show less of the memory, and look at other vectors than the core does.
  */
 export function chipBy(chip: ChipDescription, via: Interface): ChipDescription {
-  const seen = via === 'swd' || via === 'jtag' ? undefined : chip[via]?.memories;
-  return seen ? { ...chip, memories: seen } : chip;
+  const way = via === 'swd' || via === 'jtag' ? undefined : chip[via];
+  const boot = way && 'boot' in way ? way.boot : chip.boot;
+  return { ...chip, ...(way?.memories ? { memories: way.memories } : {}), ...(boot ? { boot } : {}) };
 }
 
 export function flashMemories(chip: ChipDescription): FlashMemory[] {

@@ -2,36 +2,65 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { describeImage } from '../../image/describe-image.ts';
+import { describeImage, type ImageDescription } from '../../image/describe-image.ts';
+import { describeUf2 } from '../../image/describe-uf2.ts';
 import { openImage } from '../../image/open-image.ts';
+import { isUf2 } from '../../image/uf2-block.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { numberOf } from './numbers.ts';
 
 export function inspectCommand(context: CliContext, end: (code: ExitCode) => void): Command {
-  return command('inspect', 'shows an image: format, segments, digests', [
+  return command('inspect', 'shows an image: format, segments, digests; of a UF2 file blocks, families and tags', [
     'inspect hello.hex',
     'inspect firmware.bin --address 0x8000 --json',
+    'inspect current.uf2',
   ])
-    .argument('<file>', 'Intel HEX, Motorola S-record, ELF32 or .bin')
+    .argument('<file>', 'Intel HEX, Motorola S-record, ELF32, UF2 or .bin')
     .option('--address <address>', 'where a .bin goes')
     .action(async (file: string, options: CommonOptions & { address?: string }) => {
       const bytes = await readOrThrow(file);
       const address = options.address === undefined ? undefined : numberOf('--address', options.address);
+      if (isUf2(bytes)) {
+        showUf2(context, file, bytes, options.json === true);
+        end(0);
+        return;
+      }
       const description = describeImage(openImage(file, bytes, { address }));
       if (options.json) context.print(JSON.stringify({ type: 'image', file, ...description }));
       else {
         const { format, entry, size, sha256, segments } = description;
         context.print(`${file}: ${format}, ${size} bytes${entry === null ? '' : `, entry ${hexAddress(entry)}`}`);
         context.print(`  sha256 ${sha256}`);
-        for (const segment of segments) {
-          const last = segment.address + segment.size - 1;
-          context.print(
-            `  ${hexAddress(segment.address)} - ${hexAddress(last)}  ${String(segment.size).padStart(8)} bytes  ${segment.sha256}`,
-          );
-        }
+        printSegments(context, segments);
       }
       end(0);
     });
+}
+
+function printSegments(context: CliContext, segments: ImageDescription['segments']): void {
+  for (const { address, size, sha256 } of segments) {
+    const last = address + size - 1;
+    context.print(`  ${hexAddress(address)} - ${hexAddress(last)}  ${String(size).padStart(8)} bytes  ${sha256}`);
+  }
+}
+
+/** A UF2 file may hold several firmwares: each is shown by its family. */
+function showUf2(context: CliContext, file: string, bytes: Uint8Array, json: boolean): void {
+  const description = describeUf2(file, bytes);
+  if (json) {
+    context.print(JSON.stringify({ type: 'image', file, ...description }));
+    return;
+  }
+  context.print(`${file}: uf2, ${description.blocks} blocks`);
+  for (const { family, blocks, skipped, tags, files, problem, segments } of description.families) {
+    context.print(
+      `  family ${family ?? 'none'}, ${blocks} blocks${skipped > 0 ? `, ${skipped} not for the flash` : ''}`,
+    );
+    for (const { name, value } of tags) context.print(`    ${name}: ${value}`);
+    for (const { name, size } of files) context.print(`    file ${name}: ${size} bytes`);
+    if (problem !== null) context.print(`    not usable: ${problem}`);
+    printSegments(context, segments);
+  }
 }
 
 async function readOrThrow(file: string): Promise<Uint8Array> {
