@@ -21,6 +21,8 @@ export const layers = {
     'src-main/probe',
     // Boot loaders have no dialect of a probe between them and the wire.
     'src-main/link/link.ts',
+    'src-main/link/drive.ts',
+    'src-main/image/uf2-block.ts',
     'src-main/image/flm.ts',
     'src-main/image/svf.ts',
     'src-main/image/svf-bits.ts',
@@ -39,7 +41,7 @@ export const layers = {
   ],
   'src-main/sync': ['src-main/log/log.ts', 'src-main/log/plant-store.ts', ...SHARED],
   'src-main/bridge': [...SHARED],
-  'src-main/bench': ['src-main/link/link.ts', ...SHARED],
+  'src-main/bench': ['src-main/link/link.ts', 'src-main/link/drive.ts', ...SHARED],
   'src-main/app': ['src-main', 'src-plant/plant.ts', ...SHARED],
   'src-renderer': ['resources/locales', ...SHARED],
   'src-plant/database': [...SHARED],

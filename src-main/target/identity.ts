@@ -5,18 +5,21 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { MemoryAccess } from '../probe/memory-access.ts';
 import type { Identity } from './target.ts';
 
+/** All that identifying takes: a boot loader's read commands will do. */
+type ReadMemory = Pick<MemoryAccess, 'read' | 'readWord'>;
+
 /**
  * Reads who the unit is: the registers that tell the chip, its hardware id, its lock words. Only reads.
  * Rejects with `wrong-chip` when a register tells of another chip or is none at all, and with `identity-unreadable`
  * when the hardware id is all zeros or all ones: no factory programs that, so the read did not reach it.
  */
-export async function identifyChip(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<Identity> {
+export async function identifyChip(memory: ReadMemory, chip: ChipDescription, io: IoContext): Promise<Identity> {
   await checkPart(memory, chip, io);
   return { uid: await readUid(memory, chip, io), chip: chip.id, locks: await readLocks(memory, chip, io) };
 }
 
 /** Rejects with `wrong-chip`. */
-export async function checkPart(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<void> {
+export async function checkPart(memory: ReadMemory, chip: ChipDescription, io: IoContext): Promise<void> {
   for (const check of chip.identity.checks) {
     const found = await readOrFault(memory, check.address, io);
     if (found !== undefined && ((found ^ check.value) & check.mask) === 0) continue;
@@ -32,7 +35,7 @@ export async function checkPart(memory: MemoryAccess, chip: ChipDescription, io:
 }
 
 /** Where another chip has nothing at all, its bus refuses, each time it is asked: undefined. */
-async function readOrFault(memory: MemoryAccess, address: number, io: IoContext): Promise<number | undefined> {
+async function readOrFault(memory: ReadMemory, address: number, io: IoContext): Promise<number | undefined> {
   for (let attempt = 1; attempt <= 2; attempt++) {
     try {
       return await memory.readWord(address, io);
@@ -44,7 +47,7 @@ async function readOrFault(memory: MemoryAccess, address: number, io: IoContext)
 }
 
 /** Rejects with `identity-unreadable`. */
-export async function readUid(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<string | null> {
+export async function readUid(memory: ReadMemory, chip: ChipDescription, io: IoContext): Promise<string | null> {
   if (!chip.identity.uid) return null;
   const parts = [chip.identity.uid].flat();
   const pieces: Uint8Array[] = [];
@@ -58,7 +61,7 @@ export async function readUid(memory: MemoryAccess, chip: ChipDescription, io: I
   return toHex(bytes.toReversed());
 }
 
-async function readLocks(memory: MemoryAccess, chip: ChipDescription, io: IoContext): Promise<Record<string, string>> {
+async function readLocks(memory: ReadMemory, chip: ChipDescription, io: IoContext): Promise<Record<string, string>> {
   const locks: Record<string, string> = {};
   for (const lock of chip.locks) {
     const bytes = await memory.read(lock.address, lock.size, io);

@@ -12,6 +12,7 @@ import { measurePlantIngest } from './plant-ingest.ts';
 import { measurePlantScale } from './plant-scale.ts';
 import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
+import { measureUf2 } from './uf2.ts';
 import { measureUsbGuest } from './usb-guest.ts';
 
 const SUITES: Readonly<Record<string, () => Promise<object>>> = {
@@ -25,6 +26,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'program-chips': measureProgramChips,
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,
+  uf2: measureUf2,
   'usb-guest': measureUsbGuest,
 };
 

@@ -7,6 +7,7 @@ import { openCmsisDap } from '../../probe/cmsis-dap/cmsis-dap.ts';
 import type { Connection, ConnectRequest } from '../../programmer/programmer.ts';
 import { openAdiTarget } from '../../target/open-adi.ts';
 import { realClock } from '../compose-home.ts';
+import { onHf2Bench, onUf2Bench } from './bench-uf2.ts';
 import type { ProbeWay } from './way.ts';
 
 /** The same boards get the same hardware ids, run after run, whoever offers them. */
@@ -18,6 +19,8 @@ export type OnBench = (address: BenchAddress, unit: ConnectRequest) => Connectio
 /** Each interface's part of the bench keeps its own boards, for as long as the connector lives. */
 const BENCHES: Partial<Record<Interface, (options: BenchOptions) => OnBench>> = {
   swd: onDebugBench,
+  uf2: onUf2Bench,
+  hf2: onHf2Bench,
 };
 
 /** The virtual bench; `pace`: its virtual seconds to a real one, null where virtual time costs no real time. */

@@ -4,12 +4,14 @@ import type { Interface } from '#shared/model/recipe.ts';
 import { benchWay } from './bench-way.ts';
 import { cmsisDapWay } from './cmsis-dap-way.ts';
 import { gdbWay } from './gdb-way.ts';
+import { hf2Way } from './hf2-way.ts';
 import { spiWay } from './spi-way.ts';
+import { uf2Way } from './uf2-way.ts';
 import type { JtagPins, ProbeWay } from './way.ts';
 
 /** Every kind of probe address that there is: a new kind is one file of this folder, and one row here. */
 export function probeWays(pace: number | null): readonly ProbeWay[] {
-  return [benchWay(pace), cmsisDapWay, gdbWay, spiWay];
+  return [benchWay(pace), cmsisDapWay, gdbWay, spiWay, uf2Way, hf2Way];
 }
 
 /** Throws `probe-address` for what is no probe's URL. */

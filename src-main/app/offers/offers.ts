@@ -1,6 +1,7 @@
 import type { Interface } from '#shared/model/recipe.ts';
 import { serveUsbip, type UsbipDevice } from '../../bench/usbip/server.ts';
 import { offerBitbang, offerGdb, usbProbes } from './debug-offers.ts';
+import { uf2Units } from './uf2-offers.ts';
 import { type Offer, type Place, type PlaceAs, usage, type Wanted } from './offer.ts';
 
 /** How a device of one interface can be offered; a new interface is one file of this folder, and one row here. */
@@ -12,7 +13,8 @@ interface Offers {
 }
 
 const DEBUG: Offers = { tcp: offerGdb, bitbang: offerBitbang, usb: usbProbes };
-const OFFERS: Partial<Record<Interface, Offers>> = { swd: DEBUG, jtag: DEBUG };
+const UF2: Offers = { usb: uf2Units };
+const OFFERS: Partial<Record<Interface, Offers>> = { swd: DEBUG, jtag: DEBUG, uf2: UF2, hf2: UF2 };
 
 /** What `usbip` connects to unless it is told otherwise. */
 const USBIP_PORT = 3240;

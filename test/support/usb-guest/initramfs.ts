@@ -20,6 +20,11 @@ const MODULES = [
   'usbhid',
   'hid-generic',
   'cdc-acm',
+  'usb-storage',
+  'sd_mod',
+  'vfat',
+  'nls_cp437',
+  'nls_ascii',
 ];
 const APPLETS = ['sh', 'mount', 'insmod', 'mkdir', 'cat', 'poweroff', 'ip', 'chroot', 'sync'];
 const INIT = join(import.meta.dirname, 'init.sh');

@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest';
+import { equalBytes } from '#shared/base/bytes.ts';
+import { type FailureCode, FlashlineError } from '#shared/model/failure.ts';
+import type { Faults } from '#main/bench/faults.ts';
+import type { DriveFaults } from '#main/bench/uf2/bench-drive.ts';
+import type { Uf2Bench } from '#main/bench/uf2/uf2-bench.ts';
+import type { Link } from '#main/link/link.ts';
+import type { ReleaseImage } from '#main/plan/layout.ts';
+import { crc16 } from '#main/programmer/hf2/crc16.ts';
+import { application, image } from './releases.ts';
+import { putIn, runUf2, SAMD21, SEEN, uf2Bench, type Uf2RunOptions, type Way } from './uf2-run.ts';
+
+const APP = 0x2000;
+const SIZE = 5000;
+const OLD = application(SIZE, 1, APP);
+const NEW = application(SIZE, 2, APP);
+const WAYS: readonly Way[] = ['uf2', 'hf2'];
+
+function bytesOf({ image: { segments } }: ReleaseImage): Uint8Array {
+  return segments[0]?.data ?? new Uint8Array();
+}
+
+function cells(bench: Uf2Bench, address: number, size: number): Uint8Array {
+  const { chip } = bench.boardFor(SAMD21.id, 'A');
+  return Uint8Array.from({ length: size }, (_, i) => {
+    const at = address + i;
+    return ((chip.peek(at - (at % 4)) ?? 0) >>> (8 * (at % 4))) & 0xff;
+  });
+}
+
+/** As in the other chips' tests: what the boot loader would start, if it would. */
+function state(bench: Uf2Bench): 'old' | 'new' | 'refuses to boot' | 'TORN' {
+  const found = cells(bench, APP, SIZE);
+  if (equalBytes(found, bytesOf(OLD))) return 'old';
+  if (equalBytes(found, bytesOf(NEW))) return 'new';
+  const flag = found.subarray(0, 8);
+  return [OLD, NEW].some((release) => equalBytes(flag, bytesOf(release).subarray(0, 8))) ? 'TORN' : 'refuses to boot';
+}
+
+async function endOf(bench: Uf2Bench, way: Way, options: Uf2RunOptions): Promise<FailureCode | 'done'> {
+  try {
+    await runUf2(bench, way, [NEW], options);
+    return 'done';
+  } catch (error) {
+    if (error instanceof FlashlineError) return error.failure.code;
+    throw error;
+  }
+}
+
+async function boardWithOld(way: Way): Promise<Uf2Bench> {
+  const bench = uf2Bench();
+  await runUf2(bench, way, [OLD]);
+  return bench;
+}
+
+describe.each(WAYS)('a SAM D21 in its UF2 boot loader, by %s', (way) => {
+  it('gets firmware, has it read back, and starts it', async () => {
+    const bench = uf2Bench();
+    const loaderBefore = putIn(bench, way, 'A').loader;
+    expect(loaderBefore.startsApplication).toBe(false);
+    const before = cells(bench, 0, APP);
+    const { identity, outcome, loader } = await runUf2(bench, way, [NEW]);
+    expect(state(bench)).toBe('new');
+    expect(loader.running).toBe('application');
+    expect(Object.keys(outcome.readBack)).toEqual(['application']);
+    expect(outcome.provenBy).toEqual({});
+    expect(identity.uid).toMatch(/^[0-9a-f]{32}$/u);
+    expect(cells(bench, 0, APP)).toEqual(before);
+    expect(bench.boardFor(SAMD21.id, 'A').report().misuse).toEqual([]);
+  });
+
+  it('is not written where it holds the release already', async () => {
+    const bench = await boardWithOld(way);
+    const { plan, outcome } = await runUf2(bench, way, [OLD]);
+    expect(plan.operations.map(({ op }) => op)).toEqual(['verify']);
+    expect(outcome.bytesWritten).toBe(0);
+    expect(bench.boardFor(SAMD21.id, 'A').report().flashOperations).toBe(0);
+  });
+
+  it('has only what changed written, and what stands elsewhere stays', async () => {
+    const bench = await boardWithOld(way);
+    const other = image('filesystem', { address: 0x8000, data: bytesOf(OLD) });
+    await runUf2(bench, way, [OLD, other]);
+    const changed = bytesOf(OLD).slice();
+    changed.fill(0x55, 1024, 1536);
+    const { plan } = await runUf2(bench, way, [image('application', { address: APP, data: changed })]);
+    // Two pages, and the one with the vectors.
+    expect(plan.bytesToWrite).toBe(3 * 256);
+    expect(cells(bench, APP, SIZE)).toEqual(changed);
+    expect(cells(bench, 0x8000, SIZE)).toEqual(bytesOf(OLD));
+  });
+
+  it('tells the same hardware id by either way', async () => {
+    const bench = uf2Bench();
+    const ids = [];
+    for (const each of WAYS) ids.push((await runUf2(bench, each, [NEW])).identity.uid);
+    expect(ids[0]).toBe(ids[1]);
+  });
+
+  it('is refused where it is another board', async () => {
+    expect(await endOf(uf2Bench(), way, { faults: [{ kind: 'wrong-chip' }] })).toBe('wrong-chip');
+  });
+
+  it('is not left without firmware that it would start', async () => {
+    const data = bytesOf(NEW).slice();
+    // A reset vector in the boot loader's own part.
+    data.set([1, 1, 0, 0], 4);
+    const bench = uf2Bench();
+    const running = runUf2(bench, way, [image('application', { address: APP, data })]);
+    await expect(running).rejects.toMatchObject({ failure: { code: 'boot-loader-stays' } });
+  });
+
+  it.each<[string, Faults[number], FailureCode]>([
+    ['pulled out', { kind: 'unplug', after: 40 }, 'probe-lost'],
+    ['silent', { kind: 'silent', after: 40 }, 'probe-silent'],
+  ])('a unit that is %s ends the run, and the next one succeeds', async (_, fault, code) => {
+    const bench = await boardWithOld(way);
+    const after = way === 'uf2' ? 8 : 200;
+    expect(await endOf(bench, way, { faults: [{ ...fault, after } as Faults[number]] })).toBe(code);
+    expect(state(bench)).not.toBe('TORN');
+    expect(await endOf(bench, way, {})).toBe('done');
+    expect(state(bench)).toBe('new');
+  });
+
+  it('after a power cut before any packet holds old or new firmware or starts neither, and the next run succeeds', async () => {
+    const states = new Map<string, number>();
+    for (let after = 0; ; after += way === 'uf2' ? 1 : 7) {
+      const bench = await boardWithOld(way);
+      const code = await endOf(bench, way, { faults: [{ kind: 'power-cut', after }] });
+      const found = state(bench);
+      states.set(found, (states.get(found) ?? 0) + 1);
+      if (code === 'done') break;
+      expect(code).toBe('probe-lost');
+      expect(await endOf(bench, way, {})).toBe('done');
+      expect(state(bench)).toBe('new');
+    }
+    expect(states.get('TORN')).toBeUndefined();
+    expect(states.get('old')).toBeGreaterThan(0);
+    expect(states.get('refuses to boot')).toBeGreaterThan(3);
+  });
+
+  it('after a power cut at any moment too, but for the drive’s last row', async () => {
+    const whole = await runUf2(await boardWithOld(way), way, [NEW]);
+    const states = new Map<string, number>();
+    for (let step = 1; step < 60; step++) {
+      const bench = await boardWithOld(way);
+      const code = await endOf(bench, way, { faults: [{ kind: 'power-cut', ms: (whole.ms.all * step) / 60 }] });
+      expect(['probe-lost', 'done']).toContain(code);
+      const found = state(bench);
+      states.set(found, (states.get(found) ?? 0) + 1);
+      // The boot loader writes a row's first 64 bytes first: in the 7.5 ms after them the vectors stand alone.
+      if (found === 'TORN')
+        expect([way, cells(bench, APP + 256, SIZE - 256)]).toEqual(['uf2', bytesOf(NEW).subarray(256)]);
+      expect(await endOf(bench, way, {})).toBe('done');
+    }
+    expect(states.get('refuses to boot')).toBeGreaterThan(5);
+  });
+});
+
+describe('a drive', () => {
+  it.each<[string, DriveFaults, FailureCode | 'done']>([
+    ['that gets blocks backwards', { order: 'backwards' }, 'done'],
+    ['that gets blocks twice', { order: 'twice' }, 'done'],
+    ['that has no room', { full: true }, 'probe-lost'],
+    ['whose CURRENT.UF2 is too short', { currentSize: 4096 }, 'wrong-chip'],
+    ['without CURRENT.UF2', { currentSize: 0 }, 'probe-unsuited'],
+    ['that stays', { stays: true }, 'boot-loader-stays'],
+  ])('%s', async (_, drive, code) => {
+    const bench = await boardWithOld('uf2');
+    expect(await endOf(bench, 'uf2', { drive })).toBe(code);
+    expect(state(bench)).toBe(code === 'done' || code === 'boot-loader-stays' ? 'new' : 'old');
+  });
+
+  it('whose boot loader shows nothing of what it holds is refused with the other ways', async () => {
+    const { clock, open } = putIn(uf2Bench(), 'uf2', 'A', { drive: { currentSize: 0 } });
+    const opening = open({ clock, signal: new AbortController().signal });
+    await expect(opening).rejects.toMatchObject({
+      failure: {
+        code: 'probe-unsuited',
+        params: { detail: expect.stringContaining('program the chip by swd') as string },
+      },
+    });
+  });
+});
+
+describe('HF2', () => {
+  /** Another page with the same CRC-16: its last two bytes are searched for. */
+  function sameCrc(page: Uint8Array): Uint8Array {
+    const other = page.map((byte, index) => (index < 254 ? byte ^ 0x2a : 0));
+    for (let tail = 0; tail < 65_536; tail++) {
+      other.set([tail & 0xff, tail >>> 8], 254);
+      if (crc16(other) === crc16(page)) return other;
+    }
+    throw new Error('no such page');
+  }
+
+  it.each([
+    ['alone', [5]],
+    ['beside others that are the same', [3, 5, 7, 8]],
+    ['in a row', [2, 3, 4, 5, 6]],
+  ])('a page whose checksum only looks right is written: %s', async (_, pages) => {
+    const bench = await boardWithOld('hf2');
+    const data = bytesOf(OLD).slice();
+    for (const index of pages) data.set(sameCrc(data.subarray(index * 256, (index + 1) * 256)), index * 256);
+    const { outcome } = await runUf2(bench, 'hf2', [image('application', { address: APP, data })]);
+    expect(outcome.bytesWritten).toBe((pages.length + 1) * 256);
+    expect(cells(bench, APP, SIZE)).toEqual(data);
+  });
+
+  it.each<[string, (packet: Uint8Array) => Uint8Array, FailureCode | 'done']>([
+    ['prints between its answers', (packet) => packet, 'done'],
+    ['answers shorter than it says', (packet) => packet.subarray(0, 3), 'probe-protocol'],
+    ['answers with nothing', () => new Uint8Array(), 'probe-protocol'],
+    [
+      'answers that a command is unknown',
+      (packet) => packet.map((byte, at) => (at === 3 ? 1 : byte)),
+      'probe-protocol',
+    ],
+    ['answers that a command failed', (packet) => packet.map((byte, at) => (at === 3 ? 2 : byte)), 'probe-protocol'],
+  ])('a device that %s', async (_, spoil, code) => {
+    const bench = await boardWithOld('hf2');
+    const onLink = (link: Link): Link => spoiled(link, spoil, code === 'done');
+    expect(await endOf(bench, 'hf2', { onLink })).toBe(code);
+    expect(state(bench)).toBe(code === 'done' ? 'new' : 'old');
+  });
+
+  function spoiled(link: Link, spoil: (packet: Uint8Array) => Uint8Array, prints: boolean): Link {
+    let reads = 0;
+    return {
+      kind: link.kind,
+      url: link.url,
+      write: (data, io) => link.write(data, io),
+      close: () => link.close(),
+      read: async (timeoutMs, io) => {
+        if (prints && reads++ % 3 === 0) return Uint8Array.of(0x85, ...new TextEncoder().encode('hello'));
+        return spoil(await link.read(timeoutMs, io));
+      },
+    };
+  }
+
+  it('never asks for more than the boot loader’s buffer holds', async () => {
+    const bench = uf2Bench();
+    const { clock, open } = putIn(bench, 'hf2', 'A');
+    const io = { clock, signal: new AbortController().signal };
+    const unit = await open(io);
+    const device = await unit.openFlash(io);
+    const [memory] = SEEN.hf2.memories;
+    if (memory?.kind !== 'flash') throw new Error('no flash');
+    const wanted = new Uint8Array(memory.size).fill(0xff);
+    expect(await device.holds?.(memory, memory.start, wanted, io)).toEqual(new Array(memory.size / 256).fill(true));
+    expect(await device.read(memory.start, memory.size, io)).toEqual(wanted);
+    await unit.close(io);
+  });
+});
