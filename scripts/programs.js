@@ -13,6 +13,7 @@ export const debianPrograms = [
   onPath('qemu-system-x86_64', 'qemu-system-x86'),
   { program: 'busybox', debian: 'busybox-static', probe: 'test -x /bin/busybox && ! ldd /bin/busybox' },
   onPath('cpio'),
+  onPath('flashrom'),
   { program: 'depmod', debian: 'kmod', probe: 'test -x /sbin/depmod' },
   { program: 'udevadm', debian: 'udev', probe: 'test -x /lib/systemd/systemd-udevd' },
   { program: 'postgresql', debian: 'postgresql', probe: 'ls /usr/lib/postgresql/*/bin/postgres' },

@@ -37,6 +37,13 @@ export const Fault = z.discriminatedUnion('kind', [
     .refine((fault) => fault.after !== undefined || fault.ms !== undefined, 'power-cut needs a packet or a time'),
   /** FICR says that it is another part. */
   z.object({ kind: z.literal('wrong-chip') }),
+  /** The adapter answers one operation on its bus, or all from one on, in a way that it must not. */
+  z.object({ kind: z.literal('refused'), after: count.default(0) }),
+  z.object({ kind: z.literal('garbage'), after: count.default(0) }),
+  /** From that operation on none of the chip comes to its end. */
+  z.object({ kind: z.literal('never-ready'), after: count.default(0) }),
+  /** What the chip says of itself is not so. */
+  z.object({ kind: z.literal('false-parameters') }),
   /** UICR.APPROTECT is set when the board arrives. */
   z.object({ kind: z.literal('protected') }),
 ]);

@@ -1,26 +1,26 @@
 import type { Interface } from '#shared/model/recipe.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { type BenchOptions, createBench } from '../../bench/bench.ts';
-import { type BenchAddress, parseBenchUrl } from '../../bench/parse-bench-url.ts';
+import { parseBenchUrl } from '../../bench/parse-bench-url.ts';
 import { openCmsisDapJtag } from '../../probe/cmsis-dap/cmsis-dap-jtag.ts';
 import { openCmsisDap } from '../../probe/cmsis-dap/cmsis-dap.ts';
-import type { Connection, ConnectRequest } from '../../programmer/programmer.ts';
+import type { ConnectRequest } from '../../programmer/programmer.ts';
 import { openAdiTarget } from '../../target/open-adi.ts';
 import { realClock } from '../compose-home.ts';
+import { onSpiBench } from './bench-spi.ts';
+import type { OnBench } from './on-bench.ts';
 import { onHf2Bench, onUf2Bench } from './bench-uf2.ts';
 import type { ProbeWay } from './way.ts';
 
 /** The same boards get the same hardware ids, run after run, whoever offers them. */
 export const BENCH_SEED = 1;
 
-/** How the bench puts a unit into a slot, by one of its interfaces. */
-export type OnBench = (address: BenchAddress, unit: ConnectRequest) => Connection;
-
 /** Each interface's part of the bench keeps its own boards, for as long as the connector lives. */
 const BENCHES: Partial<Record<Interface, (options: BenchOptions) => OnBench>> = {
   swd: onDebugBench,
   uf2: onUf2Bench,
   hf2: onHf2Bench,
+  spi: onSpiBench,
 };
 
 /** The virtual bench; `pace`: its virtual seconds to a real one, null where virtual time costs no real time. */

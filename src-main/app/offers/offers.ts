@@ -3,6 +3,7 @@ import { serveUsbip, type UsbipDevice } from '../../bench/usbip/server.ts';
 import { offerBitbang, offerGdb, usbProbes } from './debug-offers.ts';
 import { uf2Units } from './uf2-offers.ts';
 import { type Offer, type Place, type PlaceAs, usage, type Wanted } from './offer.ts';
+import { offerSerprog } from './spi-offers.ts';
 
 /** How a device of one interface can be offered; a new interface is one file of this folder, and one row here. */
 interface Offers {
@@ -14,7 +15,13 @@ interface Offers {
 
 const DEBUG: Offers = { tcp: offerGdb, bitbang: offerBitbang, usb: usbProbes };
 const UF2: Offers = { usb: uf2Units };
-const OFFERS: Partial<Record<Interface, Offers>> = { swd: DEBUG, jtag: DEBUG, uf2: UF2, hf2: UF2 };
+const OFFERS: Partial<Record<Interface, Offers>> = {
+  swd: DEBUG,
+  jtag: DEBUG,
+  uf2: UF2,
+  hf2: UF2,
+  spi: { tcp: offerSerprog },
+};
 
 /** What `usbip` connects to unless it is told otherwise. */
 const USBIP_PORT = 3240;

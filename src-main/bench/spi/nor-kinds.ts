@@ -96,7 +96,7 @@ const mx25l25645g: NorKind = {
   wakeUs: 30,
 };
 
-/** N25Q256A data sheet, table 47. The part without instructions of its own for 4-byte addresses. */
+/** N25Q256A data sheet, table 47. The part that only reads with instructions of their own for 4-byte addresses. */
 const n25q256a: NorKind = {
   ...mx25l25645g,
   name: 'N25Q256A',

@@ -18,8 +18,8 @@ export interface Erasing extends EraseUnit {
 
 /**
  * Erases one after another. The next is begun in the same transfers that look whether the one before is over: write
- * enable, status, erase, status. The chip takes the erase just when that first status is ready and enabled; while it is
- * busy it ignores both instructions. Rejects with `flash-timeout` or `flash-refused`.
+ * enable, status, erase. The chip takes the erase just when that status is ready and enabled; while it is busy it ignores
+ * both instructions. Rejects with `flash-timeout` or `flash-refused`.
  */
 export async function eraseBlocks(
   chip: NorChip,
@@ -43,15 +43,13 @@ async function begin(chip: NorChip, unit: Erasing, before: Erasing | undefined, 
   const patience = patienceOf(before ?? unit);
   const until = io.clock.monotonic() + patience;
   for (;;) {
-    const answers = await chip.port.transfer([writeEnable, status(1), unit.instruction, status(1)], io);
+    const answers = await chip.port.transfer([writeEnable, status(1), unit.instruction], io);
     const ready = answers[1]?.[0] ?? 0xff;
-    const after = answers[3]?.[0] ?? 0xff;
     if ((ready & BUSY) === 0) {
       if ((ready & WRITE_ENABLED) === 0) throw refused(unit.address, 'the write enable latch stays clear');
-      if ((after & (BUSY | WRITE_ENABLED)) === WRITE_ENABLED) throw refused(unit.address, 'the erase does not begin');
       return;
     }
-    chip.requirePresent(Uint8Array.of(ready, after));
+    chip.requirePresent(Uint8Array.of(ready));
     if (io.clock.monotonic() > until) throw timeout((before ?? unit).address, patience);
     await io.clock.sleep((before ?? unit).ms * LOOK, io.signal);
   }

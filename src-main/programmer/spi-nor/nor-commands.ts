@@ -46,6 +46,13 @@ export const writeEnable = tell(Opcode.writeEnable);
 /** The register again and again, for as long as the chip is selected. */
 export const status = (samples: number): SpiTransfer => ask(Opcode.readStatus, samples);
 
+/** The register once, after so many bytes in which the chip puts it out as well and nobody looks. */
+export function statusAfter(filler: number): SpiTransfer {
+  const write = new Uint8Array(1 + filler);
+  write[0] = Opcode.readStatus;
+  return { write, read: 1 };
+}
+
 /** Instruction, address (most significant byte first), what follows. */
 export function addressed(
   { opcode, addressBytes }: Addressed,

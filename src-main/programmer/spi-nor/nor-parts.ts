@@ -90,6 +90,8 @@ function entering(
   const told = sfdp?.enterFourByte === 'none' ? undefined : sfdp?.enterFourByte;
   const way = spi.enterFourByte ?? told;
   if (way) return way;
+  // Before JESD216B chips did not tell how; all take B7h, and a write enable before it does no harm to those that need none.
+  if (sfdp?.addressBytes === 'both') return 'wren-b7';
   throw wrongChip(chip, 'SFDP 4-byte addressing', 'no way that is known here');
 }
 

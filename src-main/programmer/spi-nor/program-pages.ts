@@ -1,31 +1,37 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { SpiTransfer } from '../../probe/spi-port.ts';
 import type { ProgramRun } from '../../plan/contents.ts';
-import { addressed, BUSY, status, WRITE_ENABLED, writeEnable } from './nor-commands.ts';
-import { type NorChip, refused, timeout } from './nor-chip.ts';
+import { addressed, BUSY, status, statusAfter, writeEnable } from './nor-commands.ts';
+import { type NorChip, timeout } from './nor-chip.ts';
 import type { NorParts } from './nor-parts.ts';
 
 /** Pages in one batch of transfers: 64 KiB of data, which any link takes well within a second or two. */
 const MOST_PAGES = 256;
-const MOST_SAMPLES = 4096;
-/** Between what was needed at most and what is asked for. */
-const MARGIN = 1.3;
+const MOST_FILLER = 8192;
+/** Parts of the typical time that the first pages are given, to see how much of it the link itself already takes. */
+const TRIALS = [1.3, 1, 0.75, 0.5, 0.35, 0.2, 0.1, 0];
+/** Over what was enough in the trial, and what is added where it was not. */
+const MARGIN = 1.15;
+/** A page with less in it says nothing of a full one. */
+const TELLING = 200;
 /** Of a page's typical time; data sheets' worst are about ten. */
 const PATIENCE = 20;
 const LEAST_PATIENCE_MS = 100;
-/** Times that the chip may refuse the same pages. */
-const MOST_REFUSALS = 3;
+/** Batches of which the chip was too busy for every page. */
+const MOST_STANDSTILLS = 20;
 
 /**
- * Programs pages many at a time: between two of them the batch holds so many bytes of status that the first is over, as
- * long as it keeps to the time that pages have been seen to need. One that does not costs nothing but time: a busy chip
- * ignores both write enable and program, its status says that it did, and the page goes with the next batch.
+ * Programs pages many at a time: between two of them the batch has a status read with so many bytes in front that the first
+ * is over by then, going by the time that pages have been seen to need. Bytes written, not read, are what fills: they
+ * hold up the adapter for as long as they take on the link or on the chip's wires, whichever is slower, and come at no cost
+ * where the link is so slow that none are needed. A page that takes longer costs nothing but time: a busy chip ignores both
+ * write enable and program, its status says that it was busy, and the next page goes with the next batch.
  */
 export class PageProgrammer {
   readonly #chip: NorChip;
   readonly #parts: NorParts;
-  /** Bytes of status after a page; undefined until one was timed. */
-  #samples: number | undefined;
+  /** Bytes before the status; undefined until pages were timed. */
+  #filler: number | undefined;
 
   constructor(chip: NorChip, parts: NorParts) {
     this.#chip = chip;
@@ -36,59 +42,63 @@ export class PageProgrammer {
   async program(runs: readonly ProgramRun[], io: IoContext, done: (page: ProgramRun) => void): Promise<void> {
     const pages = runs.flatMap((run) => splitAtPages(run, this.#parts.page));
     const patience = Math.max(LEAST_PATIENCE_MS, (this.#parts.programUs / 1000) * PATIENCE);
-    let refusals = 0;
-    while (pages.length > 0) {
-      const batch = pages.splice(0, this.#samples === undefined ? 1 : MOST_PAGES);
-      const { waiting, refusing } = await this.#send(batch, io);
-      const again = new Set([...waiting, ...refusing]);
+    let standstills = 0;
+    for (let from = 0; from < pages.length;) {
+      const trial = this.#filler === undefined && pages.slice(from, from + TRIALS.length).every(isTelling);
+      const batch = pages.slice(from, from + (trial ? TRIALS.length : MOST_PAGES));
+      from += batch.length;
+      const waiting = await this.#send(batch, trial, io);
+      const again = new Set(waiting);
       for (const page of batch) if (!again.has(page)) done(page);
-      pages.unshift(...batch.filter((page) => again.has(page)));
-      const [stubborn] = refusing;
-      refusals = again.size === batch.length ? refusals + 1 : 0;
-      if (stubborn && refusals >= MOST_REFUSALS) throw refused(stubborn.address, 'the write enable latch stays set');
-      if (waiting.length > 0) await this.#chip.waitReady(batch[0]?.address ?? 0, patience, io);
-      if (refusals >= MOST_REFUSALS * 4) throw timeout(batch[0]?.address ?? 0, patience);
+      pages.push(...waiting);
+      standstills = waiting.length === batch.length ? standstills + 1 : 0;
+      const address = batch[0]?.address ?? 0;
+      if (waiting.length > 0 || from >= pages.length) await this.#chip.waitReady(address, patience, io);
+      if (standstills >= MOST_STANDSTILLS) throw timeout(address, patience);
     }
   }
 
-  /** Resolves to the pages that the chip was too busy for, and to those that it did not begin although it was ready. */
-  async #send(batch: readonly ProgramRun[], io: IoContext) {
-    const samples = this.#samples ?? this.#guess();
-    const poll = status(samples);
+  /** Resolves to the pages that the chip was too busy for. */
+  async #send(batch: readonly ProgramRun[], trial: boolean, io: IoContext): Promise<ProgramRun[]> {
+    const { program } = this.#parts.instructions;
+    const fillers = batch.map((_, index) => (trial ? this.#bytesIn(TRIALS[index] ?? 1) : this.#fillerNow()));
     const transfers: SpiTransfer[] = [status(1)];
-    for (const { address, bytes } of batch) {
-      transfers.push(writeEnable, addressed(this.#parts.instructions.program, address, { data: bytes }), poll);
+    for (const [index, { address, bytes }] of batch.entries()) {
+      transfers.push(writeEnable, addressed(program, address, { data: bytes }), statusAfter(fillers[index] ?? 0));
     }
     const answers = await this.#chip.port.transfer(transfers, io);
     const waiting: ProgramRun[] = [];
-    const refusing: ProgramRun[] = [];
-    let needed = 1;
+    const enough: number[] = [];
     let overrun = false;
-    let before = answers[0];
+    let before = answers[0]?.at(-1) ?? BUSY;
     for (const [index, page] of batch.entries()) {
-      const after = answers[3 + index * 3] ?? new Uint8Array();
-      this.#chip.requirePresent(after);
-      const last = after.at(-1) ?? BUSY;
-      if (((before?.at(-1) ?? BUSY) & BUSY) !== 0) waiting.push(page);
-      else if ((last & (BUSY | WRITE_ENABLED)) === WRITE_ENABLED) refusing.push(page);
-      else if ((last & BUSY) === 0) needed = Math.max(needed, after.findIndex((sample) => (sample & BUSY) === 0) + 1);
-      if ((last & BUSY) !== 0) overrun = true;
+      const samples = answers[3 + index * 3] ?? new Uint8Array();
+      this.#chip.requirePresent(samples);
+      const after = samples.at(-1) ?? BUSY;
+      if ((before & BUSY) !== 0) waiting.push(page);
+      else if ((after & BUSY) === 0) enough.push(fillers[index] ?? 0);
+      else overrun = true;
       before = after;
     }
-    this.#adapt(samples, overrun ? samples * 2 : Math.ceil(needed * MARGIN));
-    return { waiting, refusing };
+    if (trial) this.#filler = Math.ceil((enough.length > 0 ? Math.min(...enough) : this.#bytesIn(2)) * MARGIN);
+    else if (overrun) this.#filler = Math.min(MOST_FILLER, Math.ceil(this.#fillerNow() * MARGIN) + 16);
+    return waiting;
   }
 
-  /** Down only step by step: a page of few bytes is quick and says little of the next. */
-  #adapt(used: number, wanted: number): void {
-    this.#samples = Math.min(MOST_SAMPLES, Math.max(wanted, this.#samples === undefined ? 1 : Math.floor(used / 2)));
+  #fillerNow(): number {
+    return this.#filler ?? this.#bytesIn(TRIALS[0] ?? 1);
   }
 
-  /** As many bytes as go over the wire in a page's typical time. */
-  #guess(): number {
-    const hz = this.#chip.clockHz === 0 ? 1_000_000 : this.#chip.clockHz;
-    return Math.min(MOST_SAMPLES, Math.max(1, Math.ceil((this.#parts.programUs * hz * MARGIN) / 8e6)));
+  /** As many bytes as go over the chip's wires in that part of a page's typical time. */
+  #bytesIn(part: number): number {
+    const { port, clockHz } = this.#chip;
+    const hz = clockHz === 0 ? 1_000_000 : clockHz;
+    return Math.min(MOST_FILLER, port.limits.write - 1, Math.ceil((this.#parts.programUs * part * hz) / 8e6));
   }
+}
+
+function isTelling({ bytes }: ProgramRun): boolean {
+  return bytes.length >= TELLING;
 }
 
 /** A program instruction that runs over a page's end goes on at its start. */
