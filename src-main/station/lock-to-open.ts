@@ -10,7 +10,10 @@ export interface LockToOpen {
   readonly found: ProtectionState['observed'];
 }
 
-/** Null when the unit is open. Rejects with `chip-protected` when it is not, and the recipe does not say to erase it. */
+/**
+ * Null when the unit is open. Rejects with `chip-protected` or `blocks-protected` when it is not, and the recipe does not
+ * say to open it in just this way.
+ */
 export async function lockToOpen(
   { protection, chip }: Unit,
   recipe: Recipe,
@@ -18,6 +21,12 @@ export async function lockToOpen(
 ): Promise<LockToOpen | null> {
   const state = await protection?.read(io);
   if (!protection || !state?.locked) return null;
-  if (recipe.unlock === 'mass-erase') return { protection, found: state.observed };
+  if (recipe.unlock === (protection.opensBy ?? 'mass-erase')) return { protection, found: state.observed };
+  if (protection.opensBy) throw blocksProtected(chip.name, state.observed);
   throw new FlashlineError('chip-protected', { params: { chip: chip.name } });
+}
+
+function blocksProtected(chip: string, observed: ProtectionState['observed']): FlashlineError {
+  const found = Object.entries(observed).map(([name, value]) => `${name} ${value}`);
+  return new FlashlineError('blocks-protected', { params: { chip, found: found.join(', ') } });
 }

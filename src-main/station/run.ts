@@ -38,7 +38,7 @@ export type RunListener = (event: RunEvent, elapsedMs: number) => void;
 /** As the journal keeps it, beside the plan's operations. */
 interface UnlockOperation {
   readonly op: 'unlock';
-  readonly by: 'mass-erase';
+  readonly by: 'mass-erase' | 'block-protection';
   readonly found: Readonly<Record<string, string>>;
 }
 
@@ -190,7 +190,7 @@ class Run {
    */
   async #unlock({ protection, found }: LockToOpen, io: IoContext): Promise<void> {
     await this.#admit(await protection.readUid(io));
-    await this.#beforeChange({ op: 'unlock', by: 'mass-erase', found });
+    await this.#beforeChange({ op: 'unlock', by: protection.opensBy ?? 'mass-erase', found });
     const total = flashMemories(this.#engine.release.chip).reduce((sum, { size }) => sum + size, 0);
     await protection.unlock(io, (done) => this.#steps.progress('unlock', done, total));
     this.#unlocked = found;

@@ -31,6 +31,7 @@ export const FAILURES = {
   'wrong-chip': { verdict: 'ERROR', blame: 'recipe', params: ['expected', 'register', 'found'] },
   'unlock-failed': { verdict: 'FAIL', blame: 'unit', params: ['chip', 'found'] },
   'chip-protected': { verdict: 'ERROR', blame: 'recipe', params: ['chip'] },
+  'blocks-protected': { verdict: 'ERROR', blame: 'recipe', params: ['chip', 'found'] },
   'already-passed': { verdict: 'ERROR', blame: 'station', params: ['serial', 'when'] },
   'serial-pattern': { verdict: 'ERROR', blame: 'station', params: ['serial', 'pattern'] },
   'slot-busy': { verdict: 'ERROR', blame: 'station', params: ['slot'] },

@@ -39,9 +39,11 @@ export const Recipe = z.strictObject({
   interface: Interface,
   images: z.array(RecipeImage).min(1),
   unlock: z
-    .literal('mass-erase')
+    .enum(['mass-erase', 'block-protection'])
     .optional()
-    .describe('A unit that comes locked is erased whole, and so opened. Without it such a unit is refused'),
+    .describe(
+      'A unit that comes locked is opened: it is erased whole, or (a NOR flash) the protection of its blocks is cleared. Without it such a unit is refused',
+    ),
   route: z
     .strictObject({
       step: StepName.describe('The process step that a run of this recipe is; `flash` when there is no route'),

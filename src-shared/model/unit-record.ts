@@ -86,7 +86,7 @@ export const RecordDraft = z.object({
   failure: Failure.nullable(),
   /** Lock words and protection as read from the unit, by name; never what was intended. */
   locks: z.record(z.string(), z.string()),
-  /** The unit came locked, as read here by name, and this run erased all of it to open it. */
+  /** The unit came locked, as read here by name, and this run opened it in the way that its recipe says. */
   unlocked: z.record(z.string(), z.string()).optional(),
   reach: Reach.optional(),
   /** Which of the product's process steps this was; DEFAULT_PROCESS when left out. */

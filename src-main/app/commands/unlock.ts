@@ -59,7 +59,7 @@ async function unlock(
     const told = {
       type: 'unlocked',
       chip: chip.id,
-      erased: found.locked,
+      erased: found.locked && protection.opensBy === undefined,
       found: found.observed,
       now: now.observed,
       uid,
@@ -67,9 +67,8 @@ async function unlock(
     context.print(JSON.stringify(told));
     return;
   }
-  context.print(
-    line('chip', `${chip.name} ${found.locked ? 'was locked, and was erased' : 'was not locked; nothing was done'}`),
-  );
+  const done = protection.opensBy === undefined ? 'was locked, and was erased' : 'had protected blocks; they are open';
+  context.print(line('chip', `${chip.name} ${found.locked ? done : 'was not locked; nothing was done'}`));
   for (const [name, value] of Object.entries(now.observed)) context.print(line(name, value));
   context.print(line('hardware id', uid ?? '(none that is known)'));
 }

@@ -18,6 +18,8 @@ export interface NorParts {
   /** What must be sent before addresses beyond 16 MiB are taken. */
   readonly enterFourByte: 'b7' | 'wren-b7' | 'none';
   readonly softReset: boolean;
+  /** There is a second status register, read by 35h. */
+  readonly hasStatus2: boolean;
 }
 
 /** Addresses of three bytes end here. */
@@ -57,6 +59,7 @@ export function norParts(
     instructions: instructions(dedicated, addressBytes, clockHz),
     enterFourByte: enter,
     softReset: sfdp?.softReset ?? false,
+    hasStatus2: spi.blockProtection.sr2 !== 0 || (sfdp?.quadEnable.startsWith('sr2-bit1') ?? false),
   };
 }
 

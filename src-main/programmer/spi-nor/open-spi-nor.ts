@@ -10,6 +10,7 @@ import type { FlashDevice } from '../flash-device.ts';
 import type { Programmer } from '../programmer.ts';
 import { NorChip } from './nor-chip.ts';
 import { NorDevice } from './nor-device.ts';
+import { NorProtection } from './nor-protection.ts';
 
 /** The least that a page program or a read of parameters takes: a port that carries less is of no use. */
 const LEAST_TRANSFER = 262;
@@ -40,22 +41,24 @@ function tooNarrow(port: SpiPort): FlashlineError {
 
 class SpiNor implements Programmer {
   readonly chip: ChipDescription;
+  readonly protection: NorProtection;
   readonly #nor: NorChip;
   readonly #spi: SpiInterface;
 
   constructor(nor: NorChip, spi: SpiInterface) {
     this.chip = nor.chip;
+    this.protection = new NorProtection(nor);
     this.#nor = nor;
     this.#spi = spi;
   }
 
   async identify(io: IoContext): Promise<Identity> {
     const parts = await this.#nor.parts(io);
-    const { sr1, sr2 } = await this.#nor.statusRegisters(io);
+    const { observed } = await this.protection.read(io);
     const locks = {
       'JEDEC ID': parts.jedecId.toUpperCase(),
       size: hexAddress(parts.size),
-      'block protection': protectionText(sr1 & this.#spi.blockProtection.sr1, sr2 & this.#spi.blockProtection.sr2),
+      ...observed,
     };
     return { uid: await this.#nor.uid(io), chip: this.chip.id, locks };
   }
@@ -87,8 +90,4 @@ class SpiNor implements Programmer {
       await this.#nor.port.close(io);
     }
   }
-}
-
-function protectionText(sr1: number, sr2: number): string {
-  return sr1 === 0 && sr2 === 0 ? 'none' : `0x${((sr2 << 8) | sr1).toString(16).toUpperCase().padStart(4, '0')}`;
 }

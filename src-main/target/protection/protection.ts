@@ -15,6 +15,8 @@ export interface ProtectionState {
 
 /** A chip's protection against debuggers: one chip, connected. */
 export interface Protection {
+  /** By what `unlock` opens it, where that is not a mass erase: clearing the protection of blocks loses nothing. */
+  readonly opensBy?: 'block-protection';
   /** Only reads. Rejects with `wrong-chip` where a locked chip shows that it is another one: no reason to erase it. */
   read(io: IoContext): Promise<ProtectionState>;
   /** The hardware id of a locked chip, null where it does not tell it. Only reads; rejects with `identity-unreadable`. */
