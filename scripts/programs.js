@@ -9,6 +9,7 @@ export const debianPrograms = [
   onPath('openocd'),
   onPath('openssl'),
   onPath('socat'),
+  onPath('stm32flash'),
   // An emulated PC whose Linux has USB (test/support/usb-guest).
   onPath('qemu-system-x86_64', 'qemu-system-x86'),
   { program: 'busybox', debian: 'busybox-static', probe: 'test -x /bin/busybox && ! ldd /bin/busybox' },

@@ -82,12 +82,17 @@ export class Bench {
     probe: ProbeName = 'high-speed',
     probeSerial = 'BENCH',
   ): BenchProbe {
-    const board = this.boardFor(chip, serial);
-    board.clock.catchUp(this.#startAt());
-    const plan = board.insert(faults);
+    const { board, faults: plan } = this.insert(chip, serial, faults);
     const profile = PROBES[probe];
     const host = new SwdHost(board.line, board.chip, plan);
     return { board, faults: plan, profile, host, device: new CmsisDapDevice(profile, probeSerial, host, plan) };
+  }
+
+  /** Puts the unit into a fixture without a probe. */
+  insert(chip: string, serial: string, faults: Faults): { readonly board: Board; readonly faults: FaultPlan } {
+    const board = this.boardFor(chip, serial);
+    board.clock.catchUp(this.#startAt());
+    return { board, faults: board.insert(faults) };
   }
 
   /** The unit with this serial; a new one comes blank from the factory. */

@@ -7,11 +7,16 @@ export interface BenchAddress {
   readonly chip: string;
   readonly probe: ProbeName;
   readonly faults: readonly Fault[];
+  /** What a serial port may be told, as it stands there. */
+  readonly serial: Readonly<Record<string, string>>;
 }
+
+/** What `uart:` addresses may say too. */
+const SERIAL_OPTIONS: readonly string[] = ['baud', 'parity', 'entry'];
 
 const EXPECTED =
   `bench:<chip>[?probe=${Object.keys(PROBES).join('|')}]` +
-  '[&fault=<kind>[@<address>[.<bit>[=0|1]]][:<after>|:<time>ms|:<clock>hz]...], ' +
+  '[&baud=<rate>][&entry=<strategy>][&fault=<kind>[@<address>[.<bit>[=0|1]]][:<after>|:<time>ms|:<clock>hz]...], ' +
   'for example bench:nrf52840?fault=stuck-bit@0x1000.3';
 
 const FAULT =
@@ -27,12 +32,14 @@ export function parseBenchUrl(url: string): BenchAddress {
   if (chip === undefined) throw malformed(url);
   let probe: ProbeName = 'high-speed';
   const faults: Fault[] = [];
+  const serial: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(match?.groups?.['query'] ?? '')) {
     if (name === 'fault') faults.push(parseFault(url, value));
     else if (name === 'probe' && isProbeName(value)) probe = value;
+    else if (SERIAL_OPTIONS.includes(name)) serial[name] = value;
     else throw malformed(url, `${name}=${value}`);
   }
-  return { chip, probe, faults };
+  return { chip, probe, faults, serial };
 }
 
 function parseFault(url: string, text: string): Fault {

@@ -41,6 +41,11 @@ export class ByteQueue {
     this.#wake?.();
   }
 
+  /** Forgets what has arrived. */
+  discard(): void {
+    this.#drain();
+  }
+
   /** Throws `probe-lost` once the source has ended. */
   assertOpen(): void {
     if (this.#lost) throw this.#lost;

@@ -51,6 +51,12 @@ export class StreamLink implements Link {
     return this.#arrived.take(timeoutMs, io);
   }
 
+  /** Forgets what has arrived. Throws `probe-lost` once the other end is gone. */
+  discard(): void {
+    this.#arrived.assertOpen();
+    this.#arrived.discard();
+  }
+
   async close(): Promise<void> {
     this.#arrived.end();
     await this.#letGo();

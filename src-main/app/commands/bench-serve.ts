@@ -17,19 +17,22 @@ export interface ServeOptions extends CommonOptions {
   readonly probe: ProbeName;
   readonly count: string;
   readonly interface?: Interface;
+  readonly haste: string;
 }
 
 /** Offers the device until the context's signal aborts. Throws `usage` and `chip-unknown`. */
 export async function benchServe(options: ServeOptions, context: CliContext): Promise<void> {
   const { chip, serial, probe, count } = options;
   const place = placeOf(options.as);
-  const bench = createBench(benchOptions(null));
+  const haste = hasteOf(options.haste);
+  const benchMade = benchOptions(null);
+  const bench = createBench(benchMade);
   const described = (await chipsOf(chipSources(context))).find(chip);
   // What is only on the bench (a CPLD) is reached by its debug port.
   const via = options.interface ?? Interface.options.find((one) => described && hasInterface(described, one)) ?? 'swd';
   const tell = (event: object, text: string) => context.print(options.json ? JSON.stringify(event) : text);
   const made = await opened(options.as, () =>
-    offer({ bench, chip, described, via, serial, probe, count, tell }, place),
+    offer({ bench, options: benchMade, chip, described, via, serial, probe, count, haste, tell }, place),
   );
   if (options.json) {
     const { port, url, busids } = made;
@@ -41,6 +44,12 @@ export async function benchServe(options: ServeOptions, context: CliContext): Pr
   }
   await untilAborted(context.signal);
   await made.close();
+}
+
+function hasteOf(text: string): number {
+  const haste = /^\d{1,6}$/u.test(text) ? Number(text) : 0;
+  if (haste >= 1) return haste;
+  throw new FlashlineError('usage', { params: { detail: `--haste is a whole number from 1 on, not ${text}` } });
 }
 
 async function opened(as: string, open: () => Promise<Offer>): Promise<Offer> {

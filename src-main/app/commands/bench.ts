@@ -28,6 +28,7 @@ export function benchCommand(context: CliContext, end: (code: ExitCode) => void)
         .default('high-speed'),
     )
     .option('--count <number>', 'usbip: as many probes, alike to the serial, each with a unit of its own', '1')
+    .option('--haste <factor>', 'pty and tcp: as much faster passes what somebody waits for the unit', '10')
     .action(async (options: ServeOptions) => {
       await benchServe(options, context);
       end(0);

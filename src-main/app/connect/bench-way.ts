@@ -1,6 +1,6 @@
 import type { Interface } from '#shared/model/recipe.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { type BenchOptions, createBench } from '../../bench/bench.ts';
+import { type Bench, type BenchOptions, createBench } from '../../bench/bench.ts';
 import { parseBenchUrl } from '../../bench/parse-bench-url.ts';
 import { openCmsisDapJtag } from '../../probe/cmsis-dap/cmsis-dap-jtag.ts';
 import { openCmsisDap } from '../../probe/cmsis-dap/cmsis-dap.ts';
@@ -8,16 +8,21 @@ import type { ConnectRequest } from '../../programmer/programmer.ts';
 import { openAdiTarget } from '../../target/open-adi.ts';
 import { realClock } from '../compose-home.ts';
 import { onSpiBench } from './bench-spi.ts';
-import type { OnBench } from './on-bench.ts';
+import { onUartBench } from './bench-uart.ts';
 import { onHf2Bench, onUf2Bench } from './bench-uf2.ts';
+import type { OnBench } from './on-bench.ts';
 import type { ProbeWay } from './way.ts';
 
 /** The same boards get the same hardware ids, run after run, whoever offers them. */
 export const BENCH_SEED = 1;
 
-/** Each interface's part of the bench keeps its own boards, for as long as the connector lives. */
-const BENCHES: Partial<Record<Interface, (options: BenchOptions) => OnBench>> = {
-  swd: onDebugBench,
+/**
+ * Boards live as long as the connector: those of chips with a debug port in `bench`, the same by whichever interface, others
+ * in their interface's own part.
+ */
+const BENCHES: Partial<Record<Interface, (options: BenchOptions, bench: Bench) => OnBench>> = {
+  swd: (_options, bench) => onDebugBench(bench),
+  uart: onUartBench,
   uf2: onUf2Bench,
   hf2: onHf2Bench,
   spi: onSpiBench,
@@ -26,13 +31,14 @@ const BENCHES: Partial<Record<Interface, (options: BenchOptions) => OnBench>> = 
 /** The virtual bench; `pace`: its virtual seconds to a real one, null where virtual time costs no real time. */
 export function benchWay(pace: number | null): ProbeWay {
   const options = benchOptions(pace);
+  const boards = createBench(options);
   const opened = new Map<Interface, OnBench>();
   const benchFor = (via: Interface, { chip }: ConnectRequest): OnBench => {
     // The same boards, whichever of the debug port's wires.
     const room = via === 'jtag' ? 'swd' : via;
     const open = BENCHES[room];
     if (!open) throw new FlashlineError('interface-unsupported', { params: { interface: via, chip: chip.name } });
-    const bench = opened.get(room) ?? open(options);
+    const bench = opened.get(room) ?? open(options, boards);
     opened.set(room, bench);
     return bench;
   };
@@ -61,8 +67,7 @@ export function benchOptions(pace: number | null): BenchOptions {
 }
 
 /** CMSIS-DAP probes on boards with a debug port. */
-function onDebugBench(options: BenchOptions): OnBench {
-  const bench = createBench(options);
+function onDebugBench(bench: Bench): OnBench {
   return ({ chip, faults, probe }, unit) => {
     const { link, clock } = bench.connect(chip, unit.serial, faults, { probe, url: unit.url });
     return { clock, open: async (io) => openAdiTarget(await openCmsisDap(link, io), unit, io) };

@@ -1,4 +1,4 @@
-import type { Bench } from '../../bench/bench.ts';
+import type { Bench, BenchOptions } from '../../bench/bench.ts';
 import type { ProbeName } from '../../bench/probe-profile.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
@@ -7,6 +7,8 @@ import type { Interface } from '#shared/model/recipe.ts';
 /** What is to be offered to other programs. */
 export interface Wanted {
   readonly bench: Bench;
+  /** What it was made with. */
+  readonly options: BenchOptions;
   /** The id of a simulated chip; one that only debug probes reach may have no description. */
   readonly chip: string;
   readonly described: ChipDescription | undefined;
@@ -15,6 +17,8 @@ export interface Wanted {
   readonly probe: ProbeName;
   /** As many devices, alike to the serial. */
   readonly count: string;
+  /** Serial ports: so many times faster than real time passes what somebody waits for the unit. */
+  readonly haste: number;
   /** Tells of something that happened meanwhile: an object for programs, a line for people. */
   readonly tell: (event: object, text: string) => void;
 }

@@ -1,6 +1,7 @@
 import type { Interface } from '#shared/model/recipe.ts';
 import { serveUsbip, type UsbipDevice } from '../../bench/usbip/server.ts';
 import { offerBitbang, offerGdb, usbProbes } from './debug-offers.ts';
+import { offerUartPty, offerUartTcp } from './uart-offers.ts';
 import { uf2Units } from './uf2-offers.ts';
 import { type Offer, type Place, type PlaceAs, usage, type Wanted } from './offer.ts';
 import { offerSerprog } from './spi-offers.ts';
@@ -18,6 +19,7 @@ const UF2: Offers = { usb: uf2Units };
 const OFFERS: Partial<Record<Interface, Offers>> = {
   swd: DEBUG,
   jtag: DEBUG,
+  uart: { tcp: offerUartTcp, pty: offerUartPty },
   uf2: UF2,
   hf2: UF2,
   spi: { tcp: offerSerprog },

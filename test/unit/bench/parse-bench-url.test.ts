@@ -3,7 +3,7 @@ import { parseBenchUrl } from '#main/bench/parse-bench-url.ts';
 
 describe('bench addresses', () => {
   it('a chip alone is a sound board on a high-speed probe', () => {
-    expect(parseBenchUrl('bench:nrf52840')).toEqual({ chip: 'nrf52840', probe: 'high-speed', faults: [] });
+    expect(parseBenchUrl('bench:nrf52840')).toEqual({ chip: 'nrf52840', probe: 'high-speed', faults: [], serial: {} });
   });
 
   it.each([
@@ -24,12 +24,18 @@ describe('bench addresses', () => {
       chip: 'nrf52840',
       probe: 'hid',
       faults: [fault],
+      serial: {},
     });
   });
 
   it('several faults keep their order', () => {
     const { faults } = parseBenchUrl('bench:nrf52840?fault=parity:3&fault=silent:9');
     expect(faults.map((fault) => fault.kind)).toEqual(['parity', 'silent']);
+  });
+
+  it('keeps what only a serial port is told', () => {
+    const { serial } = parseBenchUrl('bench:stm32f407vg?baud=57600&entry=none');
+    expect(serial).toEqual({ baud: '57600', entry: 'none' });
   });
 
   it.each([
