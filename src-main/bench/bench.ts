@@ -88,11 +88,16 @@ export class Bench {
     return { board, faults: plan, profile, host, device: new CmsisDapDevice(profile, probeSerial, host, plan) };
   }
 
-  /** Puts the unit into a fixture without a probe. */
-  insert(chip: string, serial: string, faults: Faults): { readonly board: Board; readonly faults: FaultPlan } {
+  /** Puts the unit into a fixture without a probe; `strapped` holds its boot pin. */
+  insert(
+    chip: string,
+    serial: string,
+    faults: Faults,
+    strapped = false,
+  ): { readonly board: Board; readonly faults: FaultPlan } {
     const board = this.boardFor(chip, serial);
     board.clock.catchUp(this.#startAt());
-    return { board, faults: board.insert(faults) };
+    return { board, faults: board.insert(faults, strapped) };
   }
 
   /** The unit with this serial; a new one comes blank from the factory. */

@@ -40,14 +40,17 @@ export class Board {
     this.line = new SwdLine(this.chip);
   }
 
-  /** The board is put into the fixture: power comes up, and this connection's faults apply. */
-  insert(faults: Faults): FaultPlan {
+  /**
+   * The board is put into the fixture: power comes up, and this connection's faults apply. `strapped`: its boot pin is held.
+   */
+  insert(faults: Faults, strapped = false): FaultPlan {
     const now = this.clock.elapsedNs;
     const plan = new FaultPlan(faults, now);
     this.#wrongPart = faultsOf(faults, 'wrong-chip').length > 0;
     if (faultsOf(faults, 'protected').length > 0) this.chip.protect();
     for (const { address, bit, value } of faultsOf(faults, 'stuck-bit')) this.chip.stickBit(address, bit, value);
     this.chip.events = plan;
+    if (this.chip.system) Object.assign(this.chip.system, { selected: strapped, onReset: undefined });
     this.chip.powerCycle(now);
     this.chip.supplyFailsAt = plan.powerCutNs;
     this.line.powerOn();

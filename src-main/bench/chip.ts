@@ -20,6 +20,23 @@ export interface ChipReport {
 }
 
 /**
+ * The other place that a chip may start from: its boot ROM, of which the bench has a model that acts in its place. The core
+ * idles meanwhile.
+ */
+export interface SystemBoot {
+  /** As the core sees memory. */
+  readonly bus: Bus;
+  /** The boot pin: from the next reset on it is the ROM that runs. */
+  selected: boolean;
+  /** Told of every reset and power-up, after it. */
+  onReset: ((at: number) => void) | undefined;
+  /** A reset from within. */
+  reset(at: number): void;
+  /** The ROM's code jumps: its stack pointer and where to go on stand at `vectors`. */
+  jump(vectors: number, at: number): void;
+}
+
+/**
  * A simulated chip behind its pins, as the bench needs it. Every time is the virtual clock's, in nanoseconds: an access
  * says when it happens, and the chip first lives up to that moment (its core executes, its flash controller works).
  */
@@ -29,6 +46,8 @@ export interface ChipModel extends Bus {
   /** The chip's TAPs, the one nearest to TDO first; left out where there is no JTAG. */
   readonly taps?: readonly Tap[];
   readonly powered: boolean;
+  /** Left out where the bench knows no boot ROM of it. */
+  readonly system?: SystemBoot;
   events: ChipEvents | undefined;
   /** When the supply will fail, so that nothing the bus waits for ends after it; Infinity if it will not. Until the next power-up. */
   set supplyFailsAt(at: number);

@@ -1,6 +1,6 @@
 import { AhbAp, type AhbApIdentity, type IncrementWindow } from './ahb-ap.ts';
 import { busFault, type AccessPort, type AccessResult, type AccessSize } from './bus.ts';
-import type { ChipEvents, ChipModel, ChipReport } from './chip.ts';
+import type { ChipEvents, ChipModel, ChipReport, SystemBoot } from './chip.ts';
 import { ChipBus, type Slave } from './chip-bus.ts';
 import type { CoreKind } from './cpu/core-kind.ts';
 import { DebuggedBus } from './cpu/debugged-bus.ts';
@@ -34,6 +34,8 @@ export interface CortexMParts {
   readonly reset: (powerUp: boolean, at: number) => void;
   /** Flash address of the vectors after a reset. */
   readonly vectors: number;
+  /** Vectors in system memory, where the core idles while the bench's model of the boot ROM acts. */
+  readonly systemVectors?: number;
   readonly protect: () => void;
   /** What the flash controller was asked against its manual. */
   readonly misuse: () => readonly string[];
@@ -45,6 +47,7 @@ export class CortexMChip implements ChipModel {
   readonly debugPorts: readonly [SwDp];
   readonly taps?: readonly Tap[];
   readonly scs: Scs;
+  readonly system?: SystemBoot;
   readonly #parts: CortexMParts;
   readonly #bus: ChipBus;
   readonly #private: ChipBus;
@@ -66,6 +69,7 @@ export class CortexMChip implements ChipModel {
     this.#debugged = new DebuggedBus(this.scs, this.#bus);
     this.#accessPort = new AhbAp(this, () => true, parts.incrementWindow, parts.accessPort);
     this.debugPorts = [new SwDp(new Map<number, AccessPort>([[0, this.#accessPort]]), parts.debugPort)];
+    if (parts.systemVectors !== undefined) this.system = this.#systemBoot();
     if (parts.taps) this.taps = parts.taps(this.debugPorts[0]);
     this.#powerOn(0);
   }
@@ -104,6 +108,7 @@ export class CortexMChip implements ChipModel {
     this.#parts.work.abort(at);
     this.#parts.reset(false, at);
     this.scs.reset(...this.#vectors(), at);
+    this.system?.onReset?.(at);
   }
 
   flashIdleAt(at: number): number | undefined {
@@ -167,6 +172,21 @@ export class CortexMChip implements ChipModel {
     this.debugPorts[0].powerOnReset();
     this.#accessPort.powerOnReset();
     this.scs.powerOn(...this.#vectors(), at);
+    this.system?.onReset?.(at);
+  }
+
+  #systemBoot(): SystemBoot {
+    return {
+      bus: this.#bus,
+      selected: false,
+      onReset: undefined,
+      reset: (at) => this.resetPin(true, at),
+      jump: (vectors, at) => {
+        this.scs.core.runUntil(at);
+        const stackPointer = this.#bus.read(vectors, 4, at).value;
+        this.scs.core.reset(stackPointer, this.#bus.read(vectors + 4, 4, at).value, at);
+      },
+    };
   }
 
   #loseRam(): void {
@@ -176,7 +196,9 @@ export class CortexMChip implements ChipModel {
 
   /** Stack pointer and reset vector. */
   #vectors(): [number, number] {
-    const { vectors } = this.#parts;
+    const { vectors, systemVectors } = this.#parts;
+    if (this.system?.selected && systemVectors !== undefined)
+      return [this.#bus.read(systemVectors, 4, 0).value, this.#bus.read(systemVectors + 4, 4, 0).value];
     return [this.peek(vectors) ?? 0xffffffff, this.peek(vectors + 4) ?? 0xffffffff];
   }
 

@@ -35,6 +35,16 @@ export const Fault = z.discriminatedUnion('kind', [
   z
     .object({ kind: z.literal('power-cut'), after: count.optional(), ms: z.number().min(0).optional() })
     .refine((fault) => fault.after !== undefined || fault.ms !== undefined, 'power-cut needs a packet or a time'),
+  /** A serial line that says again what is sent on it. */
+  z.object({ kind: z.literal('echo') }),
+  /** A serial line on which firmware talks, whatever is said to it. */
+  z.object({ kind: z.literal('chatter') }),
+  /** A boot loader that refuses every command from number `after` on. */
+  z.object({ kind: z.literal('refuses'), after: count.default(0) }),
+  /** A boot loader whose erase or write number `after` never ends. */
+  z.object({ kind: z.literal('endless'), after: count.default(0) }),
+  /** The part says of itself that it has another size of flash. */
+  z.object({ kind: z.literal('wrong-size') }),
   /** FICR says that it is another part. */
   z.object({ kind: z.literal('wrong-chip') }),
   /** The adapter answers one operation on its bus, or all from one on, in a way that it must not. */

@@ -4,6 +4,7 @@ import { withLanes, type Slave } from './chip-bus.ts';
 import type { Ram } from './cpu/ram.ts';
 import type { FlashArray } from './flash-array.ts';
 import type { FlashWork } from './flash-work.ts';
+import { FixedWords } from './register-file.ts';
 
 /** A flash controller as the bus sees it: cells, and registers at offsets from its base. */
 export interface FlashInterface {
@@ -54,6 +55,20 @@ export function registerSlave(
     steadyUntil: (_address, at) => work.idleAt(at) ?? Infinity,
     heldUntil: (address, write, at) => (write ? controller.heldUntil((address & ~3) - start, at) : at),
   };
+}
+
+/** A boot ROM without its code: vectors, and `b .` where they lead. What the code does is the bench's to model. */
+export function idlingRom({ start, size }: { readonly start: number; readonly size: number }): Slave {
+  const STACK = 0x20001000;
+  return new FixedWords(
+    start,
+    size,
+    new Map([
+      [start, STACK],
+      [start + 4, start + 9],
+      [start + 8, 0xe7fee7fe],
+    ]),
+  );
 }
 
 /**

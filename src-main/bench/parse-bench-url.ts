@@ -12,7 +12,7 @@ export interface BenchAddress {
 }
 
 /** What `uart:` addresses may say too. */
-const SERIAL_OPTIONS: readonly string[] = ['baud', 'parity', 'entry'];
+const SERIAL_OPTIONS: ReadonlySet<string> = new Set(['baud', 'parity', 'entry']);
 
 const EXPECTED =
   `bench:<chip>[?probe=${Object.keys(PROBES).join('|')}]` +
@@ -36,7 +36,7 @@ export function parseBenchUrl(url: string): BenchAddress {
   for (const [name, value] of new URLSearchParams(match?.groups?.['query'] ?? '')) {
     if (name === 'fault') faults.push(parseFault(url, value));
     else if (name === 'probe' && isProbeName(value)) probe = value;
-    else if (SERIAL_OPTIONS.includes(name)) serial[name] = value;
+    else if (SERIAL_OPTIONS.has(name)) serial[name] = value;
     else throw malformed(url, `${name}=${value}`);
   }
   return { chip, probe, faults, serial };

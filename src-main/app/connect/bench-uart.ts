@@ -5,6 +5,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { Bench, BenchOptions } from '../../bench/bench.ts';
 import { pace, PacedClock } from '../../bench/paced-clock.ts';
 import { ADAPTER, SerialBenchLink } from '../../bench/uart/serial-bench-link.ts';
+import { stm32UartBench } from '../../bench/uart/stm32-rom/stm32-uart-bench.ts';
 import type { UartBench } from '../../bench/uart/uart-bench.ts';
 import type { SerialFormat } from '../../link/link.ts';
 import { uartOptions } from '../uart-url.ts';
@@ -14,7 +15,9 @@ import { openByUart } from './uart-kinds.ts';
 type UartBenchMaker = (bench: Bench, options: BenchOptions) => UartBench;
 
 /** The bench's units with a serial port, by the kind of their boot loader: a new kind is one row. */
-const BENCHES: Partial<Record<UartInterface['kind'], UartBenchMaker>> = {};
+const BENCHES: Partial<Record<UartInterface['kind'], UartBenchMaker>> = {
+  stm32: stm32UartBench,
+};
 
 /** All of them, made as they are first asked for. */
 export class UartBenches {

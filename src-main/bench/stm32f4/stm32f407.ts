@@ -4,7 +4,7 @@ import { CORTEX_M4 } from '../cpu/core-kind.ts';
 import { Ram } from '../cpu/ram.ts';
 import { CortexMChip } from '../cortex-m-chip.ts';
 import type { FlashArray } from '../flash-array.ts';
-import { bootAlias, flashSlave, registerSlave } from '../flash-slaves.ts';
+import { bootAlias, flashSlave, idlingRom, registerSlave } from '../flash-slaves.ts';
 import { FlashWork } from '../flash-work.ts';
 import { jtagDpTap } from '../jtag/jtag-dp.ts';
 import { Tap } from '../jtag/tap.ts';
@@ -79,7 +79,7 @@ export function makeStm32f407(factory: ChipFactory): ChipModel {
       bootAlias(ALIAS_SIZE, main, ram, () => apb.value(SYSCFG_MEMRMP) & 3),
       main,
       ramSlave(ccm),
-      new FixedWords(SYSTEM_MEMORY.start, SYSTEM_MEMORY.size, new Map()),
+      idlingRom(SYSTEM_MEMORY),
       array(cells.otp),
       new FixedWords(FACTORY.start, FACTORY.size, factoryWords(factory), 0xffffffff),
       array(cells.options),
@@ -102,6 +102,7 @@ export function makeStm32f407(factory: ChipFactory): ChipModel {
       if (powerUp) debugUnit.reset();
     },
     vectors: FLASH.start,
+    systemVectors: SYSTEM_MEMORY.start,
     protect: () => {
       cells.options.eraseAll();
       programOptions(cells.options, FACTORY_OPTIONS & ~0xff00);

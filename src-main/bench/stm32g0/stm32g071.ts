@@ -4,7 +4,7 @@ import { CortexMChip } from '../cortex-m-chip.ts';
 import { CORTEX_M0PLUS } from '../cpu/core-kind.ts';
 import { Ram } from '../cpu/ram.ts';
 import { FlashArray } from '../flash-array.ts';
-import { bootAlias, flashSlave, registerSlave } from '../flash-slaves.ts';
+import { bootAlias, flashSlave, idlingRom, registerSlave } from '../flash-slaves.ts';
 import { FlashWork } from '../flash-work.ts';
 import { Prng } from '../prng.ts';
 import { FixedWords, RegisterFile } from '../register-file.ts';
@@ -68,7 +68,7 @@ export function makeStm32g071(factory: ChipFactory): ChipModel {
     slaves: [
       bootAlias(FLASH.size, flash, ram, () => apb.value(SYSCFG_CFGR1) & 3),
       flash,
-      new FixedWords(SYSTEM_MEMORY.start, SYSTEM_MEMORY.size, new Map()),
+      idlingRom(SYSTEM_MEMORY),
       new FixedWords(OTP.start, OTP.size, new Map(), 0xffffffff),
       new FixedWords(FACTORY.start, FACTORY.size, factoryWords(factory), 0xffffffff),
       array(options),
@@ -92,6 +92,7 @@ export function makeStm32g071(factory: ChipFactory): ChipModel {
       if (powerUp) debugUnit.reset();
     },
     vectors: FLASH.start,
+    systemVectors: SYSTEM_MEMORY.start,
     protect: () => storeOptions(options, new Map([...factoryOptions(), [0x20, 0xfffffe00]])),
     misuse: () => controller.misuse.list,
   });

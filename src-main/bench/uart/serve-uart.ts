@@ -18,6 +18,9 @@ export interface ServeUartOptions {
 /** Bytes that leave within this much real time leave together: timers are no finer. */
 const TOGETHER_MS = 2;
 
+/** Power came up so long before its user did: whoever opens a port expects a unit that listens. */
+const ON_BEFORE_MS = 200;
+
 /** Offers a unit's serial port as a raw TCP stream, in real time. Like a real port it has one user at a time. */
 export async function serveUart({ port, plugIn, real, haste }: ServeUartOptions): Promise<TcpServer> {
   let taken = false;
@@ -54,6 +57,7 @@ class UartSession {
     this.#real = real;
     this.#haste = haste;
     this.#realMark = real.monotonic();
+    unit.clock.advance(toNs(ON_BEFORE_MS));
     unit.device.wire({
       send: (bytes, at, format) => {
         this.#toUser.send(bytes, at, format);

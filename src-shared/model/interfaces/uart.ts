@@ -1,10 +1,22 @@
 import { z } from 'zod';
-import { SeenMemories } from '../memory.ts';
+import { Address, SeenMemories } from '../memory.ts';
 
 /** Boot loaders on a serial port. */
 export const UartInterface = z.discriminatedUnion('kind', [
   /** ST's system memory boot loader (AN3155). */
-  z.strictObject({ kind: z.literal('stm32'), memories: SeenMemories }),
+  z.strictObject({
+    kind: z.literal('stm32'),
+    /** What it answers to GET ID; the debug port's DEV_ID. */
+    pid: z.number().int().min(0).max(0xfff),
+    /** The start that a READ is taken at to reach the hardware id and the flash size: it may refuse those of the words. */
+    signature: Address,
+    flashSize: z.strictObject({ address: Address, kib: z.number().int().positive() }),
+    /** The byte of read-out protection among the option bytes. */
+    rdp: Address,
+    /** Typical time of its erase of everything, milliseconds. */
+    massEraseMs: z.number().positive(),
+    memories: SeenMemories,
+  }),
   /** Espressif's ROM loader, and the flasher stub on it. */
   z.strictObject({ kind: z.literal('esp'), memories: SeenMemories }),
 ]);
