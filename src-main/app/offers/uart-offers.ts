@@ -19,7 +19,8 @@ export async function offerUartTcp(wanted: Wanted, port: number): Promise<Offer>
 export async function offerUartPty(wanted: Wanted, link: string): Promise<Offer> {
   if ((await lstat(link).catch(() => undefined)) !== undefined) throw usage(`${link} exists already`);
   const server = await serve(wanted, 0);
-  const terminal = new Terminal(link, server.port);
+  const free = () => wanted.tell({ type: 'bench.free', link }, `${link} is there for its next user`);
+  const terminal = new Terminal(link, server.port, free);
   try {
     await terminal.ready();
   } catch (error) {
@@ -51,12 +52,15 @@ async function serve({ bench, options, described, chip, serial, haste }: Wanted,
 class Terminal {
   readonly #link: string;
   readonly #tcpPort: number;
+  readonly #free: () => void;
   #socat: ChildProcess;
   #failed: string | undefined;
   #ended = false;
 
-  constructor(link: string, tcpPort: number) {
+  /** `free` is called when the link is there again for the next user. */
+  constructor(link: string, tcpPort: number, free: () => void) {
     this.#link = link;
+    this.#free = free;
     this.#tcpPort = tcpPort;
     this.#socat = this.#start();
   }
@@ -76,6 +80,12 @@ class Terminal {
     this.#socat.kill();
   }
 
+  #again(): void {
+    this.#socat = this.#start();
+    // Nobody waits for it: without a link there is nobody to come either, and `#failed` says why.
+    this.ready().then(this.#free, () => undefined);
+  }
+
   #start(): ChildProcess {
     const terminal = `PTY,link=${this.#link},raw,echo=0,wait-slave,pty-interval=0.02`;
     const socat = spawn('socat', [terminal, `TCP:127.0.0.1:${this.#tcpPort},nodelay`], {
@@ -87,7 +97,7 @@ class Terminal {
     socat.on('close', (code) => {
       // With its user it ends in peace.
       if (code !== 0) this.#failed ??= said.trim();
-      else if (!this.#ended) this.#socat = this.#start();
+      else if (!this.#ended) this.#again();
     });
     return socat;
   }

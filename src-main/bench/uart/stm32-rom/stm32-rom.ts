@@ -74,7 +74,7 @@ export class Stm32Rom implements UartDevice {
     if (faults.echo) this.#transmitter?.send([byte], at, format);
     if (faults.chatter) this.#transmitter?.send(LOG, at, { baudRate: 115_200, parity: 'none' });
     // Firmware that was started lives on, and may reset the chip.
-    chip.flashIdleAt(at);
+    if (!this.#program) chip.flashIdleAt(at);
     if (faults.echo || faults.chatter || !this.#program || this.#pins.reset || at < this.#startsAt) return;
     if (this.#format === undefined) this.#measure(byte, at, format);
     else if (this.#format !== null && at >= this.#registerFreeAt) {
@@ -146,7 +146,9 @@ export class Stm32Rom implements UartDevice {
     this.#registerFreeAt = at;
     this.#freeAt = at + PROCESS_NS;
     this.#guarded(() => {
-      if (this.#program?.next(byte).done) this.#program = undefined;
+      const program = this.#program;
+      // It may have reset the chip, and so been started anew.
+      if (program?.next(byte).done && this.#program === program) this.#program = undefined;
     });
   }
 
