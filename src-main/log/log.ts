@@ -25,7 +25,10 @@ export type RunOpening = Pick<
   | 'order'
 >;
 
-/** A run's steps as they happen; `change` entries are durable before the unit is changed. */
+/**
+ * A run's steps as they happen; `change` entries are durable before the unit is changed. `step` entries outlive the process at
+ * once, and a power cut with the next entry or record that is durable.
+ */
 export type JournalEntry =
   | { readonly kind: 'identified'; readonly uid: string | null; readonly locks: Readonly<Record<string, string>> }
   | { readonly kind: 'step'; readonly step: string; readonly ms: number }
@@ -83,7 +86,7 @@ export interface StationYield extends YieldCounts {
 /** What is known of a PASS for ever, also when its record is in an archive. */
 export type PassedUnit = Pick<UnitRecord, 'run' | 'serial' | 'uid' | 'finishedAt'>;
 
-/** The unit log. Everything it resolves is on disk (WAL, synchronous FULL); it rejects with `log-unwritable`. */
+/** The unit log. Everything it resolves, but for `step` entries, is on disk (WAL, synchronous FULL); it rejects with `log-unwritable`. */
 export interface UnitLog {
   /** Opens a run. A run that is open while its process is gone becomes INTERRUPTED at the next opening of the log. */
   begin(opening: RunOpening): Promise<void>;

@@ -74,10 +74,13 @@ export class SqliteUnitLog implements UnitLog, LogReports {
   }
 
   async journal(run: string, entry: JournalEntry): Promise<void> {
-    this.#database.transaction(() => {
+    const write = () => {
       this.#requireOpen(run);
       this.#database.run('INSERT INTO journal (run, entry) VALUES (?, ?)', run, canonicalJson(entry));
-    });
+    };
+    // What a step took vouches for nothing.
+    if (entry.kind === 'step') this.#database.unhurried(write);
+    else this.#database.transaction(write);
   }
 
   async finish(draft: RecordDraft): Promise<UnitRecord> {
