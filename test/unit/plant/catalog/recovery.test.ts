@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { realClock, realRandom } from '#main/app/real-clock.ts';
+import { realRandom } from '#main/app/real-clock.ts';
 import { leaseNumbers } from '#plant/catalog/leases.ts';
 import { recover } from '#plant/catalog/recovery.ts';
 import type { Database } from '#plant/database/database.ts';

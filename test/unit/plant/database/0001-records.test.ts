@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '#plant/database/database.ts';
 import { openMemoryDatabase } from '#test/support/plant/migrated-database.ts';
-import { realClock } from '#main/app/compose-home.ts';
 
 const INSERT = `
   INSERT INTO records (serial, finished_at, hash, chain, sequence, product, process, verdict, station, received_at, facets, body)
