@@ -266,11 +266,15 @@ class Execution {
   }
 }
 
+/** Parts end where addresses are multiples of `most`: so no block that one command erases is split between two. */
 function* parts(
   { address, size }: Operation,
   most: number,
 ): Generator<{ address: number; size: number; before: number }> {
-  for (let before = 0; before < size; before += most) {
-    yield { address: address + before, size: Math.min(most, size - before), before };
+  for (let before = 0; before < size;) {
+    const at = address + before;
+    const part = Math.min(most - (at % most), size - before);
+    yield { address: at, size: part, before };
+    before += part;
   }
 }

@@ -5,6 +5,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { Bench, BenchOptions } from '../../bench/bench.ts';
 import { pace, PacedClock } from '../../bench/paced-clock.ts';
 import { ADAPTER, SerialBenchLink } from '../../bench/uart/serial-bench-link.ts';
+import { espUartBench } from '../../bench/uart/esp/esp-bench.ts';
 import { stm32UartBench } from '../../bench/uart/stm32-rom/stm32-uart-bench.ts';
 import type { UartBench } from '../../bench/uart/uart-bench.ts';
 import type { SerialFormat } from '../../link/link.ts';
@@ -16,6 +17,7 @@ type UartBenchMaker = (bench: Bench, options: BenchOptions) => UartBench;
 
 /** The bench's units with a serial port, by the kind of their boot loader: a new kind is one row. */
 const BENCHES: Partial<Record<UartInterface['kind'], UartBenchMaker>> = {
+  esp: espUartBench,
   stm32: stm32UartBench,
 };
 

@@ -3,6 +3,7 @@ import type { UartInterface } from '#shared/model/interfaces/uart.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { SerialFormat, SerialLink } from '../../link/link.ts';
 import type { ConnectRequest, Programmer } from '../../programmer/programmer.ts';
+import { openEspUart } from '../../programmer/esp/open-esp.ts';
 import { openStm32Uart } from '../../programmer/stm32-uart/open-stm32-uart.ts';
 import type { UartOptions } from '../uart-url.ts';
 
@@ -18,6 +19,7 @@ export type OpenByUart = (port: UartPort, unit: ConnectRequest, io: IoContext) =
 
 /** How a unit is opened on a serial port, by its boot loader's kind: real ports and the bench's. A new kind is one row. */
 const KINDS: Partial<Record<UartInterface['kind'], OpenByUart>> = {
+  esp: ({ url, options, open }, { chip }, io) => openEspUart({ url, chip, open, ...options }, io),
   stm32: ({ url, options, open }, { chip }, io) => openStm32Uart({ url, chip, open, ...options }, io),
 };
 

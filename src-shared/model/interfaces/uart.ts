@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address, SeenMemories } from '../memory.ts';
+import { EspUart } from './esp.ts';
 
 /** Boot loaders on a serial port. */
 export const UartInterface = z.discriminatedUnion('kind', [
@@ -17,7 +18,6 @@ export const UartInterface = z.discriminatedUnion('kind', [
     massEraseMs: z.number().positive(),
     memories: SeenMemories,
   }),
-  /** Espressif's ROM loader, and the flasher stub on it. */
-  z.strictObject({ kind: z.literal('esp'), memories: SeenMemories }),
+  EspUart,
 ]);
 export type UartInterface = z.infer<typeof UartInterface>;

@@ -1,0 +1,102 @@
+import { sha256Hex } from '#shared/base/digest.ts';
+import { fromHex } from '#shared/base/bytes.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Bench, BenchOptions } from '../../bench.ts';
+import { FaultPlan } from '../../fault-plan.ts';
+import { type Faults, faultsOf } from '../../faults.ts';
+import { VirtualClock } from '../../virtual-clock.ts';
+import type { PluggedUart, PlugOptions, UartBench } from '../uart-bench.ts';
+import { EspDevice, type EspFaults } from './esp-device.ts';
+import { NorFlash, type NorFaults } from './nor-flash.ts';
+import { ESP_PARTS } from './parts.ts';
+
+export interface EspBenchOptions {
+  /** Wall time that a unit's clock starts at, milliseconds. */
+  readonly startAt: () => number;
+  /** Decides the units' MAC addresses. */
+  readonly seed: number;
+  /** Bytes of each unit's flash, 4 MiB when left out, and what is wrong with it. */
+  readonly flashSize?: number;
+  readonly flashFaults?: NorFaults;
+  /** What no fault of a bench address says. */
+  readonly faults?: EspFaults;
+}
+
+export interface EspPlugged extends PluggedUart {
+  readonly device: EspDevice;
+  readonly flash: NorFlash;
+}
+
+const FLASH_SIZE = 0x400000;
+/** Espressif's own first three bytes. */
+const OUI = '240ac4';
+
+interface Unit {
+  readonly clock: VirtualClock;
+  readonly flash: NorFlash;
+}
+
+/** The units with an Espressif ROM, each found again under its serial: what its flash holds stays. */
+export class EspBench implements UartBench {
+  readonly #options: EspBenchOptions;
+  readonly #units = new Map<string, Unit>();
+
+  constructor(options: EspBenchOptions) {
+    this.#options = options;
+  }
+
+  plugIn(chip: ChipDescription, serial: string, { faults, strapped }: PlugOptions): EspPlugged {
+    const part = Object.hasOwn(ESP_PARTS, chip.id) ? ESP_PARTS[chip.id] : undefined;
+    if (!part) {
+      const known = Object.keys(ESP_PARTS).join(', ');
+      throw new FlashlineError('chip-unknown', { params: { chip: chip.id, known } });
+    }
+    const { clock, flash } = this.#unit(`${chip.id}/${serial}`);
+    clock.catchUp(this.#options.startAt());
+    const plan = new FaultPlan(faults, clock.elapsedNs);
+    flash.restart(clock.elapsedNs);
+    const device = new EspDevice({
+      part: faultsOf(faults, 'wrong-chip').length > 0 ? { ...part, chipId: 0xffff, magic: 0xffff_ffff } : part,
+      flash,
+      mac: fromHex(
+        `${OUI}${sha256Hex(new TextEncoder().encode(`${this.#options.seed}/${chip.id}/${serial}`)).slice(0, 6)}`,
+      ),
+      security: {
+        secureBoot: false,
+        secureDownload: false,
+        flashEncryption: faultsOf(faults, 'protected').length > 0,
+      },
+      strapped,
+      faults: { ...this.#options.faults, ...lineFaults(faults), ...cutOf(plan) },
+    });
+    return { clock, device, flash, faults: plan, listens: () => device.listens() };
+  }
+
+  #unit(key: string): Unit {
+    const known = this.#units.get(key);
+    if (known) return known;
+    const { startAt, flashSize, flashFaults } = this.#options;
+    const unit = { clock: new VirtualClock(startAt()), flash: new NorFlash(flashSize ?? FLASH_SIZE, flashFaults) };
+    this.#units.set(key, unit);
+    return unit;
+  }
+}
+
+/** Units of their own: nobody reaches them by a debug port. */
+export function espUartBench(_bench: Bench, { startAt, seed }: BenchOptions): EspBench {
+  return new EspBench({ seed, startAt: () => (typeof startAt === 'number' ? startAt : startAt()) });
+}
+
+function lineFaults(faults: Faults): EspFaults {
+  const mute = faultsOf(faults, 'no-target').length > 0 || faultsOf(faults, 'swapped-wires').length > 0;
+  const [noise] = faultsOf(faults, 'noise');
+  return {
+    ...(mute ? { mute } : {}),
+    ...(noise ? { noise: { aboveBaud: noise.aboveHz, chance: noise.chance } } : {}),
+  };
+}
+
+function cutOf({ powerCutNs }: FaultPlan): EspFaults {
+  return Number.isFinite(powerCutNs) ? { cutAtNs: powerCutNs } : {};
+}

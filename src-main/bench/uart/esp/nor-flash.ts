@@ -1,0 +1,135 @@
+import { toNs } from '../../virtual-clock.ts';
+
+/** Typical times of a common SPI NOR (W25Q32JV data sheet, 9.6 AC characteristics: tSE, tBE2, tPP). */
+const SECTOR_NS = toNs(45);
+const BLOCK_NS = toNs(150);
+const PAGE_NS = toNs(0.4);
+export const SECTOR = 0x1000;
+export const BLOCK = 0x10000;
+const PAGE = 0x100;
+/** A byte over the SPI bus in the loaders' slow single-line read at 20 MHz, and with the copying around it: 2.5 MB/s. */
+const READ_NS = 400;
+
+interface Work {
+  readonly start: number;
+  readonly end: number;
+  readonly kind: 'erase' | 'program';
+  readonly address: number;
+  /** Bytes erased, or the page to program. */
+  readonly size: number;
+  readonly data?: Uint8Array;
+}
+
+/** What can be wrong with it. */
+export interface NorFaults {
+  /** Its READY never comes any more after that many operations. */
+  readonly stuckAfter?: number;
+  /** What it says of its size, as the JEDEC id has it; 0x16 (4 MiB) else. */
+  readonly capacity?: number;
+}
+
+/**
+ * The SPI flash behind an Espressif chip. What is begun takes its time and is done in order; what a failing supply meets is
+ * torn: half a page programmed, a sector neither what it was nor blank.
+ */
+export class NorFlash {
+  readonly bytes: Uint8Array;
+  readonly #faults: NorFaults;
+  #work: Work[] = [];
+  #busyUntil = 0;
+  #operations = 0;
+  #diesAt = Infinity;
+
+  constructor(size: number, faults: NorFaults = {}) {
+    this.bytes = new Uint8Array(size).fill(0xff);
+    this.#faults = faults;
+  }
+
+  /** JEDEC id: Winbond, SPI NOR, log2 of the size. */
+  get jedecId(): number {
+    return 0xef | (0x40 << 8) | ((this.#faults.capacity ?? Math.log2(this.bytes.length)) << 16);
+  }
+
+  /** When the last that was begun is over; Infinity where it never will be. */
+  get busyUntil(): number {
+    return this.#busyUntil;
+  }
+
+  /** Operations begun so far: what a power cut can be aimed at. */
+  get operations(): number {
+    return this.#operations;
+  }
+
+  /** One erase command for the sector, or the block where that is aligned and wanted whole. Returns what it covers. */
+  erase(address: number, upTo: number, at: number): number {
+    const whole = address % BLOCK === 0 && upTo - address >= BLOCK;
+    const size = whole ? BLOCK : SECTOR;
+    this.#begin('erase', address, size, whole ? BLOCK_NS : SECTOR_NS, at);
+    return size;
+  }
+
+  /** Page by page; bits only fall. Returns when it is over. */
+  program(address: number, data: Uint8Array, at: number): number {
+    for (let done = 0; done < data.length;) {
+      const size = Math.min(PAGE - ((address + done) % PAGE), data.length - done);
+      this.#begin('program', address + done, size, PAGE_NS, at, data.subarray(done, done + size));
+      done += size;
+    }
+    return this.#busyUntil;
+  }
+
+  /** What it holds once everything begun is done, and when it has been read. */
+  read(address: number, size: number, at: number): { readonly bytes: Uint8Array; readonly end: number } {
+    this.settle(Infinity);
+    return {
+      bytes: this.bytes.slice(address, address + size),
+      end: Math.max(at, this.#busyUntil) + size * READ_NS,
+    };
+  }
+
+  /** Does what is over by then. */
+  settle(at: number): void {
+    const until = Math.min(at, this.#diesAt);
+    const over = this.#work.findIndex(({ end }) => end > until || end === Infinity);
+    for (const work of this.#work.splice(0, over === -1 ? this.#work.length : over)) this.#carry(work, work.size);
+  }
+
+  /** The supply fails then: what is under way is torn, what comes later is never begun. */
+  cut(at: number): void {
+    this.settle(at);
+    this.#diesAt = Math.min(this.#diesAt, at);
+    const [torn] = this.#work;
+    if (torn && torn.start < at) this.#tear(torn);
+    this.#work = [];
+  }
+
+  /** With power again: nothing is under way. */
+  restart(at: number): void {
+    this.cut(at);
+    this.#diesAt = Infinity;
+    if (this.#busyUntil !== Infinity) this.#busyUntil = at;
+  }
+
+  #begin(kind: Work['kind'], address: number, size: number, ns: number, at: number, data?: Uint8Array): void {
+    const start = Math.max(at, this.#busyUntil);
+    if (start >= this.#diesAt) return;
+    this.#operations++;
+    if (this.#operations > (this.#faults.stuckAfter ?? Infinity)) this.#busyUntil = Infinity;
+    else this.#busyUntil = start + ns;
+    this.#work.push({ start, end: this.#busyUntil, kind, address, size, ...(data ? { data } : {}) });
+  }
+
+  #carry({ kind, address, data }: Work, size: number): void {
+    if (kind === 'erase') this.bytes.fill(0xff, address, address + size);
+    else
+      data
+        ?.subarray(0, size)
+        .forEach((byte, index) => (this.bytes[address + index] = byte & (this.bytes[address + index] ?? 0)));
+  }
+
+  /** An erase lets some bits rise first: here every other bit of all that was 0. */
+  #tear(work: Work): void {
+    if (work.kind === 'program') this.#carry(work, Math.floor(work.size / 2));
+    else for (let at = work.address; at < work.address + work.size; at++) this.bytes[at] = (this.bytes[at] ?? 0) | 0x55;
+  }
+}

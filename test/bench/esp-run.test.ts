@@ -1,0 +1,162 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { equalBytes } from '#shared/base/bytes.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { startOf } from '#main/bench/uart/esp/boots.ts';
+import { ESP_PARTS } from '#main/bench/uart/esp/parts.ts';
+import type { EspBenchOptions } from '#main/bench/uart/esp/esp-bench.ts';
+import type { Faults } from '#main/bench/faults.ts';
+import { ESP_CHIPS, espImage, EspLine, firmware } from '#test/support/esp-unit.ts';
+import { imageOf, runEsp } from './esp-run.ts';
+
+/** Moments of a run, evenly spread; nightly many more. */
+const CUTS = process.env['FLASHLINE_NIGHTLY'] ? 400 : 24;
+
+const part = (chip: string) => ESP_PARTS[chip] ?? expect.unreachable();
+
+/** Boot loader, table, application, settings: what a board of ESP-IDF carries. */
+function release(chip: string, seed = 1) {
+  const { chipId, bootloader } = part(chip);
+  const table = new Uint8Array(0xc00).fill(0xff);
+  table.set([0xaa, 0x50, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0]);
+  return [
+    imageOf('bootloader', bootloader, espImage(chipId, firmware(0x2800, seed))),
+    imageOf('bootloader', 0x8000, table),
+    imageOf('application', 0x10000, espImage(chipId, firmware(0x6000, seed + 1))),
+    imageOf('manufacturing', 0x9000, firmware(0x3000, seed + 2)),
+  ];
+}
+
+function holds(line: EspLine, images: ReturnType<typeof release>): boolean {
+  line.unit.flash.settle(Infinity);
+  return images.every(({ image }) =>
+    image.segments.every(({ address, data }) =>
+      equalBytes(line.unit.flash.bytes.subarray(address, address + data.length), data),
+    ),
+  );
+}
+
+async function failing(line: EspLine, faults: Faults = [], images = release('esp32')): Promise<FlashlineError> {
+  const error = await runEsp(line, images, { faults }).then(
+    () => expect.unreachable('it should have failed'),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof FlashlineError) return error;
+  throw error;
+}
+
+const lineWith = (options: Partial<EspBenchOptions>) => new EspLine('esp32', options);
+
+describe.each(ESP_CHIPS)('%s on the bench', (chip) => {
+  it('is written whole, proven by digests, and starts', async () => {
+    const line = new EspLine(chip);
+    const images = release(chip);
+    const { outcome, plan } = await runEsp(line, images);
+    expect(holds(line, images)).toBe(true);
+    expect(outcome.provenBy).toEqual({ bootloader: 'md5', application: 'md5', manufacturing: 'md5' });
+    for (const { role, sha256 } of plan.images) expect(outcome.readBack[role]).toBe(sha256);
+    expect(line.unit.device.starts.at(-1)).toBe('application');
+  });
+});
+
+describe('an ESP32 on the bench', () => {
+  let line: EspLine;
+  beforeEach(() => {
+    line = new EspLine();
+  });
+
+  it('is left alone where it already holds the release', async () => {
+    const images = release('esp32');
+    await runEsp(line, images);
+    const { operations } = line.unit.flash;
+    const again = await runEsp(line, images);
+    expect(again.outcome.bytesWritten).toBe(0);
+    expect(line.unit.flash.operations).toBe(operations);
+    expect(again.plan.operations.every(({ op }) => op === 'verify')).toBe(true);
+  });
+
+  it('has a matching boot loader left as it is while its application changes', async () => {
+    const [loader, table, , settings] = release('esp32');
+    const images = [loader, table, settings].filter((image) => image !== undefined);
+    await runEsp(line, release('esp32'));
+    const newer = imageOf('application', 0x10000, espImage(0, firmware(0x6000, 99)));
+    const { plan } = await runEsp(line, [...images, newer]);
+    expect(
+      plan.operations.filter(({ op }) => op !== 'verify').map((operation) => 'role' in operation && operation.role),
+    ).not.toContain('bootloader');
+    expect(holds(line, [...images, newer])).toBe(true);
+  });
+
+  it('is written at a lower rate where the line is noisy, and the record says so', async () => {
+    const images = release('esp32');
+    const { reach } = await runEsp(line, images, { faults: [{ kind: 'noise', aboveHz: 300_000, chance: 0.002 }] });
+    expect(reach).toMatchObject({ askedHz: 921_600, usedHz: 230_400, limitedBy: 'noise' });
+    expect(holds(line, images)).toBe(true);
+  });
+
+  it.each([0.000_01, 0.000_1])('survives a spoiled byte now and then (%d)', async (chance) => {
+    const images = release('esp32');
+    const end = await runEsp(line, images, { faults: [{ kind: 'noise', aboveHz: 0, chance }] }).then(
+      () => 'PASS',
+      (error: unknown) => (error instanceof FlashlineError ? error.failure.code : error),
+    );
+    expect(['PASS', 'wire-noise']).toContain(end);
+    line.unit.flash.settle(Infinity);
+    const starts = startOf(line.unit.flash.bytes, part('esp32')) === 'application';
+    expect(starts ? holds(line, images) : end === 'wire-noise').toBe(true);
+  });
+
+  it.each<[string, string, Faults]>([
+    ['nothing answers', 'no-target', [{ kind: 'no-target' }]],
+    ['another chip is there', 'wrong-chip', [{ kind: 'wrong-chip' }]],
+    ['flash encryption is on', 'flash-encrypted', [{ kind: 'protected' }]],
+    ['the adapter is pulled out', 'probe-lost', [{ kind: 'unplug', after: 40 }]],
+  ])('where %s, says %s', async (_words, code, faults) => {
+    expect((await failing(line, faults)).failure.code).toBe(code);
+  });
+
+  it('tells of a board that starts its firmware instead of the loader', async () => {
+    const { failure } = await failing(lineWith({ faults: { neverDownload: true } }));
+    expect(failure).toMatchObject({ code: 'no-target', cause: expect.stringContaining('boot:0x13') });
+  });
+
+  it('refuses a flash that is smaller than the release, before anything changes', async () => {
+    const small = lineWith({ flashFaults: { capacity: 0x12 } });
+    const { failure } = await failing(small);
+    expect(failure).toMatchObject({ code: 'flash-too-small', blame: 'unit' });
+    expect(small.unit.flash.operations).toBe(0);
+  });
+
+  it('gives up on a flash that never gets ready', async () => {
+    const { failure } = await failing(lineWith({ flashFaults: { stuckAfter: 30 } }));
+    expect(failure.code).toBe('flash-timeout');
+  });
+});
+
+describe('power that fails', () => {
+  it('leaves known-good firmware, or a unit that does not start', { timeout: 60_000 }, async () => {
+    const small = (seed: number) => [
+      imageOf('bootloader', 0x1000, espImage(0, firmware(0x1800, seed))),
+      imageOf('application', 0x10000, espImage(0, firmware(0x3000, seed + 1))),
+    ];
+    const [before, after] = [small(1), small(50)];
+    const line = new EspLine();
+    await runEsp(line, before);
+    const holding = line.unit.flash.read(0, 0x20000, 0).bytes;
+    const { ms } = await runEsp(line, after);
+    const outcomes = new Set<string>();
+    for (let step = 0; step < CUTS; step++) {
+      line.unit.flash.bytes.set(holding);
+      const cut = { kind: 'power-cut', ms: (ms * (step + 0.5)) / CUTS } as const;
+      await runEsp(line, after, { faults: [cut] }).catch(() => undefined);
+      line.unit.flash.settle(Infinity);
+      const start = startOf(line.unit.flash.bytes, part('esp32'));
+      outcomes.add(start);
+      const known = holds(line, before) || holds(line, after);
+      expect(start !== 'application' || known, `cut at ${cut.ms} ms`).toBe(true);
+    }
+    expect([...outcomes]).toEqual(expect.arrayContaining(['application', 'nothing']));
+    await runEsp(line, after);
+    expect(holds(line, after)).toBe(true);
+    expect(line.unit.device.starts.at(-1)).toBe('application');
+  });
+});
