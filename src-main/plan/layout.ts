@@ -87,33 +87,12 @@ const FLAGGED: readonly Role[] = ['bootloader', 'application'];
  * changed without the other) or `image-empty` (nothing but unlocked lock words).
  */
 export function layOut(chip: ChipDescription, images: readonly ReleaseImage[]): Layout {
-  const ordered = mergedByRole(images).toSorted((a, b) => Role.options.indexOf(a.role) - Role.options.indexOf(b.role));
+  const ordered = images.toSorted((a, b) => Role.options.indexOf(a.role) - Role.options.indexOf(b.role));
   const placements = ordered.map((source): Placement => ({ source, runs: place(chip, source) }));
   const pages = wantedPages(chip, placements);
   const contents = contentsOf(chip, pages);
   const flags = FLAGGED.flatMap((role) => flagOf(chip, role, placements, contents));
   return { chip, images: placements.map((placement) => hashed(placement, flags)), pages, flags, contents };
-}
-
-/** Several files of one role (a boot loader and the table that it reads) are one image. Throws `image-overlap`. */
-function mergedByRole(images: readonly ReleaseImage[]): ReleaseImage[] {
-  return [...Map.groupBy(images, ({ role }) => role).values()].flatMap(([first, ...others]) => {
-    if (!first || others.length === 0) return first ? [first] : [];
-    const all = [first, ...others];
-    const segments = all.flatMap(({ image }) => image.segments).toSorted((a, b) => a.address - b.address);
-    const file = all.map((part) => part.file).join(' + ');
-    for (const [index, { address }] of segments.entries()) {
-      const before = segments[index - 1];
-      if (before && before.address + before.data.length > address) {
-        throw new FlashlineError('image-overlap', {
-          where: { file, address },
-          params: { address: hexAddress(address) },
-        });
-      }
-    }
-    const versions = new Set(all.map(({ version }) => version));
-    return [{ ...first, file, version: [...versions].join(' + '), image: { ...first.image, segments } }];
-  });
 }
 
 /** The pages to survey: all that the release touches, contiguous ones in one range. */
