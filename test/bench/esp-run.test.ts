@@ -107,7 +107,9 @@ describe('an ESP32 on the bench', () => {
     expect(['PASS', 'wire-noise']).toContain(end);
     line.unit.flash.settle(Infinity);
     const starts = startOf(line.unit.flash.bytes, part('esp32')) === 'application';
-    expect(starts ? holds(line, images) : end === 'wire-noise').toBe(true);
+    // What has no valid flag is written last: a unit that starts may still lack its settings.
+    const vouchedFor = images.filter(({ role }) => role !== 'manufacturing' || end === 'PASS');
+    expect(starts ? holds(line, vouchedFor) : end === 'wire-noise').toBe(true);
   });
 
   it.each<[string, string, Faults]>([
@@ -126,7 +128,7 @@ describe('an ESP32 on the bench', () => {
 
   it('refuses a flash that is smaller than the release, before anything changes', async () => {
     const small = lineWith({ flashFaults: { capacity: 0x12 } });
-    const { failure } = await failing(small);
+    const { failure } = await failing(small, [], [imageOf('application', 0x50000, firmware(0x2000, 1))]);
     expect(failure).toMatchObject({ code: 'flash-too-small', blame: 'unit' });
     expect(small.unit.flash.operations).toBe(0);
   });
