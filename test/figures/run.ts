@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { measureBenchCore } from './bench-core.ts';
 import { measureBenchNrf52840 } from './bench-nrf52840.ts';
+import { measureEspSerial } from './esp-serial.ts';
 import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureLogBackup } from './log-backup.ts';
 import { measureLogStation } from './log-station.ts';
@@ -18,6 +19,7 @@ import { measureUsbGuest } from './usb-guest.ts';
 const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'bench-core': async () => measureBenchCore(),
   'bench-nrf52840': measureBenchNrf52840,
+  'esp-serial': () => measureEspSerial(),
   'link-cmsis-dap': measureCmsisDapLink,
   'log-backup': measureLogBackup,
   'log-station': () => measureLogStation(),
