@@ -13,7 +13,7 @@ class BenchTransport extends Transport {
   #kept: Uint8Array = new Uint8Array();
 
   constructor(link: SerialLink, io: IoContext) {
-    super({ getInfo: () => ({}) } as never, false);
+    super({ getInfo: () => ({}) }, false);
     this.#link = link;
     this.#io = io;
   }

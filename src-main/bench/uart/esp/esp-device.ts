@@ -201,7 +201,7 @@ export class EspDevice implements UartDevice {
 
   #say(text: string, at: number): void {
     this.#send(
-      [...text].map((letter) => letter.charCodeAt(0)),
+      Array.from(text, (letter) => letter.charCodeAt(0)),
       at + BOOT_NS / 2,
     );
   }

@@ -52,6 +52,13 @@ type Reason = keyof typeof REASONS;
 /** In secure download mode the ROM answers these alone (esptool documentation, Secure Download Mode). */
 const WHEN_SECURE = new Set([0x02, 0x03, 0x04, 0x08, 0x0b, 0x0d, 0x0f, 0x10, 0x11, 0x12, 0x14]);
 
+interface Reading {
+  readonly address: number;
+  readonly size: number;
+  readonly packet: number;
+  sent: number;
+}
+
 /** The loader in the ROM, or Espressif's stub: the same commands, answered and timed differently. */
 export class LoaderModel {
   readonly #parts: LoaderParts;
@@ -60,7 +67,7 @@ export class LoaderModel {
   readonly #loaded: { readonly address: number; readonly size: number }[] = [];
   #attached: boolean;
   /** READ_FLASH under way: what is still to be acknowledged. */
-  #reading: { readonly address: number; readonly size: number; readonly packet: number; sent: number } | undefined;
+  #reading: Reading | undefined;
   /** The stub writes after it has answered: what goes wrong then, the next answer tells. */
   #late: Reason | undefined;
 
@@ -164,7 +171,7 @@ export class LoaderModel {
     return this.#packet(reading, answers, now);
   }
 
-  #packet(reading: NonNullable<LoaderModel['#reading']>, before: Done['answers'], now: number): Done {
+  #packet(reading: Reading, before: Done['answers'], now: number): Done {
     const size = Math.min(reading.packet, reading.size - reading.sent);
     const { bytes, end } = this.#parts.flash.read(reading.address + reading.sent, size, now);
     reading.sent += size;
