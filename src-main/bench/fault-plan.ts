@@ -3,6 +3,11 @@ import type { ChipEvents, ChipModel } from './chip.ts';
 import { Prng } from './prng.ts';
 import { toNs } from './virtual-clock.ts';
 
+/** What has cells that may change by themselves. */
+interface Rots {
+  flipBit?(address: number, bit: number): void;
+}
+
 export type WireFault = 'none' | 'no-answer' | 'wait' | 'fault' | 'parity';
 
 /** Carries a connection's faults out: counts what `after` counts, and says when each is due. */
@@ -16,6 +21,7 @@ export class FaultPlan implements ChipEvents {
   #packets = 0;
   #waits = 0;
   #operations = 0;
+  #addresses = 0;
   readonly #rotPending: FaultOf<'bit-rot'>[];
   readonly #spoiled = new Set<Faults[number]>();
   readonly #dice = new Prng(0x6e6f6973);
@@ -54,7 +60,15 @@ export class FaultPlan implements ChipEvents {
     return 'none';
   }
 
-  flashFinished(chip: ChipModel): void {
+  /** Called once an address that a chip would acknowledge; true: it is not heard to. */
+  nextNack(): boolean {
+    const nacks = faultsOf(this.#faults, 'nack');
+    if (nacks.length === 0) return false;
+    const index = this.#addresses++;
+    return nacks.some(({ after, times = Infinity }) => index >= after && index < after + times);
+  }
+
+  flashFinished(chip: Rots): void {
     this.#operations++;
     if (this.#rotPending.length === 0) return;
     this.#rot(chip, (fault) => fault.after !== undefined && this.#operations >= fault.after);
@@ -83,10 +97,10 @@ export class FaultPlan implements ChipEvents {
     return 1e9 / bitNs > aboveHz && this.#dice.next() / 2 ** 32 < chance ? 'parity' : 'none';
   }
 
-  #rot(chip: ChipModel, due: (fault: FaultOf<'bit-rot'>) => boolean): void {
+  #rot(chip: Rots, due: (fault: FaultOf<'bit-rot'>) => boolean): void {
     for (const fault of this.#rotPending.filter(due)) {
       this.#rotPending.splice(this.#rotPending.indexOf(fault), 1);
-      chip.flipBit(fault.address, fault.bit);
+      chip.flipBit?.(fault.address, fault.bit);
     }
   }
 }

@@ -45,6 +45,10 @@ export const Fault = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('endless'), after: count.default(0) }),
   /** The part says of itself that it has another size of flash. */
   z.object({ kind: z.literal('wrong-size') }),
+  /** I2C: `times` addresses are not acknowledged (all, when left out), though the chip would. */
+  z.object({ kind: z.literal('nack'), after: count.default(0), times: count.optional() }),
+  /** I2C: something pulls SDA low until SCL has fallen `times` times; for good, when left out. */
+  z.object({ kind: z.literal('stuck-sda'), times: count.optional() }),
   /** FICR says that it is another part. */
   z.object({ kind: z.literal('wrong-chip') }),
   /** The adapter answers one operation on its bus, or all from one on, in a way that it must not. */
@@ -54,7 +58,7 @@ export const Fault = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('never-ready'), after: count.default(0) }),
   /** What the chip says of itself is not so. */
   z.object({ kind: z.literal('false-parameters') }),
-  /** UICR.APPROTECT is set when the board arrives. */
+  /** UICR.APPROTECT is set when the board arrives; an EEPROM's write-protect pin is high. */
   z.object({ kind: z.literal('protected') }),
 ]);
 export type Fault = z.infer<typeof Fault>;

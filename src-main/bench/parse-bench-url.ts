@@ -5,17 +5,21 @@ import { PROBES, type ProbeName } from './probe-profile.ts';
 /** What `bench:<chip>?...` asks for. */
 export interface BenchAddress {
   readonly chip: string;
+  /** Which CMSIS-DAP probe, where it is one. */
   readonly probe: ProbeName;
+  /** Another adapter in its place. */
+  readonly adapter?: 'ftdi';
   readonly faults: readonly Fault[];
   /** What a serial port may be told, as it stands there. */
   readonly serial: Readonly<Record<string, string>>;
 }
 
+const FTDI = 'ftdi';
 /** What `uart:` addresses may say too. */
 const SERIAL_OPTIONS: ReadonlySet<string> = new Set(['baud', 'parity', 'entry']);
 
 const EXPECTED =
-  `bench:<chip>[?probe=${Object.keys(PROBES).join('|')}]` +
+  `bench:<chip>[?probe=${[...Object.keys(PROBES), FTDI].join('|')}]` +
   '[&baud=<rate>][&entry=<strategy>][&fault=<kind>[@<address>[.<bit>[=0|1]]][:<after>|:<time>ms|:<clock>hz]...], ' +
   'for example bench:nrf52840?fault=stuck-bit@0x1000.3';
 
@@ -31,15 +35,17 @@ export function parseBenchUrl(url: string): BenchAddress {
   const chip = match?.groups?.['chip'];
   if (chip === undefined) throw malformed(url);
   let probe: ProbeName = 'high-speed';
+  let adapter: { readonly adapter?: 'ftdi' } = {};
   const faults: Fault[] = [];
   const serial: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(match?.groups?.['query'] ?? '')) {
     if (name === 'fault') faults.push(parseFault(url, value));
+    else if (name === 'probe' && value === FTDI) adapter = { adapter: FTDI };
     else if (name === 'probe' && isProbeName(value)) probe = value;
     else if (SERIAL_OPTIONS.has(name)) serial[name] = value;
     else throw malformed(url, `${name}=${value}`);
   }
-  return { chip, probe, faults, serial };
+  return { chip, probe, ...adapter, faults, serial };
 }
 
 function parseFault(url: string, text: string): Fault {

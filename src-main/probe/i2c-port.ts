@@ -1,4 +1,5 @@
 import type { IoContext } from '#shared/base/clock.ts';
+import type { DebugPort } from './debug-port.ts';
 
 /** A part of a transfer: the bus is started anew for each, and stopped after the last (UM10204, 3.1.10). */
 export type I2cMessage = { readonly write: Uint8Array } | { readonly read: number };
@@ -18,6 +19,8 @@ export interface I2cPort {
   connect(clockHz: number, io: IoContext): Promise<number>;
   /** `address` of 7 bits. `data` has one array for each message that reads. */
   transfer(address: number, messages: readonly I2cMessage[], io: IoContext): Promise<I2cOutcome>;
+  /** What the adapter says of itself, for records and people. */
+  describe(): ReturnType<DebugPort['describe']>;
   /** Lets the pins go. Never rejects because the adapter is gone. */
   close(io: IoContext): Promise<void>;
 }

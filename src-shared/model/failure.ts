@@ -28,6 +28,7 @@ export const FAILURES = {
   'identity-unreadable': { verdict: 'FAIL', blame: 'unit', params: ['register'] },
   'no-target': { verdict: 'ERROR', blame: 'fixture', params: [] },
   'wire-noise': { verdict: 'ERROR', blame: 'fixture', params: ['detail'] },
+  'bus-stuck': { verdict: 'ERROR', blame: 'fixture', params: ['line'] },
   'wrong-chip': { verdict: 'ERROR', blame: 'recipe', params: ['expected', 'register', 'found'] },
   'unlock-failed': { verdict: 'FAIL', blame: 'unit', params: ['chip', 'found'] },
   'chip-protected': { verdict: 'ERROR', blame: 'recipe', params: ['chip'] },

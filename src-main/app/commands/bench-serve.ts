@@ -5,7 +5,7 @@ import { Interface } from '#shared/model/recipe.ts';
 import { hasInterface } from '#shared/model/chip.ts';
 import { chipsOf } from '../compose-chips.ts';
 import { benchOptions } from '../connect/bench-way.ts';
-import { type Offer, placeOf } from '../offers/offer.ts';
+import { ADAPTERS, type AdapterName, type Offer, placeOf } from '../offers/offer.ts';
 import { offer } from '../offers/offers.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { chipSources, type CliContext, type CommonOptions } from './command.ts';
@@ -14,7 +14,7 @@ export interface ServeOptions extends CommonOptions {
   readonly chip: string;
   readonly as: string;
   readonly serial: string;
-  readonly probe: ProbeName;
+  readonly probe: ProbeName | AdapterName;
   readonly count: string;
   readonly interface?: Interface;
   readonly haste: string;
@@ -22,7 +22,10 @@ export interface ServeOptions extends CommonOptions {
 
 /** Offers the device until the context's signal aborts. Throws `usage` and `chip-unknown`. */
 export async function benchServe(options: ServeOptions, context: CliContext): Promise<void> {
-  const { chip, serial, probe, count } = options;
+  const { chip, serial, count } = options;
+  const probe = isAdapter(options.probe)
+    ? { probe: 'high-speed' as const, adapter: options.probe }
+    : { probe: options.probe };
   const place = placeOf(options.as);
   const haste = hasteOf(options.haste);
   const benchMade = benchOptions(null);
@@ -32,7 +35,7 @@ export async function benchServe(options: ServeOptions, context: CliContext): Pr
   const via = options.interface ?? Interface.options.find((one) => described && hasInterface(described, one)) ?? 'swd';
   const tell = (event: object, text: string) => context.print(options.json ? JSON.stringify(event) : text);
   const made = await opened(options.as, () =>
-    offer({ bench, options: benchMade, chip, described, via, serial, probe, count, haste, tell }, place),
+    offer({ bench, options: benchMade, chip, described, via, serial, ...probe, count, haste, tell }, place),
   );
   if (options.json) {
     const { port, url, busids } = made;
@@ -59,4 +62,8 @@ async function opened(as: string, open: () => Promise<Offer>): Promise<Offer> {
     if (cause instanceof FlashlineError) throw cause;
     throw new FlashlineError('usage', { params: { detail: `${as} cannot be had; choose another` }, cause });
   }
+}
+
+function isAdapter(probe: ServeOptions['probe']): probe is AdapterName {
+  return ADAPTERS.some((name) => name === probe);
 }

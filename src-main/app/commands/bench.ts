@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { Interface } from '#shared/model/recipe.ts';
 import { PROBES } from '../../bench/probe-profile.ts';
+import { ADAPTERS } from '../offers/offer.ts';
 import { benchServe, type ServeOptions } from './bench-serve.ts';
 import { type CliContext, command, type ExitCode, withExamples } from './command.ts';
 
@@ -23,8 +24,11 @@ export function benchCommand(context: CliContext, end: (code: ExitCode) => void)
     )
     .option('--serial <serial>', "the simulated unit, which decides its hardware id; also the probe's serial", 'BENCH')
     .addOption(
-      new Option('--probe <kind>', 'usbip: bulk at high or full speed (v2), or HID (v1)')
-        .choices(Object.keys(PROBES))
+      new Option(
+        '--probe <kind>',
+        'usbip: CMSIS-DAP by bulk at high or full speed (v2) or HID (v1); ftdi: JTAG or I2C by an FT2232H; mcp2221: I2C',
+      )
+        .choices([...Object.keys(PROBES), ...ADAPTERS])
         .default('high-speed'),
     )
     .option('--count <number>', 'usbip: as many probes, alike to the serial, each with a unit of its own', '1')

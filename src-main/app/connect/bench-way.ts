@@ -6,10 +6,13 @@ import { openCmsisDapJtag } from '../../probe/cmsis-dap/cmsis-dap-jtag.ts';
 import { openCmsisDap } from '../../probe/cmsis-dap/cmsis-dap.ts';
 import type { ConnectRequest } from '../../programmer/programmer.ts';
 import { openAdiTarget } from '../../target/open-adi.ts';
+import { openFtdi, openFtdiJtag } from '../../probe/ftdi/open-ftdi.ts';
 import { realClock } from '../compose-home.ts';
 import { onSpiBench } from './bench-spi.ts';
 import { onUartBench } from './bench-uart.ts';
 import { onHf2Bench, onUf2Bench } from './bench-uf2.ts';
+import { ftdiOnBench } from './bench-ftdi.ts';
+import { onI2cBench } from './bench-i2c.ts';
 import type { OnBench } from './on-bench.ts';
 import type { ProbeWay } from './way.ts';
 
@@ -21,11 +24,12 @@ export const BENCH_SEED = 1;
  * in their interface's own part.
  */
 const BENCHES: Partial<Record<Interface, (options: BenchOptions, bench: Bench) => OnBench>> = {
-  swd: (_options, bench) => onDebugBench(bench),
+  swd: (options, bench) => onDebugBench(bench, options),
   uart: onUartBench,
   uf2: onUf2Bench,
   hf2: onHf2Bench,
   spi: onSpiBench,
+  i2c: onI2cBench,
 };
 
 /** The virtual bench; `pace`: its virtual seconds to a real one, null where virtual time costs no real time. */
@@ -51,7 +55,11 @@ export function benchWay(pace: number | null): ProbeWay {
       return (unit) => benchFor(unit.interface, unit)(address, unit);
     },
     jtagPins(url, serial) {
-      const { chip, probe, faults } = parseBenchUrl(url);
+      const { chip, probe, faults, adapter } = parseBenchUrl(url);
+      if (adapter) {
+        const { ftdi, clock } = ftdiOnBench(createBench(options), { chip, faults }, { serial, url }, options.pacing);
+        return { clock, open: (io) => openFtdiJtag(ftdi, io) };
+      }
       const { link, clock } = createBench(options).connect(chip, serial, faults, { probe, url });
       return { clock, open: (io) => openCmsisDapJtag(link, io) };
     },
@@ -67,8 +75,12 @@ export function benchOptions(pace: number | null): BenchOptions {
 }
 
 /** CMSIS-DAP probes on boards with a debug port. */
-function onDebugBench(bench: Bench): OnBench {
-  return ({ chip, faults, probe }, unit) => {
+function onDebugBench(bench: Bench, { pacing }: BenchOptions): OnBench {
+  return ({ chip, faults, probe, adapter }, unit) => {
+    if (adapter) {
+      const { ftdi, clock } = ftdiOnBench(bench, { chip, faults }, unit, pacing);
+      return { clock, open: async (io) => openAdiTarget(await openFtdi(ftdi, io), unit, io) };
+    }
     const { link, clock } = bench.connect(chip, unit.serial, faults, { probe, url: unit.url });
     return { clock, open: async (io) => openAdiTarget(await openCmsisDap(link, io), unit, io) };
   };

@@ -8,11 +8,12 @@ import { hf2Way } from './hf2-way.ts';
 import { spiWay } from './spi-way.ts';
 import { uartWay } from './uart-way.ts';
 import { uf2Way } from './uf2-way.ts';
+import { i2cWay } from './i2c-way.ts';
 import type { JtagPins, ProbeWay } from './way.ts';
 
 /** Every kind of probe address that there is: a new kind is one file of this folder, and one row here. */
 export function probeWays(pace: number | null): readonly ProbeWay[] {
-  return [benchWay(pace), cmsisDapWay, gdbWay, spiWay, uartWay, uf2Way, hf2Way];
+  return [benchWay(pace), cmsisDapWay, gdbWay, spiWay, uartWay, uf2Way, hf2Way, i2cWay];
 }
 
 /** Throws `probe-address` for what is no probe's URL. */

@@ -4,6 +4,10 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Interface } from '#shared/model/recipe.ts';
 
+/** Adapters beside CMSIS-DAP probes, as `--probe` names them. */
+export const ADAPTERS = ['ftdi', 'mcp2221'] as const;
+export type AdapterName = (typeof ADAPTERS)[number];
+
 /** What is to be offered to other programs. */
 export interface Wanted {
   readonly bench: Bench;
@@ -15,6 +19,8 @@ export interface Wanted {
   readonly via: Interface;
   readonly serial: string;
   readonly probe: ProbeName;
+  /** Another adapter in its place; left out: the interface's own. */
+  readonly adapter?: AdapterName;
   /** As many devices, alike to the serial. */
   readonly count: string;
   /** Serial ports: so many times faster than real time passes what somebody waits for the unit. */

@@ -1,5 +1,6 @@
 import type { Interface } from '#shared/model/recipe.ts';
 import { serveUsbip, type UsbipDevice } from '../../bench/usbip/server.ts';
+import { ftdiJtag, i2cAdapters } from './adapter-offers.ts';
 import { offerBitbang, offerGdb, usbProbes } from './debug-offers.ts';
 import { offerUartPty, offerUartTcp } from './uart-offers.ts';
 import { uf2Units } from './uf2-offers.ts';
@@ -14,7 +15,7 @@ interface Offers {
   readonly usb?: (wanted: Wanted) => readonly UsbipDevice[];
 }
 
-const DEBUG: Offers = { tcp: offerGdb, bitbang: offerBitbang, usb: usbProbes };
+const DEBUG: Offers = { tcp: offerGdb, bitbang: offerBitbang, usb: debugProbes };
 const UF2: Offers = { usb: uf2Units };
 const OFFERS: Partial<Record<Interface, Offers>> = {
   swd: DEBUG,
@@ -23,7 +24,14 @@ const OFFERS: Partial<Record<Interface, Offers>> = {
   uf2: UF2,
   hf2: UF2,
   spi: { tcp: offerSerprog },
+  i2c: { usb: i2cAdapters },
 };
+
+function debugProbes(wanted: Wanted): readonly UsbipDevice[] {
+  if (wanted.adapter === undefined) return usbProbes(wanted);
+  if (wanted.adapter === 'ftdi' && wanted.via === 'jtag') return ftdiJtag(wanted);
+  throw usage(`${wanted.chip} by ${wanted.via} is not offered by ${wanted.adapter}; by ftdi it takes --interface jtag`);
+}
 
 /** What `usbip` connects to unless it is told otherwise. */
 const USBIP_PORT = 3240;
