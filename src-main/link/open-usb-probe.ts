@@ -5,6 +5,7 @@ import { inSeconds, within } from './deadline.ts';
 import { openHid } from './hid.ts';
 import type { Link } from './link.ts';
 import { type BulkDevice, openUsbBulk } from './usb-bulk.ts';
+import { deviceName } from './usb-devices.ts';
 import { findUsbProbe, type UsbProbe } from './usb-probe.ts';
 import { listUsbProbes, type UsbProbesOptions } from './usb-probes.ts';
 
@@ -51,11 +52,6 @@ function deviceAmong<D extends BulkDevice & { readonly bus: string; readonly add
   const found = devices.find(({ bus, address }) => deviceName(bus, address) === probe.device);
   if (found) return found;
   throw new FlashlineError('probe-not-found', { params: { url } });
-}
-
-/** Linux writes the bus as 001 here and as 1 in sysfs. */
-function deviceName(bus: string, address: number): string {
-  return `${/^\d+$/u.test(bus) ? Number(bus) : bus}:${address}`;
 }
 
 /** What opens after its deadline, or after an abort, is closed again at once. */

@@ -1,5 +1,6 @@
 import { devicesAsync } from 'node-hid';
 import { usb } from 'usb';
+import type { ListedSetting, UsbDeviceInfo } from './usb-device-info.ts';
 import type { BulkInterface, FoundProbe, HidInterface } from './usb-probe.ts';
 
 /** The CMSIS-DAP specification asks for it in the interface's string (v2) or the product's (v1). */
@@ -49,6 +50,84 @@ export interface AttachedHid {
  */
 export async function probesByBindings(): Promise<FoundProbe[]> {
   return probesAmong(await usb.getDevices(), await devicesAsync());
+}
+
+/**
+ * Everything that is plugged in where there is no sysfs. Interfaces stand in the device, which is opened for a moment;
+ * one that does not open is listed as denied, without them. Class descriptors are not told.
+ */
+export async function devicesByBindings(): Promise<UsbDeviceInfo[]> {
+  return (await usb.getDevices()).map(describeAny);
+}
+
+type BoundDevice = Omit<AttachedDevice, 'configuration'> & {
+  readonly deviceVersionMajor: number;
+  readonly deviceVersionMinor: number;
+  readonly deviceVersionSubminor: number;
+  readonly configuration?: BoundConfiguration;
+};
+
+interface BoundConfiguration {
+  readonly configurationValue: number;
+  readonly interfaces: readonly {
+    readonly interfaceNumber: number;
+    readonly alternates: readonly {
+      readonly alternateSetting: number;
+      readonly interfaceClass: number;
+      readonly interfaceSubclass: number;
+      readonly interfaceProtocol: number;
+      readonly interfaceName?: string;
+      readonly endpoints: readonly {
+        readonly endpointNumber: number;
+        readonly direction: 'in' | 'out';
+        readonly type: 'control' | 'isochronous' | 'bulk' | 'interrupt';
+        readonly packetSize: number;
+      }[];
+    }[];
+  }[];
+}
+
+export function describeAny(device: BoundDevice): UsbDeviceInfo {
+  const configuration = attempt(() => device.configuration);
+  const product = attempt(() => device.productName) ?? undefined;
+  const serial = attempt(() => device.serialNumber) ?? undefined;
+  const manufacturer = attempt(() => device.manufacturerName) ?? undefined;
+  const { deviceVersionMajor: major, deviceVersionMinor: minor, deviceVersionSubminor: sub } = device;
+  return {
+    vendorId: hex(device.vendorId),
+    productId: hex(device.productId),
+    release: hex((major << 8) | (minor << 4) | sub),
+    ...(serial ? { serial } : {}),
+    ...(product ? { product } : {}),
+    ...(manufacturer ? { manufacturer } : {}),
+    portPath: portPathOf(device),
+    device: `${device.bus}:${device.address}`,
+    configuration: configuration?.configurationValue ?? 0,
+    settings: configuration ? settingsOf(configuration) : [],
+    access: configuration ? 'ok' : 'denied',
+  };
+}
+
+function settingsOf({ interfaces }: BoundConfiguration): ListedSetting[] {
+  return interfaces.flatMap(({ interfaceNumber, alternates }) =>
+    alternates.map((setting) => ({
+      number: interfaceNumber,
+      alternate: setting.alternateSetting,
+      class: setting.interfaceClass,
+      subclass: setting.interfaceSubclass,
+      protocol: setting.interfaceProtocol,
+      nameIndex: 0,
+      ...(setting.interfaceName ? { name: setting.interfaceName } : {}),
+      driver: null,
+      endpoints: setting.endpoints.map((endpoint) => ({
+        number: endpoint.endpointNumber,
+        direction: endpoint.direction,
+        transfer: endpoint.type,
+        packetSize: endpoint.packetSize,
+      })),
+      extra: [],
+    })),
+  );
 }
 
 export function probesAmong(devices: readonly AttachedDevice[], hids: readonly AttachedHid[]): FoundProbe[] {

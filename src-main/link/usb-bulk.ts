@@ -3,6 +3,7 @@ import { inSeconds } from './deadline.ts';
 import type { Link } from './link.ts';
 import { PacketBox } from './packet-box.ts';
 import { PacketLink, type PacketPipe } from './packet-link.ts';
+import { isStall, isTimeout, openFailure } from './usb-errors.ts';
 
 /** Where CMSIS-DAP v2 talks: interface number, endpoint numbers (without direction bit), wMaxPacketSize in bytes. */
 export interface BulkEndpoints {
@@ -136,28 +137,7 @@ class BulkPipe implements PacketPipe {
     if (isTimeout(cause))
       return new FlashlineError('probe-silent', { params: { url, seconds: inSeconds(WRITE_MS) }, cause });
     // A pulled plug looks like this too, on some host controllers, until the hub notices: what was seen stands in the cause.
-    if (!/stall/iu.test(textOf(cause))) return new FlashlineError('probe-lost', { params: { url }, cause });
+    if (!isStall(cause)) return new FlashlineError('probe-lost', { params: { url }, cause });
     return new FlashlineError('probe-protocol', { params: { url, detail: 'it stalled the transfer' }, cause });
   }
-}
-
-/** npm `usb` tells kinds of failure in words only (nusb's TransferError): a transfer that ran out of time is Cancelled. */
-function isTimeout(cause: unknown): boolean {
-  return /cancelled/iu.test(textOf(cause));
-}
-
-/** errno and ERROR_* values as the system words them, and nusb's own words. */
-function openFailure(cause: unknown, url: string): FlashlineError {
-  const text = textOf(cause);
-  if (/permission denied|access is denied|operation not permitted/iu.test(text))
-    return new FlashlineError('probe-permission', { params: { url }, cause });
-  if (/busy|in use/iu.test(text)) return new FlashlineError('probe-busy', { params: { url }, cause });
-  // Windows: the interface has no WinUSB driver yet.
-  if (/driver|not supported|unsupported/iu.test(text))
-    return new FlashlineError('probe-permission', { params: { url }, cause });
-  return new FlashlineError('probe-not-found', { params: { url }, cause });
-}
-
-function textOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

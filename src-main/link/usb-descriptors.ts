@@ -7,6 +7,7 @@ const ENDPOINT = 5;
 /** bmAttributes of an endpoint: its transfer type (USB 2.0, table 9-13). */
 const TRANSFER_TYPE = 0x03;
 const BULK = 0x02;
+const TRANSFERS = ['control', 'isochronous', 'bulk', 'interrupt'] as const;
 const DIRECTION_IN = 0x80;
 const ENDPOINT_NUMBER = 0x0f;
 /** wMaxPacketSize without the bits of high-bandwidth transfers. */
@@ -39,6 +40,54 @@ export function bulkEndpoints(
   }
   if (!input || output === undefined || input.packetSize === 0) return undefined;
   return { interfaceNumber, in: input.number, out: output, packetSize: input.packetSize };
+}
+
+/** One alternate setting of one interface. */
+export interface UsbSetting {
+  readonly number: number;
+  readonly alternate: number;
+  readonly class: number;
+  readonly subclass: number;
+  readonly protocol: number;
+  /** Of its name among the device's strings; 0 is none. */
+  readonly nameIndex: number;
+  readonly endpoints: readonly UsbEndpointInfo[];
+  /** Descriptors of its class, as they stand between the interface's and the endpoints', whole. */
+  readonly extra: readonly Uint8Array[];
+}
+
+export interface UsbEndpointInfo {
+  readonly number: number;
+  readonly direction: 'in' | 'out';
+  readonly transfer: 'control' | 'isochronous' | 'bulk' | 'interrupt';
+  readonly packetSize: number;
+}
+
+/** All settings of one configuration's interfaces, in the order of the descriptors. */
+export function usbSettings(descriptors: Uint8Array, configuration: number): UsbSetting[] {
+  const settings: { setting: UsbSetting; endpoints: UsbEndpointInfo[]; extra: Uint8Array[] }[] = [];
+  let inConfiguration = false;
+  let current: (typeof settings)[number] | undefined;
+  for (const item of descriptorsIn(descriptors)) {
+    const [, type, at2 = 0, at3 = 0, at4 = 0, at5 = 0, at6 = 0, at7 = 0, at8 = 0] = item;
+    if (type === CONFIGURATION) {
+      inConfiguration = at5 === configuration;
+      current = undefined;
+    }
+    if (!inConfiguration || type === CONFIGURATION) continue;
+    if (type === INTERFACE) {
+      const [endpoints, extra]: [UsbEndpointInfo[], Uint8Array[]] = [[], []];
+      const kind = { class: at5, subclass: at6, protocol: at7, nameIndex: at8 };
+      current = { setting: { number: at2, alternate: at3, ...kind, endpoints, extra }, endpoints, extra };
+      settings.push(current);
+    } else if (type === ENDPOINT) {
+      const transfer = TRANSFERS[at3 & TRANSFER_TYPE] ?? 'control';
+      const direction = at2 >= DIRECTION_IN ? 'in' : 'out';
+      const packetSize = (at4 | (at5 << 8)) & PACKET_SIZE;
+      current?.endpoints.push({ number: at2 & ENDPOINT_NUMBER, direction, transfer, packetSize });
+    } else current?.extra.push(item);
+  }
+  return settings.map(({ setting }) => setting);
 }
 
 /** Each begins with its length; one that is cut short or claims no length ends the walk. */

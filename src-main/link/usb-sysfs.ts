@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { access, readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { outputReportBytes } from './hid-report.ts';
-import { bulkEndpoints } from './usb-descriptors.ts';
+import { bulkEndpoints, usbSettings } from './usb-descriptors.ts';
+import type { UsbDeviceInfo } from './usb-device-info.ts';
 import type { BulkInterface, FoundProbe, HidInterface, ProbeAccess } from './usb-probe.ts';
 
 /** USB class codes, as sysfs writes them. */
@@ -58,9 +59,51 @@ async function describeDevice(place: Place, folder: string, name: string): Promi
   };
 }
 
+/** Everything that is plugged in, hubs among it, from /sys alone. */
+export async function devicesInSysfs(place: Place): Promise<UsbDeviceInfo[]> {
+  const folder = join(place.root, 'sys/bus/usb/devices');
+  const names = (await entries(folder)).filter((name) => /^\d+-[\d.]+$/u.test(name));
+  const found = await Promise.all(names.map((name) => describeAny(place, folder, name)));
+  return found.filter((device) => device !== undefined);
+}
+
+async function describeAny(place: Place, folder: string, name: string): Promise<UsbDeviceInfo | undefined> {
+  const device = join(folder, name);
+  const keys = ['idVendor', 'idProduct', 'bcdDevice', 'product', 'manufacturer', 'serial', 'busnum', 'devnum'];
+  const values = await Promise.all(keys.map((key) => text(device, key)));
+  const [vendorId, productId, release, product, manufacturer, serial, bus, address] = values;
+  if (!vendorId || !productId || !bus || !address) return undefined;
+  const interfaces = await readInterfaces(device, name);
+  const descriptors = (await readFile(join(device, 'descriptors')).catch(absent)) ?? new Uint8Array();
+  const configuration = Number(await text(device, 'bConfigurationValue'));
+  const node = join('/dev/bus/usb', bus.padStart(3, '0'), address.padStart(3, '0'));
+  const settings = usbSettings(descriptors, configuration).map((setting) => {
+    const now = interfaces.find(({ number }) => number === setting.number);
+    // sysfs names an interface as it is set now.
+    const named = now?.name !== undefined && now.alternate === setting.alternate ? { name: now.name } : {};
+    return { ...setting, ...named, driver: now?.driver ?? null };
+  });
+  const busy = interfaces.some(({ driver }) => driver === CLAIMED);
+  return {
+    vendorId,
+    productId,
+    release: release ?? '0000',
+    ...(serial ? { serial } : {}),
+    ...(product ? { product } : {}),
+    ...(manufacturer ? { manufacturer } : {}),
+    portPath: name,
+    device: `${bus}:${address}`,
+    configuration,
+    settings,
+    access: busy ? 'busy' : await accessTo(place, node),
+  };
+}
+
 interface SysInterface {
   readonly folder: string;
   readonly number: number;
+  /** The setting that it is in now. */
+  readonly alternate: number;
   readonly class: string | undefined;
   readonly name: string | undefined;
   readonly driver: string | undefined;
@@ -72,13 +115,14 @@ async function readInterfaces(device: string, name: string): Promise<SysInterfac
   return Promise.all(
     folders.map(async (entry) => {
       const folder = join(device, entry);
-      const [kind, label, number] = await Promise.all(
-        ['bInterfaceClass', 'interface', 'bInterfaceNumber'].map((key) => text(folder, key)),
-      );
+      const keys = ['bInterfaceClass', 'interface', 'bInterfaceNumber', 'bAlternateSetting'];
+      const [kind, label, number, alternate] = await Promise.all(keys.map((key) => text(folder, key)));
       const driver = await readlink(join(folder, 'driver')).catch(absent);
       return {
         folder,
         number: Number.parseInt(number ?? '0', 16),
+        // In decimal, with a blank before it.
+        alternate: Number(alternate ?? '0'),
         class: kind,
         name: label,
         driver: driver === undefined ? undefined : basename(driver),
