@@ -23,6 +23,7 @@ export const layers = {
     'src-main/link/link.ts',
     'src-main/link/drive.ts',
     'src-main/link/usb-control.ts',
+    'src-main/link/usb-descriptors.ts',
     'src-main/image/uf2-block.ts',
     'src-main/image/flm.ts',
     'src-main/image/svf.ts',

@@ -20,6 +20,7 @@ export const debianPrograms = [
   { program: 'postgresql', debian: 'postgresql', probe: 'ls /usr/lib/postgresql/*/bin/postgres' },
   { program: 'python3', debian: 'python3', probe: 'test -x /usr/bin/python3' },
   onPath('srec_cat', 'srecord'),
+  onPath('dfu-util'),
   { program: 'python3-intelhex', debian: 'python3-intelhex', probe: '/usr/bin/python3 -c "import intelhex"' },
   { program: 'a Chinese font', debian: 'fonts-noto-cjk', probe: 'test -d /usr/share/fonts/opentype/noto' },
 ];

@@ -45,6 +45,15 @@ export const FULL_SPEED_HID: UsbTime = {
   toldEveryNs: MICROFRAME_NS,
 };
 
+/**
+ * A full-speed control transfer of so many bytes (USB 2.0, 5.5.3, table 5-2: 13 with a data stage of 64 bytes fit a frame).
+ * Each further packet of the data stage costs what a bulk transaction does: both may use what the frame has left.
+ */
+export function controlTransferNs(bytes: number): number {
+  const more = Math.max(0, Math.ceil(bytes / 64) - 1);
+  return Math.ceil(FRAME_NS / 13) + more * FULL_SPEED_BULK.transactionNs;
+}
+
 /** One direction of a USB connection, as the bus serves it. Times are virtual nanoseconds. */
 export class UsbEndpoint {
   readonly #usb: UsbTime;

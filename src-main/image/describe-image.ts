@@ -6,6 +6,8 @@ import type { Image, ImageFormat } from './image.ts';
 export interface ImageDescription {
   readonly format: ImageFormat;
   readonly entry: number | null;
+  /** `0483:df11`, of the USB device that the file is for; null where it names none. */
+  readonly device: string | null;
   readonly segments: readonly { readonly address: number; readonly size: number; readonly sha256: string }[];
   /** The sum of the segments' sizes. */
   readonly size: number;
@@ -16,5 +18,18 @@ export interface ImageDescription {
 export function describeImage(image: Image): ImageDescription {
   const segments = image.segments.map(({ address, data }) => ({ address, size: data.length, sha256: sha256Hex(data) }));
   const all = concat(image.segments.map((segment) => segment.data));
-  return { format: image.format, entry: image.entry ?? null, segments, size: all.length, sha256: sha256Hex(all) };
+  return {
+    format: image.format,
+    entry: image.entry ?? null,
+    device: deviceOf(image),
+    segments,
+    size: all.length,
+    sha256: sha256Hex(all),
+  };
+}
+
+function deviceOf({ device }: Image): string | null {
+  if (!device) return null;
+  const id = (value: number) => (value === 0xffff ? 'any' : value.toString(16).padStart(4, '0'));
+  return `${id(device.vendorId)}:${id(device.productId)}`;
 }

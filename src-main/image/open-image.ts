@@ -1,5 +1,6 @@
 import { FlashlineError } from '#shared/model/failure.ts';
 import { readBin } from './bin.ts';
+import { looksLikeDfu, readDfu } from './dfu-file.ts';
 import { ELF_MAGIC, readElf } from './elf.ts';
 import { readIntelHex } from './ihex.ts';
 import type { Image, ImageFormat } from './image.ts';
@@ -21,10 +22,11 @@ const EXTENSIONS: Readonly<Record<string, ImageFormat>> = {
   out: 'elf',
   uf2: 'uf2',
   bin: 'bin',
+  dfu: 'dfu',
 };
 
 export interface OpenOptions {
-  /** Where a .bin goes; other formats carry their addresses, and it is not looked at. */
+  /** Where a .bin goes, or a .dfu without addresses; other formats carry their addresses, and it is not looked at. */
   readonly address?: number | undefined;
   /** The chip's UF2 families: which of the firmwares in a .uf2 is meant. */
   readonly families?: readonly number[] | undefined;
@@ -51,6 +53,8 @@ const READERS: Readonly<
   srec: readSRecords,
   elf: readElf,
   bin: readBin,
+  dfu: readDfu,
+  dfuse: readDfu,
 };
 
 /**
@@ -64,6 +68,7 @@ function detectFormat(fileName: string, bytes: Uint8Array, hasAddress: boolean):
   // Two magic numbers that were drawn by lot: no plain binary begins with them either.
   if (isUf2(bytes)) return 'uf2';
   if (named === 'bin') return 'bin';
+  if (looksLikeDfu(bytes)) return 'dfu';
   return formatOfText(bytes) ?? named ?? (hasAddress ? 'bin' : undefined);
 }
 

@@ -36,6 +36,8 @@ export interface UsbControl {
    */
   transferIn(endpoint: number, length: number, timeoutMs: number, io: IoContext): Promise<Uint8Array>;
   transferOut(endpoint: number, data: Uint8Array, timeoutMs: number, io: IoContext): Promise<void>;
+  /** Resets the device's port. What it is afterwards may be another device, at the same place: this one is lost then. */
+  reset(io: IoContext): Promise<void>;
   /** Never rejects; may be called twice. A transfer that is under way is waited for, at most until its own timeout. */
   close(): Promise<void>;
 }

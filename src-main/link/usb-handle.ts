@@ -11,6 +11,7 @@ export interface NativeUsbDevice {
   claimInterface(number: number): Promise<void>;
   releaseInterface(number: number): Promise<void>;
   selectAlternateInterface(number: number, setting: number): Promise<void>;
+  reset(): Promise<void>;
   detachKernelDriver(number: number): Promise<void>;
   attachKernelDriver(number: number): Promise<void>;
   nativeControlTransferIn(setup: NativeSetup, timeout: number, length: number): Promise<Uint8Array | null>;
@@ -94,7 +95,7 @@ class UsbHandle implements UsbControl {
       () => true,
       () => false,
     );
-    const detached = (await this.#bySystem(taking, io)) === true;
+    const detached = await this.#bySystem(taking, io);
     try {
       await this.#bySystem(this.#device.claimInterface(interfaceNumber), io);
     } catch (cause) {
@@ -107,6 +108,10 @@ class UsbHandle implements UsbControl {
   async selectAlternate(interfaceNumber: number, setting: number, io: IoContext): Promise<void> {
     const selecting = () => this.#device.selectAlternateInterface(interfaceNumber, setting);
     await this.#transfer('control', selecting, SYSTEM_MS, `alternate setting ${setting}`, io);
+  }
+
+  async reset(io: IoContext): Promise<void> {
+    await this.#transfer('control', () => this.#device.reset(), SYSTEM_MS, 'to be reset', io);
   }
 
   close(): Promise<void> {

@@ -81,7 +81,7 @@ async function describeAny(place: Place, folder: string, name: string): Promise<
     const now = interfaces.find(({ number }) => number === setting.number);
     // sysfs names an interface as it is set now.
     const named = now?.name !== undefined && now.alternate === setting.alternate ? { name: now.name } : {};
-    return { ...setting, ...named, driver: now?.driver ?? null };
+    return Object.assign(setting, named, { driver: now?.driver ?? null });
   });
   const busy = interfaces.some(({ driver }) => driver === CLAIMED);
   return {

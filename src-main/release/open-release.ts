@@ -7,6 +7,7 @@ import { readRecipe, type RecipeFile, recipeInvalid } from '#shared/release/reci
 import { releaseDigest } from '#shared/release/release-digest.ts';
 import type { Path } from '#shared/release/schema-words.ts';
 import { MAX_YAML_BYTES, pathText } from '#shared/release/yaml-file.ts';
+import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
@@ -32,6 +33,8 @@ export interface ReleaseOptions {
 }
 
 const RECIPE_NAME = 'recipe.yaml';
+/** In a .dfu file's suffix (DFU 1.1, appendix B.2). */
+const ANY_ID = 0xffff;
 /** As HEX, more than twenty times the largest flash that we describe. */
 const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
 
@@ -55,7 +58,8 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const chip = chipBy(known, recipe.interface);
   const opened = [];
   const families = known.uf2?.families ?? known.hf2?.families;
-  for (const index of recipe.images.keys()) opened.push(await openListed(file, source, index, { files, families }));
+  for (const index of recipe.images.keys())
+    opened.push(await openListed(file, source, index, { files, chip, families }));
   const images = opened.map(({ image }) => image);
   const layout = layOut(chip, images);
   const digest = releaseDigest(
@@ -94,6 +98,7 @@ interface Opened {
 
 interface ListedOptions {
   readonly files: Files;
+  readonly chip: ChipDescription;
   /** The chip's, for UF2 files. */
   readonly families: readonly number[] | undefined;
 }
@@ -102,7 +107,7 @@ async function openListed(
   recipeFile: string,
   source: RecipeFile,
   index: number,
-  { files, families }: ListedOptions,
+  { files, chip, families }: ListedOptions,
 ): Promise<Opened> {
   const listed = source.value.images[index];
   if (!listed) throw new RangeError(`no image ${index}`);
@@ -111,12 +116,26 @@ async function openListed(
   const file = join(dirname(recipeFile), listed.file);
   const bytes = await readInside(recipeFile, listed.file, where, files);
   const image = openImage(file, bytes, { address: listed.address, families });
-  if (image.format !== 'bin' && listed.address !== undefined) {
+  checkDevice(image, chip, file);
+  if (image.format !== 'bin' && image.format !== 'dfu' && listed.address !== undefined) {
     const path = ['images', index, 'address'];
     const detail = `only plain binary needs an address; ${listed.file} carries its own`;
     throw recipeInvalid(recipeFile, [{ line: source.lineOf(path), path: pathText(path), detail }]);
   }
   return { image: { role: listed.role, version: listed.version, file, image }, sha256: sha256Hex(bytes) };
+}
+
+/** A .dfu file names the device that it is for; at connecting the device is held against the chip's ids in turn. */
+function checkDevice({ device }: Image, chip: ChipDescription, file: string): void {
+  if (!device || !chip.dfu) return;
+  const is = (asked: number, id: number) => asked === ANY_ID || asked === id;
+  const { ids } = chip.dfu;
+  if (ids.some(({ vendor, product }) => is(device.vendorId, vendor) && is(device.productId, product))) return;
+  const name = (vendor: number, product: number) =>
+    [vendor, product].map((id) => id.toString(16).padStart(4, '0')).join(':');
+  const found = name(device.vendorId, device.productId);
+  const expected = ids.map(({ vendor, product }) => name(vendor, product)).join(', ');
+  throw new FlashlineError('image-other-device', { where: { file }, params: { file, found, expected } });
 }
 
 /** Reads an image that the recipe names. A symbolic link may not lead out of the recipe's folder either. */

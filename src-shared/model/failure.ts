@@ -59,6 +59,7 @@ export const FAILURES = {
   'image-format': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
   'image-family': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'found', 'wanted'] },
   'image-needs-address': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
+  'image-other-device': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'found', 'expected'] },
   'image-outside-memory': { verdict: 'ERROR', blame: 'recipe', params: ['address', 'chip'] },
   'flash-encrypted': { verdict: 'ERROR', blame: 'recipe', params: ['chip'] },
   'secure-boot': { verdict: 'ERROR', blame: 'recipe', params: ['chip'] },

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { measureBenchCore } from './bench-core.ts';
 import { measureBenchNrf52840 } from './bench-nrf52840.ts';
 import { measureEspSerial } from './esp-serial.ts';
+import { measureDfu } from './dfu.ts';
 import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureLogBackup } from './log-backup.ts';
 import { measureLogStation } from './log-station.ts';
@@ -20,6 +21,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'bench-core': async () => measureBenchCore(),
   'bench-nrf52840': measureBenchNrf52840,
   'esp-serial': () => measureEspSerial(),
+  dfu: measureDfu,
   'link-cmsis-dap': measureCmsisDapLink,
   'log-backup': measureLogBackup,
   'log-station': () => measureLogStation(),

@@ -15,8 +15,8 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
     'inspect firmware.bin --address 0x8000 --json',
     'inspect current.uf2',
   ])
-    .argument('<file>', 'Intel HEX, Motorola S-record, ELF32, UF2 or .bin')
-    .option('--address <address>', 'where a .bin goes')
+    .argument('<file>', 'Intel HEX, Motorola S-record, ELF32, UF2, .dfu or .bin')
+    .option('--address <address>', 'where a .bin goes, or a .dfu without addresses')
     .action(async (file: string, options: CommonOptions & { address?: string }) => {
       const bytes = await readOrThrow(file);
       const address = options.address === undefined ? undefined : numberOf('--address', options.address);
@@ -28,9 +28,10 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
       const description = describeImage(openImage(file, bytes, { address }));
       if (options.json) context.print(JSON.stringify({ type: 'image', file, ...description }));
       else {
-        const { format, entry, size, sha256, segments } = description;
+        const { format, entry, device, size, sha256, segments } = description;
         context.print(`${file}: ${format}, ${size} bytes${entry === null ? '' : `, entry ${hexAddress(entry)}`}`);
         context.print(`  sha256 ${sha256}`);
+        if (device !== null) context.print(`  for the USB device ${device}`);
         printSegments(context, segments);
       }
       end(0);

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { ProbeChange } from '../../link/hotplug.ts';
+import { dfuMode, dfuUrl, listDfuDevices } from '../../link/dfu-devices.ts';
 import { listSerialPorts } from '../../link/serial-ports.ts';
+import type { UsbDeviceInfo } from '../../link/usb-device-info.ts';
 import type { UsbProbe } from '../../link/usb-probe.ts';
 import { listUsbProbes } from '../../link/usb-probes.ts';
 import { BENCH_CHIPS } from '../../bench/bench.ts';
@@ -84,7 +86,22 @@ async function findProbes(context: CliContext): Promise<ProbeEntry[]> {
       problem: null,
       description: `${name} on the virtual bench (simulated)`,
     }));
-  return [...probes, ...ports, ...simulated];
+  const loaders = (await listDfuDevices({ platform })).map(dfuEntry);
+  return [...probes, ...loaders, ...ports, ...simulated];
+}
+
+function dfuEntry(device: UsbDeviceInfo): ProbeEntry {
+  const { serial, portPath, manufacturer, product, vendorId, productId, access } = device;
+  const name = [manufacturer, product].filter(Boolean).join(' ');
+  const mode = dfuMode(device) === 'runtime' ? 'DFU, firmware running' : 'DFU boot loader';
+  return {
+    url: dfuUrl(portPath),
+    serial: serial ?? null,
+    port: portPath,
+    can: ['dfu'],
+    problem: PROBLEMS[access],
+    description: `${name} ${vendorId}:${productId} (${mode})${PROBLEM_WORDS[access]}`.trim(),
+  };
 }
 
 function usbEntry(probe: UsbProbe): ProbeEntry {

@@ -8,6 +8,7 @@ import type { ConnectRequest } from '../../programmer/programmer.ts';
 import { openAdiTarget } from '../../target/open-adi.ts';
 import { openFtdi, openFtdiJtag } from '../../probe/ftdi/open-ftdi.ts';
 import { realClock } from '../compose-home.ts';
+import { onDfuBench } from './bench-dfu.ts';
 import { onSpiBench } from './bench-spi.ts';
 import { onUartBench } from './bench-uart.ts';
 import { onHf2Bench, onUf2Bench } from './bench-uf2.ts';
@@ -26,6 +27,7 @@ export const BENCH_SEED = 1;
 const BENCHES: Partial<Record<Interface, (options: BenchOptions, bench: Bench) => OnBench>> = {
   swd: (options, bench) => onDebugBench(bench, options),
   uart: onUartBench,
+  dfu: onDfuBench,
   uf2: onUf2Bench,
   hf2: onHf2Bench,
   spi: onSpiBench,

@@ -2,6 +2,7 @@ import type { Interface } from '#shared/model/recipe.ts';
 import { serveUsbip, type UsbipDevice } from '../../bench/usbip/server.ts';
 import { ftdiJtag, i2cAdapters } from './adapter-offers.ts';
 import { offerBitbang, offerGdb, usbProbes } from './debug-offers.ts';
+import { dfuDevices } from './dfu-offers.ts';
 import { offerUartPty, offerUartTcp } from './uart-offers.ts';
 import { uf2Units } from './uf2-offers.ts';
 import { type Offer, type Place, type PlaceAs, usage, type Wanted } from './offer.ts';
@@ -21,6 +22,7 @@ const OFFERS: Partial<Record<Interface, Offers>> = {
   swd: DEBUG,
   jtag: DEBUG,
   uart: { tcp: offerUartTcp, pty: offerUartPty },
+  dfu: { usb: dfuDevices },
   uf2: UF2,
   hf2: UF2,
   spi: { tcp: offerSerprog },

@@ -35,6 +35,9 @@ class FakeDevice implements NativeUsbDevice {
   async selectAlternateInterface(number: number, setting: number): Promise<void> {
     await this.#transfer(`setting ${number}.${setting}`);
   }
+  async reset(): Promise<void> {
+    await this.#transfer('reset');
+  }
   async detachKernelDriver(number: number): Promise<void> {
     if (!this.hasDriver) throw new Error('detachKernelDriver error: entity not found');
     this.calls.push(`detach ${number}`);
@@ -82,13 +85,14 @@ describe('an opened USB device', () => {
     const works = [
       usb.controlOut(SETUP, data, 100, realIo()),
       usb.selectAlternate(2, 1, realIo()),
+      usb.reset(realIo()),
       usb.controlIn({ ...SETUP, request: 2 }, 6, 100, realIo()),
     ];
     // The caller's buffer is used again at once.
     data[0] = 9;
     expect((await Promise.all(works)).at(-1)).toEqual(new Uint8Array(5));
     await Promise.all([usb.close(), usb.close()]);
-    expect(device.calls).toEqual(['open', 'claim 2', 'out 3 7', 'setting 2.1', 'in 2', 'release 2', 'close']);
+    expect(device.calls).toEqual(['open', 'claim 2', 'out 3 7', 'setting 2.1', 'reset', 'in 2', 'release 2', 'close']);
     expect(await failureOf(usb.controlIn(SETUP, 6, 100, realIo()))).toMatchObject({ code: 'probe-lost' });
   });
 
