@@ -58,8 +58,12 @@ export const Fault = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('never-ready'), after: count.default(0) }),
   /** What the chip says of itself is not so. */
   z.object({ kind: z.literal('false-parameters') }),
-  /** UICR.APPROTECT is set when the board arrives; an EEPROM's write-protect pin is high. */
+  /** UICR.APPROTECT is set when the board arrives; an EEPROM's write-protect pin is high; a secure element's zones are locked. */
   z.object({ kind: z.literal('protected') }),
+  /** A secure element: its responses from command `after` on arrive with a bad CRC, `times` of them. */
+  z.object({ kind: z.literal('bad-crc'), after: count.default(0), times: count.optional() }),
+  /** A secure element: Lock is refused. */
+  z.object({ kind: z.literal('lock-refused') }),
 ]);
 export type Fault = z.infer<typeof Fault>;
 export type Faults = readonly Fault[];

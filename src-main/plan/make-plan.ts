@@ -1,6 +1,6 @@
 import { sha256Hex } from '#shared/base/digest.ts';
 import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
-import type { Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
+import type { LockOperation, Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
 import { Role } from '#shared/model/recipe.ts';
 import { programRuns } from './contents.ts';
 import { eraseMs, pagesToErase } from './erase-cost.ts';
@@ -13,6 +13,8 @@ export interface PlanInput {
   readonly survey?: readonly PageState[];
   /** Whether whoever carries the plan out has the chip's mass erase. */
   readonly canMassErase?: boolean;
+  /** The recipe's steps of no return, in their order: behind all that can be checked. */
+  readonly locks?: readonly LockOperation[];
 }
 
 /**
@@ -20,7 +22,7 @@ export interface PlanInput {
  * every flag that vouches for something that changes is cleared first (dependents first), then each role in order is
  * erased, programmed, read back, and only then its flag is set. Pure; throws nothing.
  */
-export function makePlan({ layout, survey = [], canMassErase = false }: PlanInput): Plan {
+export function makePlan({ layout, survey = [], canMassErase = false, locks = [] }: PlanInput): Plan {
   const states = new Map(survey.map((state) => [state.address, state]));
   const decided = Role.options
     .filter((role) => layout.images.some((image) => image.role === role))
@@ -31,6 +33,7 @@ export function makePlan({ layout, survey = [], canMassErase = false }: PlanInpu
     ...roles.toReversed().flatMap((role) => role.invalidate.map((range) => invalidateOperation(role, range, mass))),
     ...(mass ? [massEraseOperation(layout.chip, mass)] : []),
     ...roles.flatMap((role) => roleOperations(layout, role)),
+    ...locks,
   ];
   return { chip: layout.chip.id, images: plannedImages(layout), operations, ...costs(roles, mass) };
 }
@@ -74,7 +77,7 @@ function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, Page
       .filter((page) => holdsFlag(page) && !isBlank(page))
       .toReversed()
       .flatMap((page) => (flag ? [flaggedPage(page, flag)] : [])),
-    erase: eraseRanges(changed, (page) => !holdsFlag(page) && !isBlank(page)),
+    erase: eraseRanges(changed, (page) => !holdsFlag(page) && !isBlank(page) && !page.memory.overwrite),
   };
 }
 
@@ -205,6 +208,7 @@ function withoutFlag(range: PageRange, flag: Flag | undefined): PageRange[] {
 
 /** Without the erased words at both ends: nothing is programmed there. */
 function trimmed(layout: Layout, { memory, address, size }: PageRange): PageRange[] {
+  if (memory.overwrite) return [{ memory, address, size }];
   const runs = programRuns(memory, address, layout.contents.bytes(address, size));
   const [first] = runs;
   const last = runs.at(-1);
@@ -259,5 +263,6 @@ function costs(
 }
 
 function wordsToProgram(memory: FlashMemory, page: WantedPage): number {
+  if (memory.overwrite) return memory.page / memory.word;
   return programRuns(memory, page.address, page.bytes).reduce((sum, run) => sum + run.bytes.length, 0) / memory.word;
 }

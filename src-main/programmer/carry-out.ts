@@ -4,7 +4,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Operation, Plan } from '#shared/model/plan.ts';
+import type { LockOperation, MemoryOperation, Operation, Plan } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { DigestProof } from '#shared/model/unit-record.ts';
 import type { Step } from '#shared/model/run-event.ts';
@@ -12,7 +12,9 @@ import { type Contents, programRuns } from '../plan/contents.ts';
 import { memoryNamed, mismatch, PlanFault } from './carry-out-checks.ts';
 import { type ClearFlags, FlagGuard } from './carry-out-flags.ts';
 import { ReadBacks } from './carry-out-proof.ts';
+import { carryOutLocks } from './carry-out-locks.ts';
 import type { FlashDevice } from './flash-device.ts';
+import type { LockStates, LockSteps } from './lock-steps.ts';
 
 /**
  * What the run hears. Operations that follow one another and belong to one step make one stretch of it: started once,
@@ -26,6 +28,8 @@ export interface CarryOutHooks {
   /** Bytes, within the step, over the whole plan. */
   progress(step: Step, done: number, total: number): void;
   stepFinished(step: Step): void;
+  /** What the unit said of its locks, after a step of no return and also after one that failed. */
+  locksObserved?(states: LockStates): void;
 }
 
 export interface CarryOutInput {
@@ -33,6 +37,8 @@ export interface CarryOutInput {
   readonly contents: Contents;
   readonly device: FlashDevice;
   readonly chip: ChipDescription;
+  /** The unit's steps of no return; only plans with such steps ask for them. */
+  readonly locks?: LockSteps | undefined;
   readonly hooks: CarryOutHooks;
   readonly io: IoContext;
 }
@@ -82,10 +88,11 @@ const STEP_OF = {
   verify: 'verify',
   validate: 'validate',
   'verify-flag': 'validate',
+  lock: 'lock',
 } as const satisfies Record<Operation['op'], Step>;
 
 type Before = Extract<Operation, { op: 'invalidate' | 'mass-erase' }>;
-type After = Exclude<Operation, Before>;
+type After = Exclude<MemoryOperation, Before>;
 
 /** Read back and programmed in parts, so that a large image is never in memory once more for each slot. */
 const READ_PART = 0x10000;
@@ -110,7 +117,7 @@ class Execution {
 
   constructor(input: CarryOutInput) {
     this.#input = input;
-    const longest = Math.max(...input.plan.operations.map(({ size }) => size), 0);
+    const longest = Math.max(...input.plan.operations.map(amountOf), 0);
     this.#scratch = new Uint8Array(Math.min(longest, PROGRAM_PART));
     this.#guard = new FlagGuard(input.plan, input.contents, input.chip, input.device);
     this.#readBacks = new ReadBacks(input.plan);
@@ -123,14 +130,26 @@ class Execution {
         operation.op === 'mass-erase' ? this.#massErase(operation) : this.#invalidate(operation),
       );
     }
-    const others = plan.operations.filter((operation): operation is After => !isBefore(operation));
+    const others = plan.operations.filter(
+      (operation): operation is After => !isBefore(operation) && operation.op !== 'lock',
+    );
     const clear = await this.#guard.confirmClear(io);
     for (const operation of others) await this.#within(operation, () => this.#perform(operation, clear));
-    await this.#input.device.finish(io);
-    if (this.#step !== undefined) this.#input.hooks.stepFinished(this.#step);
     const readBack: Partial<Record<Role, string>> = {};
     for (const { role } of plan.images) readBack[role] = this.#readBacks.digest(role);
+    // Every image was read back, or nobody gets here: what follows cannot be taken back.
+    await this.#lock();
+    await this.#input.device.finish(io);
+    if (this.#step !== undefined) this.#input.hooks.stepFinished(this.#step);
     return { readBack, provenBy: this.#provenBy, bytesWritten: this.#bytesWritten };
+  }
+
+  async #lock(): Promise<void> {
+    const { contents, hooks, io, locks, plan } = this.#input;
+    const operations = plan.operations.filter((operation): operation is LockOperation => operation.op === 'lock');
+    if (operations.length === 0) return;
+    const within = (operation: LockOperation, work: () => Promise<void>) => this.#within(operation, work);
+    await carryOutLocks({ operations, contents, hooks, io, locks, within });
   }
 
   async #perform(operation: After, clear: ClearFlags): Promise<void> {
@@ -188,7 +207,7 @@ class Execution {
       const bytes = this.#scratch.subarray(0, size);
       clear.contents.copyTo(bytes, address);
       await device.program(memory, address, bytes, io, (done) => progress(before + done));
-      for (const run of programRuns(memory, address, bytes)) this.#bytesWritten += run.bytes.length;
+      this.#bytesWritten += memory.overwrite ? size : written(programRuns(memory, address, bytes));
     }
   }
 
@@ -238,11 +257,11 @@ class Execution {
       hooks.stepStarted(step);
     }
     await work();
-    this.#done.set(step, (this.#done.get(step) ?? 0) + operation.size);
+    this.#done.set(step, (this.#done.get(step) ?? 0) + amountOf(operation));
     this.#tell(step, this.#done.get(step) ?? 0);
   }
 
-  #progressOf(operation: Operation): (bytesDone: number) => void {
+  #progressOf(operation: MemoryOperation): (bytesDone: number) => void {
     const step = STEP_OF[operation.op];
     const before = this.#done.get(step) ?? 0;
     return (bytesDone) => this.#tell(step, before + bytesDone);
@@ -258,17 +277,26 @@ class Execution {
   #total(step: Step): number {
     return this.#input.plan.operations
       .filter((operation) => STEP_OF[operation.op] === step)
-      .reduce((sum, operation) => sum + operation.size, 0);
+      .reduce((sum, operation) => sum + amountOf(operation), 0);
   }
 
-  #memory(operation: Operation): ReturnType<typeof memoryNamed> {
+  #memory(operation: MemoryOperation): ReturnType<typeof memoryNamed> {
     return memoryNamed(this.#input.chip, operation.memory);
   }
 }
 
+/** What progress counts: bytes, and steps of no return. */
+function amountOf(operation: Operation): number {
+  return operation.op === 'lock' ? 1 : operation.size;
+}
+
+function written(runs: readonly { readonly bytes: Uint8Array }[]): number {
+  return runs.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
 /** Parts end where addresses are multiples of `most`: so no block that one command erases is split between two. */
 function* parts(
-  { address, size }: Operation,
+  { address, size }: MemoryOperation,
   most: number,
 ): Generator<{ address: number; size: number; before: number }> {
   for (let before = 0; before < size;) {

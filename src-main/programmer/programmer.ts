@@ -3,12 +3,15 @@ import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Interface } from '#shared/model/recipe.ts';
 import type { Target, Unit } from '../target/target.ts';
 import type { FlashDevice } from './flash-device.ts';
+import type { LockSteps } from './lock-steps.ts';
 
 /**
  * A unit that brings the one way in which it is written: a boot loader that was reached, a memory on a bus. All that a run
  * asks of a unit, without a debug port.
  */
 export interface Programmer extends Unit {
+  /** Its steps of no return; absent where it has none. */
+  readonly locks?: LockSteps;
   /** May be called once a run, after `identify`. Rejects with a link's failure, `wrong-chip` or `chip-protected`. */
   openFlash(io: IoContext): Promise<FlashDevice>;
 }

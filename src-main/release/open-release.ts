@@ -11,6 +11,7 @@ import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
+import { lockFaults } from '../plan/lock-operations.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { type Files, fileFailure } from './files.ts';
 
@@ -62,6 +63,13 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
     opened.push(await openListed(file, source, index, { files, chip, families }));
   const images = opened.map(({ image }) => image);
   const layout = layOut(chip, images);
+  const faults = lockFaults(recipe, recipe.interface, layout);
+  if (faults.length > 0) {
+    throw recipeInvalid(
+      file,
+      faults.map(({ path: at, detail }) => ({ line: source.lineOf([...at]), path: pathText([...at]), detail })),
+    );
+  }
   const digest = releaseDigest(
     recipe,
     opened.map(({ sha256 }) => sha256),

@@ -6,6 +6,7 @@ import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
+import type { LockSteps } from '../programmer/lock-steps.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
 
 /** What the station shows and records of the release that it runs. */
@@ -30,5 +31,6 @@ export interface Engine {
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
   /** Without page states: every touched page is erased and programmed (a dry run). `device` is what will carry it out. */
   plan(pages?: readonly PageState[], device?: FlashDevice): Plan;
-  carryOut(plan: Plan, device: FlashDevice, hooks: CarryOutHooks, io: IoContext): Promise<Outcome>;
+  /** `locks`: the unit's steps of no return, where it has some. */
+  carryOut(plan: Plan, device: FlashDevice, hooks: CarryOutHooks, io: IoContext, locks?: LockSteps): Promise<Outcome>;
 }

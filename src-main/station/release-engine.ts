@@ -1,5 +1,6 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import { surveyRanges } from '../plan/layout.ts';
+import { lockOperations } from '../plan/lock-operations.ts';
 import { makePlan, plannedImages } from '../plan/make-plan.ts';
 import { carryOut } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
@@ -19,7 +20,8 @@ export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
     survey: (device, io, progress) => surveyUnit(layout, device, io, progress),
-    plan: (pages = [], device) => makePlan({ layout, survey: pages, canMassErase: device?.eraseAll !== undefined }),
-    carryOut: (plan, device, hooks, io) => carryOut({ plan, contents, device, chip, hooks, io }),
+    plan: (pages = [], device) =>
+      makePlan({ layout, survey: pages, canMassErase: device?.eraseAll !== undefined, locks: lockOperations(recipe) }),
+    carryOut: (plan, device, hooks, io, locks) => carryOut({ plan, contents, device, chip, hooks, io, locks }),
   };
 }

@@ -15,7 +15,7 @@ import {
 import type { RunOpening } from '../log/log.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
-import type { Connection, OpenedUnit } from '../programmer/programmer.ts';
+import { type Connection, isProgrammer, type OpenedUnit } from '../programmer/programmer.ts';
 import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
@@ -77,6 +77,8 @@ class Run {
   #device: FlashDevice | null = null;
   #uid: string | null = null;
   #locks: Readonly<Record<string, string>> = {};
+  /** Public keys of what was made on the unit, as it told them. */
+  #keys: Readonly<Record<string, string>> = {};
   /** What the unit's protection said when it came locked; null when it came open, or is still locked. */
   #unlocked: Readonly<Record<string, string>> | null = null;
   #reach: Reach | null = null;
@@ -165,7 +167,8 @@ class Run {
       bytesToWrite: plan.bytesToWrite,
       bytesSkipped: plan.bytesSkipped,
     });
-    const done = await this.#engine.carryOut(plan, device, this.#hooks(), io);
+    const locks = isProgrammer(target) ? target.locks : undefined;
+    const done = await this.#engine.carryOut(plan, device, this.#hooks(), io, locks);
     this.#bytes.written = done.bytesWritten;
     this.#readBack = done.readBack;
     this.#provenBy = done.provenBy;
@@ -254,6 +257,10 @@ class Run {
       },
       stepFinished: (step: Step) => {
         this.#unjournalled.push({ step, ms: this.#steps.finish() });
+      },
+      locksObserved: ({ locks, keys }) => {
+        this.#locks = { ...this.#locks, ...locks };
+        this.#keys = keys;
       },
     };
   }
@@ -379,6 +386,7 @@ class Run {
       verdict: failure ? verdictOf(failure) : 'PASS',
       failure,
       locks: { ...this.#locks },
+      ...(Object.keys(this.#keys).length > 0 ? { keys: { ...this.#keys } } : {}),
       ...(this.#unlocked ? { unlocked: { ...this.#unlocked } } : {}),
       ...(reach ? { reach } : {}),
     };

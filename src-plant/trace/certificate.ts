@@ -65,7 +65,7 @@ function recordOf(body: string): UnitRecord {
 }
 
 /** The steps in which something of the unit is erased or written (model/run-event.ts). */
-const CHANGING = new Set(['unlock', 'invalidate', 'erase', 'program', 'validate']);
+const CHANGING = new Set(['unlock', 'invalidate', 'erase', 'program', 'validate', 'lock']);
 
 /** A run whose process died tells only the steps that it had finished: past connecting, it may have been in any. */
 function mayHaveChanged({ verdict, bytesWritten, steps, failure }: UnitRecord): boolean {

@@ -8,7 +8,7 @@ import { seconds } from './format.ts';
 export function StepList({ slot, dense = false }: { readonly slot: SlotState; readonly dense?: boolean }) {
   const { t, i18n } = useTranslation();
   // Few units are locked; the step has no place on the others.
-  const steps = Step.options.filter((step) => step !== 'unlock' || slot.steps.some((entry) => entry.step === step));
+  const steps = Step.options.filter((step) => !OPTIONAL.has(step) || slot.steps.some((entry) => entry.step === step));
   return (
     <Box
       component="ol"
@@ -57,4 +57,6 @@ export function StepList({ slot, dense = false }: { readonly slot: SlotState; re
   );
 }
 
+/** Shown only where a run has them. */
+const OPTIONAL: ReadonlySet<Step> = new Set<Step>(['unlock', 'lock']);
 const MARKS = { later: '·', now: '▸', done: '✓' } as const;

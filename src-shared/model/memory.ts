@@ -18,6 +18,8 @@ export const Memory = z.discriminatedUnion('kind', [
     erased: z.number().int().min(0).max(255),
     /** Words that were programmed may be programmed to zero once more without an erase (no ECC, at least two writes a word). */
     zeroable: z.boolean().default(false),
+    /** Writing a word replaces what it held, as in an EEPROM: nothing is erased, and all of the image is written. */
+    overwrite: z.boolean().optional(),
     /** Typical times from the data sheet, for the cost model; deadlines allow ten times as much. */
     eraseMs: z.number().positive(),
     wordUs: z.number().positive(),

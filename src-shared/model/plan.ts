@@ -7,6 +7,10 @@ import { Role } from './recipe.ts';
  */
 const range = { memory: z.string(), address: z.number().int(), size: z.number().int() };
 
+/** The steps of no return that we know; which a unit has, it says itself. */
+export const LockStepName = z.enum(['atecc-config', 'atecc-key', 'atecc-data', 'atecc-slot']);
+export type LockStepName = z.infer<typeof LockStepName>;
+
 export const Operation = z.discriminatedUnion('op', [
   /** Clear the valid flag: erase the pages that hold it, and read them back blank. */
   z.object({
@@ -29,8 +33,22 @@ export const Operation = z.discriminatedUnion('op', [
   z.object({ op: z.literal('validate'), role: Role, ...range }),
   /** Read the flag back. */
   z.object({ op: z.literal('verify-flag'), role: Role, ...range, sha256: z.string() }),
+  /** A step of no return: after everything above, and not repeated where the unit says that it is done. */
+  z.object({
+    op: z.literal('lock'),
+    step: LockStepName,
+    /** Where the step is one of a slot. */
+    slot: z.number().int().optional(),
+    /** As people and records have it. */
+    name: z.string(),
+    /** What the unit must say of it in the end. */
+    expected: z.string(),
+  }),
 ]);
 export type Operation = z.infer<typeof Operation>;
+export type LockOperation = Extract<Operation, { op: 'lock' }>;
+/** What is done to bytes of a memory. */
+export type MemoryOperation = Exclude<Operation, LockOperation>;
 
 export const PlannedImage = z.object({
   role: Role,

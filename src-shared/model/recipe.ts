@@ -24,6 +24,21 @@ const RecipeImage = z.strictObject({
     .describe('Where a .bin goes; other formats carry their addresses'),
 });
 
+const Slot = z.number().int().min(0).max(255);
+
+/** A step of no return. A kind of chip adds its own here; the plan puts them last, in the order that the chip needs. */
+const RecipeLock = z.discriminatedUnion('step', [
+  z.strictObject({
+    step: z.literal('atecc-config').describe('Locks the configuration zone; an image must define all of it'),
+  }),
+  z.strictObject({ step: z.literal('atecc-data').describe('Locks the data and OTP zones') }),
+  z.strictObject({
+    step: z.literal('atecc-slot').describe('Locks one slot against any further writing'),
+    slot: Slot,
+  }),
+]);
+export type RecipeLock = z.infer<typeof RecipeLock>;
+
 /** recipe.yaml, schema 1: what a unit of one product must become. Its JSON Schema is generated for editors. */
 export const Recipe = z.strictObject({
   schema: z.literal(1),
@@ -44,6 +59,16 @@ export const Recipe = z.strictObject({
     .describe(
       'A unit that comes locked is opened: it is erased whole, or (a NOR flash) the protection of its blocks is cleared. Without it such a unit is refused',
     ),
+  keys: z
+    .array(z.strictObject({ slot: Slot.describe('Slot of the secure element') }))
+    .min(1)
+    .optional()
+    .describe('Slots in which the chip makes a private key of its own; the record has the public keys'),
+  locks: z
+    .array(RecipeLock)
+    .min(1)
+    .optional()
+    .describe('What is locked for good, after everything was read back and found right'),
   route: z
     .strictObject({
       step: StepName.describe('The process step that a run of this recipe is; `flash` when there is no route'),

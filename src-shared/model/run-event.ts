@@ -15,6 +15,8 @@ export const Step = z.enum([
   'program',
   'verify',
   'validate',
+  // Only where the recipe asks for steps of no return.
+  'lock',
   // Before the record: a unit that does not start is not a PASS, and a record is never changed.
   'start',
   'record',
@@ -50,7 +52,7 @@ export const RunEvent = z.discriminatedUnion('type', [
     bytesSkipped: z.number(),
   }),
   z.object({ type: z.literal('step.started'), run, step: Step }),
-  /** `done` and `total` in bytes. */
+  /** `done` and `total` in bytes; of `lock` in steps. */
   z.object({ type: z.literal('step.progress'), run, step: Step, done: z.number(), total: z.number() }),
   z.object({ type: z.literal('step.finished'), run, step: Step, ms: z.number() }),
   z.object({

@@ -88,6 +88,8 @@ export const RecordDraft = z.object({
   locks: z.record(z.string(), z.string()),
   /** The unit came locked, as read here by name, and this run opened it in the way that its recipe says. */
   unlocked: z.record(z.string(), z.string()).optional(),
+  /** Public keys of what was made on the unit, as it told them, by slot: SEC 1, uncompressed, lower-case hexadecimal. */
+  keys: z.record(z.string(), z.string()).optional(),
   reach: Reach.optional(),
   /** Which of the product's process steps this was; DEFAULT_PROCESS when left out. */
   process: z.string().optional(),

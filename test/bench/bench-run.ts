@@ -92,7 +92,7 @@ export interface RunResult {
   readonly link: CountingLink;
   /** Virtual milliseconds a phase. */
   readonly ms: Readonly<
-    Record<'connect' | 'identify' | 'survey' | 'carryOut' | 'start' | Exclude<Step, 'unlock'>, number>
+    Record<'connect' | 'identify' | 'survey' | 'carryOut' | 'start' | Exclude<Step, 'unlock' | 'lock'>, number>
   >;
 }
 

@@ -1,5 +1,5 @@
 import { hexAddress } from '#shared/base/bytes.ts';
-import type { Plan } from '#shared/model/plan.ts';
+import type { LockOperation, Plan } from '#shared/model/plan.ts';
 import type { Engine } from '../../station/engine.ts';
 import type { CliContext } from './command.ts';
 import { withUnit } from './with-unit.ts';
@@ -18,12 +18,17 @@ export async function planFor(engine: Engine, probe: string, context: CliContext
   );
 }
 
+function lockLine({ op, name, expected }: LockOperation, index: number): string {
+  return `  ${String(index + 1).padStart(3)}  ${op.padEnd(12)} ${name}: for good, must then be ${expected}`;
+}
+
 export function planLines(plan: Plan): string[] {
   const images = plan.images.map(
     ({ role, version, address, size, sha256 }) =>
       `  ${role} ${version}: ${size} bytes from ${hexAddress(address)}, sha256 ${sha256}`,
   );
   const operations = plan.operations.map((operation, index) => {
+    if (operation.op === 'lock') return lockLine(operation, index);
     const role = 'role' in operation ? operation.role : '';
     const range = `${operation.memory.padEnd(6)} ${hexAddress(operation.address)} ${String(operation.size).padStart(8)} bytes`;
     return `  ${String(index + 1).padStart(3)}  ${operation.op.padEnd(12)} ${range}  ${role}`;

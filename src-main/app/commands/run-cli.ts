@@ -14,6 +14,7 @@ import { plantCommand } from './plant.ts';
 import { probesCommand } from './probes.ts';
 import { readCommand } from './read.ts';
 import { resetCommand } from './reset.ts';
+import { secureElementCommand } from './secure-element.ts';
 import { serveCommand } from './serve.ts';
 import { svfCommand } from './svf.ts';
 import { syncCommand } from './sync.ts';
@@ -59,6 +60,7 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
     probesCommand,
     identifyCommand,
     readCommand,
+    secureElementCommand,
     eraseCommand,
     resetCommand,
     svfCommand,

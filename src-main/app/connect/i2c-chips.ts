@@ -3,6 +3,7 @@ import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { I2cInterface } from '#shared/model/interfaces/i2c.ts';
 import type { I2cPort } from '../../probe/i2c-port.ts';
+import { openAtecc } from '../../programmer/atecc/open-atecc.ts';
 import { openEeprom } from '../../programmer/i2c-eeprom/eeprom.ts';
 import type { Programmer } from '../../programmer/programmer.ts';
 
@@ -17,6 +18,7 @@ type Opener<K extends Kind> = (
 /** How each kind of chip on an I2C bus is opened: a new kind is one row here. */
 const OPENERS: { readonly [K in Kind]?: Opener<K> } = {
   eeprom: openEeprom,
+  atecc: openAtecc,
 };
 
 /** Opens the chip through an adapter. Rejects with `interface-unsupported`, and closes the port where it fails. */

@@ -47,6 +47,7 @@ export class I2cBench {
     const now = clock.elapsedNs;
     const plan = new FaultPlan(faults, now);
     board.faults = plan;
+    chip.connected?.(faults);
     if (faultsOf(faults, 'protected').length > 0) chip.protect?.();
     for (const { address, bit, value } of faultsOf(faults, 'stuck-bit')) chip.stickBit?.(address, bit, value);
     chip.powerCycle(now);

@@ -1,7 +1,10 @@
+import type { Faults } from '../faults.ts';
 import type { I2cSlave } from './i2c-slave.ts';
 
 /** A simulated chip on an I2C bus, as the bench puts it into a fixture. */
 export interface I2cChip extends I2cSlave {
+  /** What goes wrong on the connection that begins now; only chips with faults of their own ask. */
+  connected?(faults: Faults): void;
   /** The fault `protected`: as the chip's kind understands it. */
   protect?(): void;
   /** Rot and defects: bit 0 to 31 of the little-endian word at `address`. */

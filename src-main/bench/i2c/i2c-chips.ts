@@ -1,3 +1,4 @@
+import { Atecc608 } from './atecc608/atecc608.ts';
 import { Eeprom, type EepromKind } from './eeprom.ts';
 import type { MakeI2cChip } from './i2c-chip.ts';
 
@@ -28,5 +29,6 @@ export const I2C_CHIPS: Readonly<Record<string, MakeI2cChip>> = {
     0xfa,
   ),
   // DS6638 (M24C64): write time 5 ms at most; with WC high, data bytes are not acknowledged.
+  atecc608b: ({ identity }) => new Atecc608(identity),
   m24c64: eeprom({ bytes: 8192, page: 32, addressBytes: 2, ignoredBits: 0, writeMs: 5, refusesProtected: true }),
 };

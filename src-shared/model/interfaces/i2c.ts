@@ -22,7 +22,15 @@ export const I2cInterface = z.discriminatedUnion('kind', [
     memories: SeenMemories,
   }),
   /** Microchip ATECC608 secure element. */
-  z.strictObject({ kind: z.literal('atecc'), memories: SeenMemories }),
+  z.strictObject({
+    kind: z.literal('atecc'),
+    /** 7 bits; as shipped when left out. */
+    address: DeviceAddress.default(0x60),
+    /** What its Info command may answer, most significant byte first. */
+    revisions: z.array(Address).min(1),
+    memories: SeenMemories,
+  }),
 ]);
 export type I2cInterface = z.infer<typeof I2cInterface>;
 export type EepromInterface = Extract<I2cInterface, { kind: 'eeprom' }>;
+export type AteccInterface = Extract<I2cInterface, { kind: 'atecc' }>;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
-import { type Operation, Plan } from '#shared/model/plan.ts';
+import { type MemoryOperation, type Operation, Plan } from '#shared/model/plan.ts';
 import { Role } from '#shared/model/recipe.ts';
 import { type Flag, type Layout, layOut, type ReleaseImage, surveyRanges, type WantedPage } from '#main/plan/layout.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
@@ -125,8 +125,13 @@ function contains(outer: { address: number; size: number }, address: number): bo
   return address >= outer.address && address < outer.address + outer.size;
 }
 
+/** All of a plan without steps of no return. */
+function memoryOperations({ operations }: Pick<Plan, 'operations'>): MemoryOperation[] {
+  return operations.filter((operation): operation is MemoryOperation => operation.op !== 'lock');
+}
+
 function operationsTouching(plan: Plan, address: number, size: number) {
-  return plan.operations.filter(
+  return memoryOperations(plan).filter(
     (operation) => operation.address < address + size && address < operation.address + operation.size,
   );
 }
@@ -257,7 +262,7 @@ describe('the order of operations', () => {
         const roleAt = (address: number) =>
           layout.pages.find((page) => contains({ address: page.address, size: page.bytes.length }, address))?.role;
         const phases = ['invalidate', 'erase', 'program', 'verify', 'validate', 'verify-flag'];
-        const keys = plan.operations.map((operation) => {
+        const keys = memoryOperations(plan).map((operation) => {
           const rank = Role.options.indexOf(roleAt(operation.address) ?? 'bootloader');
           return operation.op === 'invalidate' ? -rank : 100 * (rank + 1) + phases.indexOf(operation.op);
         });
@@ -283,7 +288,7 @@ describe('the order of operations', () => {
             .flatMap((page) => operationsTouching(plan, page.address, page.bytes.length))
             .filter(changes);
           expect(matches ? touching : []).toEqual([]);
-          const verified = plan.operations.filter(
+          const verified = memoryOperations(plan).filter(
             (operation) => operation.op === 'verify' && operation.role === image.role,
           );
           expect(verified.map(({ address, size }) => [address, size])).toEqual(
@@ -325,7 +330,7 @@ describe('a worked example', () => {
 
   test('without a survey everything is rewritten', () => {
     const { operations, ...rest } = makePlan({ layout });
-    const short = operations.map(
+    const short = memoryOperations({ operations }).map(
       (operation) => `${operation.op} ${operation.memory} ${operation.address.toString(16)}+${operation.size}`,
     );
     expect(short).toEqual([
@@ -371,7 +376,7 @@ describe('a worked example', () => {
     }));
     const plan = makePlan({ layout, survey });
     expect(
-      plan.operations
+      memoryOperations(plan)
         .filter(changes)
         .map((operation) => `${operation.op} ${operation.address.toString(16)}+${operation.size}`),
     ).toEqual(['invalidate 80+32', 'erase 1000+64', 'program 88+24', 'program 1010+4', 'validate 80+8']);
@@ -390,7 +395,11 @@ describe('a worked example', () => {
     const { operations } = makePlan({
       layout: layOut(chip, [{ role: 'application', version: '1', file: 'a', image }]),
     });
-    expect(operations.slice(0, 3).map(({ op, address, size }) => [op, address, size])).toEqual([
+    expect(
+      memoryOperations({ operations })
+        .slice(0, 3)
+        .map(({ op, address, size }) => [op, address, size]),
+    ).toEqual([
       ['invalidate', 0x40, 32],
       ['invalidate', 0x20, 32],
       ['program', 0x44, 12],

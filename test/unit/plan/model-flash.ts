@@ -1,6 +1,6 @@
 import { crc32, sha256Hex } from '#shared/base/digest.ts';
 import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
-import type { Operation, Plan } from '#shared/model/plan.ts';
+import type { MemoryOperation, Operation, Plan } from '#shared/model/plan.ts';
 import type { PageState } from '#main/plan/page-state.ts';
 
 /** A chip small enough that fast-check meets every border: 12 pages of 32 bytes, and one page with a lock word. */
@@ -159,7 +159,7 @@ export interface Trace {
 
 type Wanted = (address: number, size: number) => Uint8Array;
 
-function stepsOf(operation: Operation, flash: ModelFlash, wanted: Wanted): MicroStep[] {
+function stepsOf(operation: MemoryOperation, flash: ModelFlash, wanted: Wanted): MicroStep[] {
   const { address, size } = operation;
   if (operation.op === 'erase') return flash.erasing(address, size);
   if (operation.op === 'mass-erase') return flash.erasingAll(operation.memories);
@@ -171,6 +171,7 @@ function stepsOf(operation: Operation, flash: ModelFlash, wanted: Wanted): Micro
 /** Carries a plan out on the model. Throws on a failed verification. */
 export function simulate(plan: Plan, flash: ModelFlash, wanted: Wanted, trace: Trace): void {
   for (const operation of plan.operations) {
+    if (operation.op === 'lock') throw new TypeError('flash has no steps of no return');
     const { address, size } = operation;
     if (operation.op === 'verify' || operation.op === 'verify-flag') {
       if (sha256Hex(flash.read(address, size)) !== operation.sha256)

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { concat, equalBytes, isFilledWith, toHex } from '#shared/base/bytes.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Operation, Plan } from '#shared/model/plan.ts';
+import type { MemoryOperation, Operation, Plan } from '#shared/model/plan.ts';
 import type { Step } from '#shared/model/run-event.ts';
 import { type Flag, type Layout, layOut, type ReleaseImage, surveyRanges } from '#main/plan/layout.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
@@ -258,7 +258,7 @@ describe('the journal', () => {
     await fc.assert(
       fc.asyncProperty(release, before, async (images, start) => {
         const { layout, device, plan } = await prepare(images, start);
-        const announced: Operation[] = [];
+        const announced: MemoryOperation[] = [];
         device.onCall = (call, address, size) => {
           if (call === 'read') return;
           const last = announced.at(-1);
@@ -271,7 +271,7 @@ describe('the journal', () => {
         const hooks = {
           ...silent,
           beforeChange: (operation: Operation) => {
-            announced.push(operation);
+            if (operation.op !== 'lock') announced.push(operation);
             return Promise.resolve();
           },
         };
