@@ -15,6 +15,6 @@ export function uf2Units({ bench, chip, serial, count }: Wanted): UsbipDevice[] 
   return Array.from({ length: number }, (_, index) => {
     const unit = index === 0 ? serial : `${serial}-${index + 1}`;
     const later = (ms: number, work: () => void) => void setTimeout(work, ms);
-    return usbUf2({ bench: boards, chip, unit, later });
+    return usbUf2({ bench: boards, chip, unit, later, realMs: () => realClock.monotonic() });
   });
 }

@@ -23,6 +23,8 @@ const SET_REPORT = 9;
 const SET_IDLE = 0x0a;
 const CLASS_IN = 0xa1;
 const STORAGE_INTERFACE = 0;
+/** How much of the real time between two packets passes for the board too. */
+const MOST_IDLE_MS = 100;
 
 /** uf2-samdx1, cdc_enumerate.c: a usage page of its own, 64 bytes in, 64 bytes out, no report ids. */
 // prettier-ignore
@@ -38,6 +40,8 @@ export interface UsbUf2Options {
   readonly faults?: Faults;
   /** Calls back after so many milliseconds of real time: a unit resets by itself. */
   readonly later: (ms: number, work: () => void) => void;
+  /** Monotonic milliseconds of the computer: the flash goes on working while the host thinks. */
+  readonly realMs: () => number;
 }
 
 /** The same place at which a unit in its boot loader is plugged in, and reset twice, again and again. */
@@ -93,28 +97,32 @@ function describeUf2Device(serial: string): UsbDescription {
 }
 
 function plugIn(options: UsbUf2Options, serial: string, unplug: () => void): PluggedDevice {
-  const { bench, chip, unit, faults = [], later } = options;
-  const device = new Uf2Device(bench.plugIn(chip, unit, faults), describeUf2Device(serial), unplug, later);
+  const { bench, chip, unit, faults = [] } = options;
+  const device = new Uf2Device(bench.plugIn(chip, unit, faults), describeUf2Device(serial), unplug, options);
   return { device: new UsbDevice(device), counts: () => device.counts };
 }
+
+type Times = Pick<UsbUf2Options, 'later' | 'realMs'>;
 
 /** A composite device: the drive and HF2, whose work is done at once and takes its time on the board's clock. */
 class Uf2Device implements UsbFunction {
   readonly description: UsbDescription;
   readonly #unit: InBootLoader;
   readonly #unplug: () => void;
-  readonly #later: UsbUf2Options['later'];
+  readonly #times: Times;
   readonly #storage: MassStorage;
   readonly #hf2: Hf2Device;
   readonly #answers: Uint8Array[] = [];
   readonly #counts = { requests: 0, responses: 0, dropped: 0, requestBytes: 0, responseBytes: 0 };
   #leaving = false;
+  #lastMs: number;
 
-  constructor(unit: InBootLoader, description: UsbDescription, unplug: () => void, later: UsbUf2Options['later']) {
+  constructor(unit: InBootLoader, description: UsbDescription, unplug: () => void, times: Times) {
     this.#unit = unit;
     this.description = description;
     this.#unplug = unplug;
-    this.#later = later;
+    this.#times = times;
+    this.#lastMs = times.realMs();
     const { loader, board } = unit;
     this.#hf2 = new Hf2Device(loader, board);
     const fat = new GhostFat(
@@ -182,11 +190,18 @@ class Uf2Device implements UsbFunction {
   #happen(): boolean {
     const { faults, loader, board } = this.#unit;
     const due = faults.nextPacket();
+    this.#passRealTime();
     if (due.powerCut) loader.cutPower(board.clock.elapsedNs);
     loader.passTo(board.clock.elapsedNs);
-    const gone = due.unplugged || loader.running === 'nothing';
+    const gone = due.unplugged || loader.running !== 'boot-loader';
     if (gone) this.#unplug();
     return !gone;
+  }
+
+  #passRealTime(): void {
+    const now = this.#times.realMs();
+    this.#unit.board.clock.advance(Math.round(Math.min(Math.max(0, now - this.#lastMs), MOST_IDLE_MS) * toNs(1)));
+    this.#lastMs = now;
   }
 
   /** A unit that resets leaves the bus; it comes back when it is plugged in, and reset twice. */
@@ -195,7 +210,7 @@ class Uf2Device implements UsbFunction {
     if (this.#leaving || (loader.running === 'boot-loader' && loader.resetAt === Infinity)) return;
     this.#leaving = true;
     const wait = loader.running === 'boot-loader' ? Math.max(0, loader.resetAt - board.clock.elapsedNs) : 0;
-    this.#later(wait / toNs(1), () => {
+    this.#times.later(wait / toNs(1), () => {
       board.clock.advanceTo(board.clock.elapsedNs + Math.ceil(wait));
       loader.passTo(board.clock.elapsedNs);
       this.#unplug();

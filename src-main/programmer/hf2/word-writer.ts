@@ -22,8 +22,8 @@ const CLEAR_PAGE_BUFFER = 0x44;
 const MANUAL_WRITE = 1 << 7;
 const READY = 1;
 const ERRORS = 0x1c;
-/** Ten times a row's erase; each look takes two frames. */
-const LOOKS = 60;
+/** A row's erase takes 6 ms. */
+const COMMAND_MS = 1000;
 
 export class WordWriter {
   readonly #client: Hf2Client;
@@ -63,14 +63,15 @@ export class WordWriter {
 
   async #command(command: number, address: number, io: IoContext): Promise<void> {
     await this.#write(CTRLA, KEY | command, io);
-    for (let look = 0; look < LOOKS; look++) {
+    const until = io.clock.monotonic() + COMMAND_MS;
+    do {
       const flags = readU32(await this.#client.readWords(this.#base + INTFLAG, 1, io), 0);
       if ((flags & READY) === 0) continue;
       const status = readU32(await this.#client.readWords(this.#base + STATUS, 1, io), 0);
       if ((status & ERRORS) === 0) return;
       throw new FlashlineError('flash-refused', { where: { address }, params: { address: hexAddress(address) } });
-    }
-    const params = { address: hexAddress(address), seconds: 1 };
+    } while (io.clock.monotonic() < until);
+    const params = { address: hexAddress(address), seconds: COMMAND_MS / 1000 };
     throw new FlashlineError('flash-timeout', { where: { address }, params });
   }
 
