@@ -149,8 +149,8 @@ describe.each(WAYS)('a SAM D21 in its UF2 boot loader, by %s', (way) => {
       const found = state(bench);
       states.set(found, (states.get(found) ?? 0) + 1);
       // The boot loader writes a row's first 64 bytes first: in the 7.5 ms after them the vectors stand alone.
-      if (found === 'TORN')
-        expect([way, cells(bench, APP + 256, SIZE - 256)]).toEqual(['uf2', bytesOf(NEW).subarray(256)]);
+      const rest = equalBytes(cells(bench, APP + 256, SIZE - 256), bytesOf(NEW).subarray(256));
+      expect(found !== 'TORN' || (way === 'uf2' && rest)).toBe(true);
       expect(await endOf(bench, way, {})).toBe('done');
     }
     expect(states.get('refuses to boot')).toBeGreaterThan(5);
@@ -247,7 +247,9 @@ describe('HF2', () => {
     const [memory] = SEEN.hf2.memories;
     if (memory?.kind !== 'flash') throw new Error('no flash');
     const wanted = new Uint8Array(memory.size).fill(0xff);
-    expect(await device.holds?.(memory, memory.start, wanted, io)).toEqual(new Array(memory.size / 256).fill(true));
+    expect(await device.holds?.(memory, memory.start, wanted, io)).toEqual(
+      Array.from({ length: memory.size / 256 }, () => true),
+    );
     expect(await device.read(memory.start, memory.size, io)).toEqual(wanted);
     await unit.close(io);
   });
