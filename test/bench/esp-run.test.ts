@@ -133,6 +133,33 @@ describe('an ESP32 on the bench', () => {
     expect(small.unit.flash.operations).toBe(0);
   });
 
+  it.each<[string, string, NonNullable<EspBenchOptions['security']>, string]>([
+    ['esp32-c3', 'secure download mode is on', { secureDownload: true }, 'secure-download'],
+    ['esp32-s2', 'secure download mode is on', { secureDownload: true }, 'secure-download'],
+    ['esp32-c6', 'flash encryption is on', { flashEncryption: true }, 'flash-encrypted'],
+    ['esp32', 'another boot loader is under secure boot', { secureBoot: true }, 'secure-boot'],
+    ['esp32-s3', 'another boot loader is under secure boot', { secureBoot: true }, 'secure-boot'],
+  ])('an %s where %s is refused untouched', async (chip, _words, security, code) => {
+    const secured = new EspLine(chip, { security });
+    const error = await runEsp(secured, release(chip)).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(FlashlineError);
+    expect(error).toMatchObject({ failure: { code } });
+    expect(secured.unit.flash.operations).toBe(0);
+  });
+
+  it('takes another application under secure boot, its boot loader being right', async () => {
+    const options: { security: { secureBoot: boolean } } = { security: { secureBoot: false } };
+    const secured = new EspLine('esp32-s3', options);
+    const images = release('esp32-s3');
+    await runEsp(secured, images);
+    options.security.secureBoot = true;
+    const newer = images.map((image) =>
+      image.role === 'application' ? imageOf('application', 0x10000, espImage(9, firmware(0x3000, 77))) : image,
+    );
+    await runEsp(secured, newer);
+    expect(holds(secured, newer)).toBe(true);
+  });
+
   it('gives up on a flash that never gets ready', async () => {
     const { failure } = await failing(lineWith({ flashFaults: { stuckAfter: 30 } }));
     expect(failure.code).toBe('flash-timeout');

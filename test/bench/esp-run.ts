@@ -1,4 +1,5 @@
 import type { IoContext } from '#shared/base/clock.ts';
+import type { Step } from '#shared/model/run-event.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import type { Faults } from '#main/bench/faults.ts';
 import { layOut, type ReleaseImage } from '#main/plan/layout.ts';
@@ -14,6 +15,8 @@ export interface EspRun {
   readonly plan: Plan;
   readonly outcome: Outcome;
   readonly ms: number;
+  /** Of that, programming. */
+  readonly programMs: number;
   readonly reach: ReturnType<NonNullable<Programmer['reach']>> | undefined;
 }
 
@@ -35,6 +38,8 @@ export async function runEsp(
   const io: IoContext = { clock, signal: options.signal ?? new AbortController().signal };
   const began = clock.monotonic();
   const layout = layOut(line.chip, images);
+  let since = 0;
+  let programMs = 0;
   const programmer = await openEsp(link, line.chip, io);
   try {
     await programmer.identify(io);
@@ -43,13 +48,13 @@ export async function runEsp(
     const plan = makePlan({ layout, survey, canMassErase: false });
     const hooks = {
       beforeChange: () => Promise.resolve(),
-      stepStarted: () => undefined,
+      stepStarted: () => (since = clock.monotonic()),
       progress: () => undefined,
-      stepFinished: () => undefined,
+      stepFinished: (step: Step) => (programMs += step === 'program' ? clock.monotonic() - since : 0),
     };
     const outcome = await carryOut({ plan, contents: layout.contents, device, chip: line.chip, hooks, io });
     await programmer.start(io);
-    return { plan, outcome, ms: clock.monotonic() - began, reach: programmer.reach?.() };
+    return { plan, outcome, ms: clock.monotonic() - began, programMs, reach: programmer.reach?.() };
   } finally {
     await programmer.close(io);
   }

@@ -26,6 +26,7 @@ export async function measureEspSerial(size = SIZE) {
   return {
     fullSeconds: full.ms / 1000,
     lineBusyPercent: lineBusy * 100,
+    lineBusyWhileProgrammingPercent: (busy.ms / full.programMs) * 100,
     bytesOnTheLine: busy.bytes,
     imageBytes: image.length,
     unchangedSeconds: again.ms / 1000,

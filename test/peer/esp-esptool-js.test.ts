@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { loadFirmwareImage } from 'esptool-js/lib/image/index.js';
 import { describe, expect, test } from 'vitest';
 import { equalBytes } from '#shared/base/bytes.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import { flashMemories } from '#shared/model/chip.ts';
+import { readEspImage } from '#main/image/esp-image.ts';
 import { openEsp } from '#main/programmer/esp/open-esp.ts';
 import { ESP_CHIPS, espImage, EspLine, firmware } from '#test/support/esp-unit.ts';
 import { withEsptoolJs } from '#test/support/esptool-js.ts';
@@ -119,5 +121,20 @@ describe('esptool-js, Espressif’s own flasher, on the simulated unit', () => {
     });
     line.plug();
     expect(line.unit.device.starts).toEqual(['application']);
+  });
+
+  test('it reads an image’s header as Flashline does', async () => {
+    const bytes = espImage(5, firmware(0x1234, 8));
+    const line = new EspLine('esp32-c3');
+    const theirImage = await theirs(line, async (loader) => {
+      await loader.detectChip();
+      return loadFirmwareImage(loader.chip, bytes);
+    });
+    const found = readEspImage(bytes);
+    expect(found?.segments).toEqual(
+      theirImage.segments.map(({ addr, data }) => ({ address: addr, size: data.length })),
+    );
+    expect(found).toMatchObject({ entry: theirImage.entrypoint, chipId: 5, checksum: 'right', digest: 'right' });
+    expect(theirImage.checksum).toBe(bytes.at(-33));
   });
 });

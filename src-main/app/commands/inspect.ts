@@ -4,17 +4,18 @@ import { hexAddress } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { describeImage, type ImageDescription } from '../../image/describe-image.ts';
 import { describeUf2 } from '../../image/describe-uf2.ts';
+import { type EspImage, readEspImage } from '../../image/esp-image.ts';
 import { openImage } from '../../image/open-image.ts';
 import { isUf2 } from '../../image/uf2-block.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { numberOf } from './numbers.ts';
 
 export function inspectCommand(context: CliContext, end: (code: ExitCode) => void): Command {
-  return command('inspect', 'shows an image: format, segments, digests; of a UF2 file blocks, families and tags', [
-    'inspect hello.hex',
-    'inspect firmware.bin --address 0x8000 --json',
-    'inspect current.uf2',
-  ])
+  return command(
+    'inspect',
+    'shows an image: format, segments, digests; of a UF2 file blocks, families and tags; of an Espressif image its header',
+    ['inspect hello.hex', 'inspect firmware.bin --address 0x8000 --json', 'inspect current.uf2'],
+  )
     .argument('<file>', 'Intel HEX, Motorola S-record, ELF32, UF2, .dfu or .bin')
     .option('--address <address>', 'where a .bin goes, or a .dfu without addresses')
     .action(async (file: string, options: CommonOptions & { address?: string }) => {
@@ -25,14 +26,18 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
         end(0);
         return;
       }
-      const description = describeImage(openImage(file, bytes, { address }));
-      if (options.json) context.print(JSON.stringify({ type: 'image', file, ...description }));
+      // It says itself where its parts run; where it lies in the flash is not asked.
+      const esp = readEspImage(bytes);
+      const image = openImage(file, bytes, { address: esp ? (address ?? 0) : address });
+      const description = describeImage(image);
+      if (options.json) context.print(JSON.stringify({ type: 'image', file, ...description, ...(esp ? { esp } : {}) }));
       else {
         const { format, entry, device, size, sha256, segments } = description;
         context.print(`${file}: ${format}, ${size} bytes${entry === null ? '' : `, entry ${hexAddress(entry)}`}`);
         context.print(`  sha256 ${sha256}`);
         if (device !== null) context.print(`  for the USB device ${device}`);
         printSegments(context, segments);
+        if (esp) printEsp(context, esp);
       }
       end(0);
     });
@@ -43,6 +48,18 @@ function printSegments(context: CliContext, segments: ImageDescription['segments
     const last = address + size - 1;
     context.print(`  ${hexAddress(address)} - ${hexAddress(last)}  ${String(size).padStart(8)} bytes  ${sha256}`);
   }
+}
+
+function printEsp(
+  context: CliContext,
+  { chip, chipId, entry, flashSize, segments, checksum, digest, size }: EspImage,
+): void {
+  const flash = flashSize === null ? '' : `, flash of ${flashSize}`;
+  context.print(
+    `  Espressif image for ${chip ?? `chip id ${chipId}`}: ${size} bytes, entry ${hexAddress(entry)}${flash}`,
+  );
+  context.print(`    checksum ${checksum}, SHA-256 ${digest}`);
+  for (const segment of segments) context.print(`    runs at ${hexAddress(segment.address)}  ${segment.size} bytes`);
 }
 
 /** A UF2 file may hold several firmwares: each is shown by its family. */

@@ -8,6 +8,7 @@ import { type Faults, faultsOf } from '../../faults.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 import type { PluggedUart, PlugOptions, UartBench } from '../uart-bench.ts';
 import { EspDevice, type EspFaults } from './esp-device.ts';
+import type { EspSecurity } from './loader-model.ts';
 import { NorFlash, type NorFaults } from './nor-flash.ts';
 import { ESP_PARTS } from './parts.ts';
 
@@ -21,6 +22,8 @@ export interface EspBenchOptions {
   readonly flashFaults?: NorFaults;
   /** What no fault of a bench address says. */
   readonly faults?: EspFaults;
+  /** What its eFuses already forbid. */
+  readonly security?: Partial<EspSecurity>;
 }
 
 export interface EspPlugged extends PluggedUart {
@@ -66,6 +69,7 @@ export class EspBench implements UartBench {
         secureBoot: false,
         secureDownload: false,
         flashEncryption: faultsOf(faults, 'protected').length > 0,
+        ...this.#options.security,
       },
       strapped,
       faults: { ...this.#options.faults, ...lineFaults(faults), ...cutOf(plan) },
