@@ -15,6 +15,7 @@ import { measurePlantScale } from './plant-scale.ts';
 import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
 import { measureUf2 } from './uf2.ts';
+import { measureSpiNor } from './spi-nor.ts';
 import { measureUsbGuest } from './usb-guest.ts';
 
 const SUITES: Readonly<Record<string, () => Promise<object>>> = {
@@ -31,6 +32,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,
   uf2: measureUf2,
+  'spi-nor': measureSpiNor,
   'usb-guest': measureUsbGuest,
 };
 

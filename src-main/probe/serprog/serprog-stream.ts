@@ -11,9 +11,14 @@ const START_MS = 4000;
 /** How long it may take to answer SYNCNOP, and after how much quiet nothing more is to be expected. */
 const SYNC_MS = 250;
 const QUIET_MS = 20;
-/** An adapter that waits for the rest of an operation takes so many NOPs for it, doubled each time. */
+/**
+ * An adapter that waits for the rest of an operation takes so many NOPs for it, doubled each time; together more than any
+ * operation of ours has. After that only the pair is asked for.
+ */
 const FIRST_FILLER = 8;
-const MOST_FILLER = 0x20000;
+const MOST_FILLER = 0x4000;
+/** Between two tries with one that answers, but not that. */
+const AGAIN_MS = 100;
 
 /** What a command was answered; `accepted` false is NAK. */
 export interface Answer {
@@ -66,15 +71,18 @@ export class SerprogStream {
     const { clock } = io;
     const until = clock.monotonic() + START_MS;
     let heard = false;
-    for (let filler = 0; ; filler = Math.min(MOST_FILLER, Math.max(FIRST_FILLER, filler * 2))) {
+    for (let filler = 0, next = FIRST_FILLER; ; filler = next <= MOST_FILLER ? next : 0, next *= 2) {
       this.#arrived = new Uint8Array();
       const request = new Uint8Array(filler + 1).fill(Command.nop);
       request[filler] = Command.syncNop;
       await this.link.write(request, io);
-      const last = await this.#untilQuiet(io);
+      const last = await this.#untilQuiet(until, io);
       heard ||= last.length > 0;
       if (last.at(-2) === NAK && last.at(-1) === ACK) break;
-      if (clock.monotonic() < until) continue;
+      if (clock.monotonic() < until) {
+        await clock.sleep(AGAIN_MS, io.signal);
+        continue;
+      }
       if (heard) throw this.protocol('it does not answer as a serprog adapter does');
       throw new FlashlineError('probe-silent', { params: { url: this.link.url, seconds: START_MS / 1000 } });
     }
@@ -86,8 +94,8 @@ export class SerprogStream {
     return new FlashlineError('probe-protocol', { params: { url: this.link.url, detail } });
   }
 
-  /** What arrives until nothing more does; only its end is of interest. */
-  async #untilQuiet(io: IoContext): Promise<Uint8Array> {
+  /** What arrives until nothing more does, or it is too late; only its end is of interest. */
+  async #untilQuiet(until: number, io: IoContext): Promise<Uint8Array> {
     let tail = new Uint8Array();
     let count = 0;
     for (;;) {
@@ -96,6 +104,7 @@ export class SerprogStream {
       count += more.length;
       tail = concat([tail, more]).slice(-2);
       // The pair alone, first thing: nobody had left anything.
+      if (io.clock.monotonic() > until) return new Uint8Array(1);
       if (count === 2 && tail[0] === NAK && tail[1] === ACK) return tail;
     }
   }

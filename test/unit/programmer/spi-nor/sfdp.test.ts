@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { NOR_KINDS } from '#main/bench/spi/nor-kinds.ts';
@@ -55,9 +55,8 @@ describe('SFDP', () => {
         bytes.set([0x53, 0x46, 0x44, 0x50]);
         if (table) bytes.set([0x00, 0x06, 0x01, 0x10, 0x80, 0x00, 0x00, 0xff], 8);
         const found = await parse(bytes).catch((error: unknown) => {
-          if (!(error instanceof FlashlineError)) throw error;
-          expect(error.failure.code).toBe('identity-unreadable');
-          return undefined;
+          if (error instanceof FlashlineError && error.failure.code === 'identity-unreadable') return undefined;
+          throw error;
         });
         if (!found) return;
         expect(found.size).toBeGreaterThan(0);
