@@ -1,4 +1,4 @@
-import { concat, readU32, writeU32 } from '#shared/base/bytes.ts';
+import { concat, equalBytes, readU32, writeU32 } from '#shared/base/bytes.ts';
 import { crc32 } from '#shared/base/digest.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { readBin } from './bin.ts';
@@ -135,7 +135,7 @@ function wordsOf(...words: readonly number[]): Uint8Array {
 }
 
 function startsWith(bytes: Uint8Array, at: number, text: string): boolean {
-  return [...text].every((letter, index) => bytes[at + index] === letter.charCodeAt(0));
+  return equalBytes(bytes.subarray(at, at + text.length), new TextEncoder().encode(text));
 }
 
 function syntax(file: string, offset: number, expected: string): FlashlineError {

@@ -24,7 +24,7 @@ export interface AttachedDevice {
       readonly interfaceNumber: number;
       readonly alternate: {
         readonly interfaceClass: number;
-        readonly interfaceName?: string;
+        readonly interfaceName?: string | null;
         readonly endpoints: readonly {
           readonly endpointNumber: number;
           readonly direction: string;
@@ -76,7 +76,7 @@ interface BoundConfiguration {
       readonly interfaceClass: number;
       readonly interfaceSubclass: number;
       readonly interfaceProtocol: number;
-      readonly interfaceName?: string;
+      readonly interfaceName?: string | null;
       readonly endpoints: readonly {
         readonly endpointNumber: number;
         readonly direction: 'in' | 'out';

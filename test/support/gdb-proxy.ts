@@ -25,10 +25,12 @@ export async function gdbProxy(target: number, before: (request: string) => Prom
     let sent = Promise.resolve();
     client.on('data', (bytes) => {
       const requests = parser.feed(bytes).flatMap((item) => (item.kind === 'packet' ? [text(item.payload)] : []));
-      sent = sent.then(async () => {
+      const earlier = sent;
+      sent = (async () => {
+        await earlier;
         for (const request of requests) await before(request);
         upstream.write(bytes);
-      });
+      })();
       sent.catch((error: unknown) => upstream.destroy(error instanceof Error ? error : undefined));
     });
   }).listen(0, '127.0.0.1');

@@ -25,7 +25,11 @@ export const hf2Way: ProbeWay = {
             isBack: async (context) => {
               if (!(await hf2Comes(address, BACK_MS, context))) return false;
               const link = await openHf2Link(address, url, context);
-              return isBootLoader(link, context).finally(() => link.close());
+              try {
+                return await isBootLoader(link, context);
+              } finally {
+                await link.close();
+              }
             },
           },
           io,

@@ -1,3 +1,4 @@
+import { toHex } from '#shared/base/bytes.ts';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { UsbControl } from '../../link/usb-control.ts';
@@ -93,7 +94,7 @@ export class DfuBench {
     if (chip === 'stm32f407vg') return new DfuSeUnit(this.boards.boardFor(chip, serial), options);
     if (chip === 'demo-dfu') {
       // Hexadecimal, as a product's own id would be.
-      const own = [...serial].map((letter) => letter.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+      const own = toHex(new TextEncoder().encode(serial));
       return new PlainDfuUnit({ startAt: this.#startAt(), slots: DEMO_SLOTS, serial: own, ...options });
     }
     throw new FlashlineError('chip-unknown', { params: { chip, known: DFU_CHIPS.join(', ') } });
