@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { I2cBenchPort } from '#test/support/i2c-bench-port.ts';
 import type { Faults } from '#main/bench/faults.ts';
 import { Atecc608 } from '#main/bench/i2c/atecc608/atecc608.ts';
-import { I2cBench } from '#main/bench/i2c/i2c-bench.ts';
+import { I2cBench, type I2cFixture } from '#main/bench/i2c/i2c-bench.ts';
 import { layOut } from '#main/plan/layout.ts';
 import { lockOperations } from '#main/plan/lock-operations.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
@@ -54,8 +54,8 @@ export interface RigRun {
   readonly states: LockStates | undefined;
 }
 
-/** Counts transfers, and the supply fails before one of them. */
-class CuttingPort implements I2cPort {
+/** Counts transfers; its messages are as small as a test wants. */
+class CountingPort implements I2cPort {
   readonly url = 'bench:atecc608b';
   readonly limits: I2cPort['limits'];
   transfers = 0;
@@ -84,12 +84,19 @@ class CuttingPort implements I2cPort {
   }
 }
 
+export type MakePort = (fixture: I2cFixture, io: IoContext) => Promise<I2cPort>;
+
 /** One secure element of the bench, through as many connections as a test wants. */
 export class AteccRig {
   readonly bench = new I2cBench({ startAt: 0, seed: 7 });
   readonly journal: string[] = [];
-  port: CuttingPort | undefined;
+  port: CountingPort | undefined;
   states: LockStates | undefined;
+  readonly #makePort: MakePort;
+
+  constructor(makePort: MakePort = async (fixture) => new I2cBenchPort(fixture, 'bench:atecc608b')) {
+    this.#makePort = makePort;
+  }
 
   get model(): Atecc608 {
     const model = this.bench.chipOf('atecc608b', 'A');
@@ -100,7 +107,7 @@ export class AteccRig {
   async open(faults: Faults = [], limits?: I2cPort['limits']): Promise<{ unit: AteccUnit; io: IoContext }> {
     const fixture = this.bench.insert('atecc608b', 'A', faults);
     const io = { clock: fixture.clock, signal: new AbortController().signal };
-    this.port = new CuttingPort(new I2cBenchPort(fixture, 'bench:atecc608b'), limits);
+    this.port = new CountingPort(await this.#makePort(fixture, io), limits);
     if (ATECC.i2c?.kind !== 'atecc') throw new TypeError('no ATECC');
     return { unit: await openAtecc(this.port, ATECC, ATECC.i2c, io), io };
   }

@@ -6,7 +6,10 @@ import type { Recipe } from '#shared/model/recipe.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import * as commands from '#main/programmer/atecc/commands.ts';
 import { slotAddress } from '#main/programmer/atecc/zones.ts';
-import { AteccRig, configImage, image, productConfig } from './atecc-rig.ts';
+import { Mcp2221BenchLink } from '#main/bench/mcp2221/mcp2221-bench-link.ts';
+import { Mcp2221 } from '#main/probe/mcp2221/mcp2221.ts';
+import { ftdiI2cPort } from '#test/unit/probe/ftdi/rig.ts';
+import { AteccRig, configImage, image, type MakePort, productConfig } from './atecc-rig.ts';
 
 const FIRST: Pick<Recipe, 'keys' | 'locks'> = {
   keys: [{ slot: 0 }],
@@ -89,6 +92,23 @@ describe('a secure element made for a product', () => {
     const rig = new AteccRig();
     const { unit, io } = await rig.open([], { write: 60, read: 7 });
     expect((await unit.identify(io)).uid).toMatch(/^0123[0-9a-f]{12}ee$/);
+  });
+});
+
+const ADAPTERS: readonly [string, MakePort][] = [
+  ['an FT2232H', ftdiI2cPort],
+  ['an MCP2221A', async (fixture) => new Mcp2221(new Mcp2221BenchLink(fixture, 'bench'), 'A')],
+];
+
+describe.each(ADAPTERS)('through %s', (_, port) => {
+  test('the same is done, and pulled out anywhere the next run ends well', async () => {
+    for (const after of [5, 60, 200, 350, 500]) {
+      const rig = new AteccRig(port);
+      const failure = await failureOf(rig.run([configImage()], FIRST, [{ kind: 'unplug', after }]));
+      expect(failure?.code ?? 'probe-lost').toBe('probe-lost');
+      await rig.run([configImage()], FIRST);
+      expect(rig.model.zones.lockedInOrder).toEqual(['config', 'data']);
+    }
   });
 });
 
