@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ProbeChange } from '../../link/hotplug.ts';
 import { dfuMode, dfuUrl, listDfuDevices } from '../../link/dfu-devices.ts';
-import { listSerialPorts } from '../../link/serial-ports.ts';
+import { listSerialPorts, type SerialPortInfo } from '../../link/serial-ports.ts';
 import type { UsbDeviceInfo } from '../../link/usb-device-info.ts';
 import type { UsbProbe } from '../../link/usb-probe.ts';
 import { listUsbProbes } from '../../link/usb-probes.ts';
@@ -67,22 +67,16 @@ async function watch(options: ProbesOptions, context: CliContext): Promise<void>
 async function findProbes(context: CliContext): Promise<ProbeEntry[]> {
   const { platform } = process;
   const probes = (await listUsbProbes({ platform })).map(usbEntry);
-  const ports = (await listSerialPorts({ platform })).map((port) => ({
-    url: `gdb:serial:${port.path}`,
-    serial: port.serial ?? null,
-    port: port.port,
-    can: ['gdb'],
-    problem: null,
-    description: [port.manufacturer, port.product, port.device].filter(Boolean).join(' '),
-  }));
+  // What is behind a serial port cannot be seen: a boot loader, or a probe's gdb server.
+  const ports = (await listSerialPorts({ platform })).flatMap(portEntries);
   const { chips } = await chipsOf(chipSources(context));
   const simulated = chips
     .filter(({ id }) => BENCH_CHIPS.some((known) => known === id))
-    .map(({ id, name }) => ({
+    .map(({ id, name, uart }) => ({
       url: `bench:${id}`,
       serial: null,
       port: null,
-      can: ['swd'],
+      can: ['swd', ...(uart ? ['uart'] : [])],
       problem: null,
       description: `${name} on the virtual bench (simulated)`,
     }));
@@ -102,6 +96,16 @@ function dfuEntry(device: UsbDeviceInfo): ProbeEntry {
     problem: PROBLEMS[access],
     description: `${name} ${vendorId}:${productId} (${mode})${PROBLEM_WORDS[access]}`.trim(),
   };
+}
+
+/** What is behind a serial port cannot be seen: a boot loader, or a probe's gdb server. */
+function portEntries({ path, device, port, serial, manufacturer, product }: SerialPortInfo): ProbeEntry[] {
+  const description = [manufacturer, product, device].filter(Boolean).join(' ');
+  const known = { serial: serial ?? null, port, problem: null, description };
+  return [
+    { url: `uart:${path}`, can: ['uart'], ...known },
+    { url: `gdb:serial:${path}`, can: ['gdb'], ...known },
+  ];
 }
 
 function usbEntry(probe: UsbProbe): ProbeEntry {
