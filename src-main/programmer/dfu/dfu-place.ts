@@ -24,8 +24,8 @@ export interface OpenedDfu {
 }
 
 const DETACH_MS = 1000;
-/** A device that left comes back within this: it starts, and the system asks it who it is. */
-const COME_BACK_MS = 10_000;
+/** A device that left comes back within this: it starts, and the system asks it who it is. Most take one second. */
+const COME_BACK_MS = 20_000;
 
 /**
  * The boot loader at this place; firmware that runs there and offers DFU is told to leave for it first. Rejects with a
