@@ -18,18 +18,18 @@ const base = { schema: 1, id: 'part', name: 'Part', source: 'none', memories: [m
 describe('a chip by its interfaces', () => {
   const both = ChipDescription.parse({
     ...base,
-    uart: { kind: 'esp', memories: [{ ...memory, word: 256 }] },
-    hf2: {},
+    spi: { kind: 'nor', maxHz: 1, memories: [{ ...memory, word: 256 }] },
+    i2c: { kind: 'atecc', revisions: [1] },
   });
 
   it('shows the memory as the interface has it, and as it is where the interface says nothing', () => {
-    expect(flashMemories(chipBy(both, 'uart'))).toMatchObject([{ word: 256 }]);
-    expect(chipBy(both, 'hf2')).toBe(both);
+    expect(flashMemories(chipBy(both, 'spi'))).toMatchObject([{ word: 256 }]);
+    expect(chipBy(both, 'i2c')).toBe(both);
     expect(chipBy(both, 'swd')).toBe(both);
   });
 
   it('has the interfaces that are described, and no debug port without all that a probe must know', () => {
-    expect(hasInterface(both, 'uart')).toBe(true);
+    expect(hasInterface(both, 'spi')).toBe(true);
     expect(hasInterface(both, 'dfu')).toBe(false);
     expect(hasInterface(both, 'swd')).toBe(false);
     expect(() => debugChip(both, 'jtag')).toThrow(FlashlineError);

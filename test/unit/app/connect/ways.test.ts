@@ -24,7 +24,14 @@ const memory = {
   eraseMs: 1,
   wordUs: 1,
 };
-const chip = ChipDescription.parse({ schema: 1, id: 'x', name: 'X', source: '', memories: [memory], hf2: {} });
+const chip = ChipDescription.parse({
+  schema: 1,
+  id: 'x',
+  name: 'X',
+  source: '',
+  memories: [memory],
+  i2c: { kind: 'atecc', revisions: [1] },
+});
 
 describe('ways to units', () => {
   it('are told apart by how their addresses begin, none a part of another’s', () => {
@@ -48,7 +55,7 @@ describe('ways to units', () => {
   );
 
   it('reach a chip by what both have', () => {
-    expect(interfaceAt('bench:x', chip)).toBe('hf2');
+    expect(interfaceAt('bench:x', chip)).toBe('i2c');
     expect(failed(() => interfaceAt('cmsis-dap:1', chip))).toBe('interface-unsupported');
     expect(
       failed(() =>
