@@ -24,8 +24,8 @@ describe('a chip by its interfaces', () => {
 
   it('shows the memory as the interface has it, and as it is where the interface says nothing', () => {
     expect(flashMemories(chipBy(both, 'spi'))).toMatchObject([{ word: 256 }]);
-    expect(chipBy(both, 'i2c')).toBe(both);
-    expect(chipBy(both, 'swd')).toBe(both);
+    expect(chipBy(both, 'i2c')).toEqual(both);
+    expect(chipBy(both, 'swd')).toEqual(both);
   });
 
   it('has the interfaces that are described, and no debug port without all that a probe must know', () => {
