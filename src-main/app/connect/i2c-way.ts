@@ -1,12 +1,12 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { hidAt, listHids, openHidAt } from '../../link/hid-devices.ts';
 import { parseUsbPlace } from '../../link/usb-place.ts';
+import { openFtdiI2c } from '../../probe/ftdi/open-ftdi.ts';
 import type { I2cPort } from '../../probe/i2c-port.ts';
-import { REPORT_BYTES } from '../../probe/mcp2221/mcp2221-reports.ts';
-import { Mcp2221 } from '../../probe/mcp2221/mcp2221.ts';
 import { realClock } from '../compose-home.ts';
+import { FTDI_FORM, openFtdiAt, parseFtdiAddress } from './ftdi-address.ts';
 import { openI2cChip } from './i2c-chips.ts';
+import { openMcp2221At } from './mcp2221-address.ts';
 import type { ProbeWay } from './way.ts';
 
 /** One kind of adapter with an I2C bus: a row of ADAPTERS. */
@@ -18,8 +18,14 @@ interface I2cAdapterKind {
   parse(rest: string, url: string): ((io: IoContext) => Promise<I2cPort>) | undefined;
 }
 
-/** Microchip's own ids (DS20005565, 1.4). */
-const MCP2221 = { vendor: 0x04d8, product: 0x00dd };
+const ftdi: I2cAdapterKind = {
+  prefix: 'i2c:ftdi:',
+  forms: `i2c:${FTDI_FORM}`,
+  parse(rest, url) {
+    const address = parseFtdiAddress(rest);
+    return address && (async (io) => openFtdiI2c(await openFtdiAt(address, url, io), io));
+  },
+};
 
 const mcp2221: I2cAdapterKind = {
   prefix: 'i2c:mcp2221:',
@@ -27,15 +33,12 @@ const mcp2221: I2cAdapterKind = {
   parse(rest, url) {
     const parsed = parseUsbPlace(rest);
     if (!parsed || parsed.options.size > 0) return undefined;
-    return async (io) => {
-      const found = hidAt(parsed.place, url, await listHids(MCP2221.vendor, MCP2221.product));
-      return new Mcp2221(await openHidAt(found, REPORT_BYTES, url, io), found.serial ?? '');
-    };
+    return (io) => openMcp2221At(parsed.place, url, io);
   },
 };
 
 /** Every kind of I2C adapter: a new one is a row here. */
-const ADAPTERS: readonly I2cAdapterKind[] = [mcp2221];
+const ADAPTERS: readonly I2cAdapterKind[] = [ftdi, mcp2221];
 
 /** Chips on an I2C bus, through an adapter. */
 export const i2cWay: ProbeWay = {

@@ -2,9 +2,11 @@ import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { openStream, parseStreamAddress, type StreamAddress } from '../../link/address.ts';
 import { openSerprog } from '../../probe/serprog/serprog.ts';
+import { openFtdiSpi } from '../../probe/ftdi/open-ftdi.ts';
 import type { SpiPort } from '../../probe/spi-port.ts';
 import { openSpiNor } from '../../programmer/spi-nor/open-spi-nor.ts';
 import { realClock } from '../compose-home.ts';
+import { FTDI_FORM, openFtdiAt, parseFtdiAddress } from './ftdi-address.ts';
 import type { ProbeWay } from './way.ts';
 
 /** One kind of adapter with an SPI bus: a row of ADAPTERS. */
@@ -25,8 +27,17 @@ const serprog: SpiAdapterKind = {
   },
 };
 
+const ftdi: SpiAdapterKind = {
+  prefix: 'spi:ftdi:',
+  forms: `spi:${FTDI_FORM}`,
+  parse(rest, url) {
+    const address = parseFtdiAddress(rest);
+    return address && (async (io) => openFtdiSpi(await openFtdiAt(address, url, io), io));
+  },
+};
+
 /** Every kind of SPI adapter: a new one is a row here. */
-const ADAPTERS: readonly SpiAdapterKind[] = [serprog];
+const ADAPTERS: readonly SpiAdapterKind[] = [serprog, ftdi];
 
 /** Memories on an SPI bus, through an adapter. */
 export const spiWay: ProbeWay = {

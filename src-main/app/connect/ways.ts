@@ -4,6 +4,7 @@ import type { Interface } from '#shared/model/recipe.ts';
 import { benchWay } from './bench-way.ts';
 import { cmsisDapWay } from './cmsis-dap-way.ts';
 import { dfuWay } from './dfu-way.ts';
+import { ftdiWay } from './ftdi-way.ts';
 import { gdbWay } from './gdb-way.ts';
 import { hf2Way } from './hf2-way.ts';
 import { spiWay } from './spi-way.ts';
@@ -14,7 +15,7 @@ import type { JtagPins, ProbeWay } from './way.ts';
 
 /** Every kind of probe address that there is: a new kind is one file of this folder, and one row here. */
 export function probeWays(pace: number | null): readonly ProbeWay[] {
-  return [benchWay(pace), cmsisDapWay, gdbWay, spiWay, uartWay, dfuWay, uf2Way, hf2Way, i2cWay];
+  return [benchWay(pace), cmsisDapWay, ftdiWay, gdbWay, spiWay, uartWay, dfuWay, uf2Way, hf2Way, i2cWay];
 }
 
 /** Throws `probe-address` for what is no probe's URL. */
