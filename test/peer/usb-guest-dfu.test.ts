@@ -134,7 +134,10 @@ describe.skipIf(!requirePrograms([...GUEST_PROGRAMS, 'dfu-util']))('DFU on real 
 
   it('what Flashline writes dfu-util reads, and the firmware was started', async () => {
     const end = await flash('stm32', 'dfu:1-1', 'HB000001');
-    expect(lastEvent(end)).toMatchObject({ verdict: 'PASS', record: { reach: { protocol: 'dfu', serial: 'TWIN' } } });
+    expect(lastEvent(end)).toMatchObject({
+      verdict: 'PASS',
+      record: { reach: { firmware: '22.00, DFU 1.1a', serial: 'TWIN' } },
+    });
     expect(held(LEFT, OURS.length)).toEqual(OURS);
     await returning;
     const read = ['-s', `${START}:${OURS.length}`, '-U', '/out/up.bin'];

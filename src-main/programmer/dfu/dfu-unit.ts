@@ -11,7 +11,7 @@ const LEAVE_MS = 2000;
 const LOOK_EVERY_MS = 20;
 
 export function dfuReach({ manufacturer, product, serial, release, functional }: DfuDescription): Reach {
-  const version = (bcd: number) => `${bcd >>> 8}.${(bcd & 0xff).toString(16).padStart(2, '0')}`;
+  const version = (bcd: number) => `${(bcd >>> 8).toString(16)}.${(bcd & 0xff).toString(16).padStart(2, '0')}`;
   const firmware = `${version(release)}, DFU ${version(functional.version)}`;
   return { vendor: manufacturer, product, serial, firmware, protocol: 'dfu' };
 }
