@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-/** These compare times with another program's: a neighbour on the other core would decide. */
-const ALONE = ['test/peer/qemu-gdb.test.ts'];
+/**
+ * These compare times with another program's, stop processes at a moment, or emulate a whole PC: a neighbour on the other core would
+ * decide how they end.
+ */
+const ALONE = ['qemu-gdb', 'cli-qemu', 'plant-soak', 'usb-guest-*'].map((name) => `test/peer/${name}.test.ts`);
 
 /** What a suite includes, and how long one of its tests may take where the machine has other things to do too. */
 function suite(name: string, testTimeout: number, include = [`test/${name}/**/*.test.{ts,tsx}`]) {
