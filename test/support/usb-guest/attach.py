@@ -38,12 +38,14 @@ def nodes():
     if not os.path.exists(f"{place}:1.0/bInterfaceClass"):
         return []
     hidraw = glob.glob(f"{place}:1.0/*/hidraw/*/dev")
-    if read(f"{place}:1.0/bInterfaceClass") == HID and not hidraw:
+    # A driver of the kernel's for this very device offers no such node.
+    own = [driver for driver in glob.glob(f"{place}:1.0/*/driver") if not os.path.realpath(driver).endswith("/hid-generic")]
+    if read(f"{place}:1.0/bInterfaceClass") == HID and not hidraw and not own:
         return []
     return [read(path) for path in [f"{place}/dev", *hidraw]]
 
 
-for _ in range(200):
+for _ in range(600):
     found = nodes()
     if found and all(os.path.exists(f"/run/udev/data/c{node}") for node in found):
         sys.exit(0)
