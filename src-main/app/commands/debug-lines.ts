@@ -55,5 +55,5 @@ export function reachLines({
 const WORDS = { probe: 'probe', noise: 'noise on the wire' } as const;
 
 export function line(name: string, value: string): string {
-  return `${name.padEnd(WIDTH)}${value}`;
+  return `${name.padEnd(WIDTH - 1)} ${value}`;
 }

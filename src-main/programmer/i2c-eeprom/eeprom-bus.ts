@@ -56,10 +56,22 @@ export class EepromBus {
     return this.#port.limits.write - this.#eeprom.addressBytes;
   }
 
-  /** Until the chip acknowledges its address: it does not while it writes. */
   async #transfer(address: number, messages: readonly I2cMessage[], io: IoContext): Promise<readonly Uint8Array[]> {
-    const { device } = wordAddress(this.#eeprom, address);
+    const { device, bytes } = wordAddress(this.#eeprom, address);
+    // A busy chip is asked with its address alone: some adapters clock a refused transfer to its end all the same.
+    if (this.#busyUntil !== undefined) await this.#acknowledged(address, device, [{ write: bytes }], io);
+    return this.#acknowledged(address, device, messages, io);
+  }
+
+  /** Until the chip acknowledges its address: it does not while it writes. */
+  async #acknowledged(
+    address: number,
+    device: number,
+    messages: readonly I2cMessage[],
+    io: IoContext,
+  ): Promise<readonly Uint8Array[]> {
     for (let attempt = 1; ; attempt++) {
+      const asked = io.clock.monotonic();
       const outcome = await this.#port.transfer(device, messages, io);
       if (outcome.acknowledged) {
         this.#busyUntil = undefined;
@@ -69,7 +81,7 @@ export class EepromBus {
       if (outcome.at === 'data') throw refused(address);
       if (this.#busyUntil === undefined) {
         if (attempt >= TRIES) throw new FlashlineError('no-target');
-      } else if (io.clock.monotonic() > this.#busyUntil) {
+      } else if (asked > this.#busyUntil) {
         throw this.#late(address);
       }
       await io.clock.sleep(this.#writeMs / LOOKS, io.signal);

@@ -43,6 +43,13 @@ describe.each(ADAPTERS)('EEPROMs through %s', (_, port) => {
     expect(rig.model.misuse).toEqual([]);
   });
 
+  it('a read that takes longer than a write cycle may is not taken for a chip that never finishes', async () => {
+    const rig = new EepromRig(shippedChip('24lc256'), port);
+    const data = noise(4096, 6);
+    const { readBack } = await rig.write([imageOf(data)]);
+    expect(readBack).toEqual({ application: sha256Hex(data) });
+  });
+
   it.each<[Fault, string]>([
     [{ kind: 'protected' }, 'flash-refused'],
     [{ kind: 'no-target' }, 'no-target'],

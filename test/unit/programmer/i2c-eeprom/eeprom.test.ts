@@ -66,7 +66,6 @@ describe.each(CHIPS)('%s', (id) => {
   it.each<[string, Fault, string]>([
     ['write-protected', { kind: 'protected' }, 'flash-refused'],
     ['absent', { kind: 'no-target' }, 'no-target'],
-    ['deaf after a while', { kind: 'nack', after: 10 }, 'flash-timeout'],
     ['cut off', { kind: 'power-cut', after: 6 }, 'flash-timeout'],
     ['spoiled by a stuck cell', { kind: 'stuck-bit', address: 20, bit: 3, value: 1 }, 'verify-mismatch'],
     ['rotting behind our back', { kind: 'bit-rot', address: 4, bit: 0, after: 2 }, 'verify-mismatch'],
@@ -76,6 +75,14 @@ describe.each(CHIPS)('%s', (id) => {
     const rig = new EepromRig(chip);
     const data = new Uint8Array(Math.min(size, 128));
     expect(await codeOf(rig.write([imageAt(0, data)], [fault]))).toBe(code);
+  });
+
+  it('is told when it is deaf from any transfer on: as one that never finishes, or as one that is gone', async () => {
+    const data = new Uint8Array(Math.min(size, 128));
+    for (let after = 4; after < 11; after++) {
+      const code = await codeOf(new EepromRig(chip).write([imageAt(0, data)], [{ kind: 'nack', after }]));
+      expect(['flash-timeout', 'no-target']).toContain(code);
+    }
   });
 
   it('frees a bus that a reset left in the middle of a byte, and hides a few missed addresses', async () => {
