@@ -280,7 +280,7 @@ describe.skipIf(!requirePrograms(['chromium']))('the operator screen in Chromium
     it('the keyboard alone suffices: type, Enter, Enter; Tab reaches every control with a visible ring', async () => {
       await begin();
       await keyboard.type(SERIALS.pass);
-      expect(await page.getByLabel('Serial').inputValue()).toBe(SERIALS.pass);
+      await expect.poll(() => page.getByLabel('Serial').inputValue()).toBe(SERIALS.pass);
       await keyboard.press('Enter');
       await reaches('1', 'ready');
       const reached = new Set<string>();
