@@ -1,4 +1,5 @@
 import { FlashlineError } from '#shared/model/failure.ts';
+import { PORT_PATH } from './usb-place.ts';
 
 /** CMSIS-DAP v2 talks over bulk endpoints, v1 over HID reports; some probes offer both. */
 export type UsbInterfaceKind = 'bulk' | 'hid';
@@ -13,8 +14,6 @@ const CMSIS_DAP_ADDRESS_FORMS =
   'cmsis-dap:<usb serial> or cmsis-dap:@<usb port>, for example cmsis-dap:@1-2.3, with ?interface=bulk or hid where a probe has both';
 
 const PREFIX = 'cmsis-dap:';
-/** The bus, then the port of each hub on the way: 1-2.3. */
-const PORT_PATH = /^[^\s@?-]+-\d+(?:\.\d+)*$/u;
 
 /** Reads `cmsis-dap:...`. Throws `probe-address`. */
 export function parseCmsisDapAddress(url: string): CmsisDapAddress {

@@ -2,9 +2,9 @@ import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { inSeconds, within } from './deadline.ts';
 import { openHid } from './hid.ts';
 import type { Link } from './link.ts';
+import { openInTime } from './open-in-time.ts';
 import type { UsbPlace } from './usb-place.ts';
 
 /** A HID device that is plugged in now, as hidapi lists it. */
@@ -14,8 +14,6 @@ export interface ListedHid {
   /** Where the system tells it: the bus and the chain of hub ports. */
   readonly portPath: string | undefined;
 }
-
-const OPEN_MS = 5000;
 
 /** The one at this place. Throws `probe-not-found` or `probe-ambiguous`. */
 export function hidAt(place: UsbPlace, url: string, listed: readonly ListedHid[]): ListedHid {
@@ -46,14 +44,11 @@ export async function listHids(vendor: number, product: number, root = '/'): Pro
 export async function openHidAt({ path }: ListedHid, reportBytes: number, url: string, io: IoContext): Promise<Link> {
   io.signal.throwIfAborted();
   const { HIDAsync } = await import('node-hid');
-  const opening = openHid(() => HIDAsync.open(path), reportBytes, url);
-  const opened = await within(opening, OPEN_MS, io).catch(async (cause: unknown) => {
-    void opening.then((link) => link.close()).catch(() => undefined);
-    throw cause;
-  });
-  if (opened) return opened.value;
-  void opening.then((link) => link.close()).catch(() => undefined);
-  throw new FlashlineError('probe-silent', { params: { url, seconds: inSeconds(OPEN_MS) } });
+  return openInTime(
+    openHid(() => HIDAsync.open(path), reportBytes, url),
+    url,
+    io,
+  );
 }
 
 /** `/dev/hidraw3` hangs on an interface, `1-2.3:1.2`, of the device at `1-2.3`. */

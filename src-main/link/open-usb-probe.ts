@@ -1,16 +1,13 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { CmsisDapAddress } from './cmsis-dap-address.ts';
-import { inSeconds, within } from './deadline.ts';
 import { openHid } from './hid.ts';
 import type { Link } from './link.ts';
+import { openInTime } from './open-in-time.ts';
 import { type BulkDevice, openUsbBulk } from './usb-bulk.ts';
 import { deviceName } from './usb-devices.ts';
 import { findUsbProbe, type UsbProbe } from './usb-probe.ts';
 import { listUsbProbes, type UsbProbesOptions } from './usb-probes.ts';
-
-/** Opening is a handful of control requests; a hub that hangs must not hold a slot. */
-const OPEN_MS = 5000;
 
 /**
  * Finds the probe that is at this address now and opens it, v2 before v1. Rejects with `probe-not-found`,
@@ -27,7 +24,7 @@ export async function openUsbProbe(
   if (probe.access === 'denied') throw new FlashlineError('probe-permission', { params: { url } });
   if (probe.access === 'busy') throw new FlashlineError('probe-busy', { params: { url } });
   const open = await openerOf(probe, url);
-  return withinDeadline(open(), url, io);
+  return openInTime(open(), url, io);
 }
 
 /** Loads the native binding, on demand as every one of them; a slow disk has no part in the deadline of opening. */
@@ -52,22 +49,4 @@ function deviceAmong<D extends BulkDevice & { readonly bus: string; readonly add
   const found = devices.find(({ bus, address }) => deviceName(bus, address) === probe.device);
   if (found) return found;
   throw new FlashlineError('probe-not-found', { params: { url } });
-}
-
-/** What opens after its deadline, or after an abort, is closed again at once. */
-async function withinDeadline(opening: Promise<Link>, url: string, io: IoContext): Promise<Link> {
-  let taken = false;
-  try {
-    const opened = await within(opening, OPEN_MS, io);
-    if (!opened) throw new FlashlineError('probe-silent', { params: { url, seconds: inSeconds(OPEN_MS) } });
-    taken = true;
-    return opened.value;
-  } finally {
-    if (!taken) void closeWhenOpen(opening);
-  }
-}
-
-async function closeWhenOpen(opening: Promise<Link>): Promise<void> {
-  const link = await opening.catch(() => undefined);
-  await link?.close();
 }

@@ -9,7 +9,7 @@ export interface UsbPlaceUrl {
 }
 
 /** The bus, then the port of each hub on the way: 1-2.3. */
-const PORT_PATH = /^[^\s@?-]+-\d+(?:\.\d+)*$/u;
+export const PORT_PATH = /^[^\s@?-]+-\d+(?:\.\d+)*$/u;
 
 /** Reads `<serial>` or `@<usb port>`, and `?name=value&...` behind it; undefined for what is neither, or says a name twice. */
 export function parseUsbPlace(text: string): UsbPlaceUrl | undefined {
