@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ensurePackages, main, root, run } from './setup.js';
 import { debianPrograms } from './programs.js';
 
@@ -20,7 +20,7 @@ await main(async () => {
   installPrograms();
   const asked = process.argv.slice(2);
   const phases = asked.length > 0 ? [{ name: 'as asked', projects: [], args: asked }] : PHASES;
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const total = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
   let worst = 0;
   for (const phase of phases) {
     process.stdout.write(`\n== ${phase.name}\n`);
@@ -38,20 +38,38 @@ await main(async () => {
     worst = Math.max(worst, code);
     count(report, total);
   }
+  tellSlowest(total.files);
   if (total.skipped > 0)
     process.stdout.write(`\n${total.skipped} tests were SKIPPED; the lines that begin with SKIPPED say why.\n`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   const refused = process.env.FLASHLINE_NO_SKIP === '1' && total.skipped > 0;
   if (refused) process.stdout.write('skipping is forbidden here (FLASHLINE_NO_SKIP=1)\n');
+  for (const failure of total.failures) process.stdout.write(`\nFAILED ${failure}\n`);
   return worst !== 0 || refused || total.passed === 0 ? 1 : 0;
 });
 
 function count(report, total) {
   if (!existsSync(report)) return;
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, 'utf8'));
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  );
   total.passed += numPassedTests;
   total.failed += numFailedTests;
   total.skipped += numPendingTests + numTodoTests;
+  for (const { name, message, startTime, endTime, assertionResults } of testResults) {
+    const file = relative(root, name);
+    total.files.push({ file, ms: endTime - startTime });
+    if (message) total.failures.push(`${file}\n${message}`);
+    for (const { status, fullName, failureMessages } of assertionResults)
+      if (status === 'failed') total.failures.push(`${file}: ${fullName}\n${failureMessages.join('\n')}`);
+  }
+}
+
+/** What a minute saved would have to come from. */
+function tellSlowest(files) {
+  const slowest = files.toSorted((a, b) => b.ms - a.ms).slice(0, 12);
+  process.stdout.write('\nslowest files\n');
+  for (const { file, ms } of slowest) process.stdout.write(`${(ms / 1000).toFixed(0).padStart(6)} s  ${file}\n`);
 }
 
 /** As root on Debian what is missing is installed; elsewhere it is named, and its suites are skipped loudly. */
