@@ -10,7 +10,9 @@ const ALONE = ['qemu-gdb', 'cli-qemu', 'plant-soak', 'usb-guest-*'].map((name) =
 /** What a suite includes, and how long one of its tests may take where the machine has other things to do too. */
 function suite(name: string, testTimeout: number, include = [`test/${name}/**/*.test.{ts,tsx}`]) {
   const exclude = include === ALONE ? [] : ALONE;
-  return { test: { name, include, exclude, testTimeout, hookTimeout: 120_000, pool: 'forks' as const } };
+  // What is polled for comes at once or not at all: a second (the default) says nothing on a busy machine.
+  const expect = { poll: { timeout: 15_000, interval: 20 } };
+  return { test: { name, include, exclude, testTimeout, hookTimeout: 120_000, expect, pool: 'forks' as const } };
 }
 
 /** Four suites by what they need: nothing, the bench, foreign programs, a real browser; and those that nothing may run beside. */

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
 import type { Clock } from '#shared/base/clock.ts';
 import { PlantRefusal } from '#shared/contract/plant/common.ts';
@@ -8,7 +8,7 @@ import type { AnswerOf, CallOf, Endpoint } from '#shared/contract/plant/endpoint
 import { plantEndpoints, type PlantEndpoints } from '#shared/contract/plant/endpoints.ts';
 import { asError, FlashlineError } from '#shared/model/failure.ts';
 import { readLimited } from './read-limited.ts';
-import { transportFailure } from './plant-transport.ts';
+import { type PlantPool, transportFailure } from './plant-transport.ts';
 
 /** What a station asks, `plant.about` included. */
 export type StationCall = Extract<keyof PlantEndpoints, `station.${string}` | 'plant.about'>;
@@ -24,7 +24,7 @@ export interface CallOptions {
 
 export interface PlantClientOptions {
   readonly origin: string;
-  readonly pool: Pool;
+  readonly pool: PlantPool;
   readonly clock: Clock;
 }
 

@@ -1,7 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { buildConnector, Pool } from 'undici';
+import type { buildConnector, Dispatcher, Pool } from 'undici';
 import { FlashlineError } from '#shared/model/failure.ts';
 
 /** Says whether a TLS key (DER of its SubjectPublicKeyInfo) is the plant's; null: as those of web sites are proven. */
@@ -24,16 +24,41 @@ export function plantOrigin(url: string): string {
   return parsed.origin;
 }
 
+/** Connections to one plant, opened as calls need them. */
+export interface PlantPool {
+  request(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>;
+  /** Ends what is under way; later calls reject. */
+  destroy(): Promise<void>;
+}
+
 /**
- * Connections to one plant. Where its TLS key is pinned, that key is all that counts, and nothing is sent before it was seen;
- * else the certificate must be valid for the host's name by the authorities that Node trusts (NODE_EXTRA_CA_CERTS adds to them).
+ * Where the plant's TLS key is pinned, that key is all that counts, and nothing is sent before it was seen; else the
+ * certificate must be valid for the host's name by the authorities that Node trusts (NODE_EXTRA_CA_CERTS adds to them).
  */
-export function openPlantPool(origin: string, trusted: TrustTlsKey): Pool {
-  const pinned = trusted !== null;
-  if (pinned && origin.startsWith('http:'))
+export function openPlantPool(origin: string, trusted: TrustTlsKey): PlantPool {
+  if (trusted !== null && origin.startsWith('http:'))
     throw new FlashlineError('plant-untrusted', { params: { detail: 'the enrolment code asks for https://' } });
+  let opened: Promise<Pool> | null = null;
+  let ended = false;
+  return {
+    async request(options) {
+      if (ended) throw new FlashlineError('plant-unreachable', { params: { url: origin }, cause: 'it was closed' });
+      opened ??= poolOf(origin, trusted);
+      return (await opened).request(options);
+    },
+    async destroy() {
+      ended = true;
+      await (await opened)?.destroy();
+    },
+  };
+}
+
+/** Undici is loaded with the first call: most commands of the command line make none, and it is a quarter of what they load. */
+async function poolOf(origin: string, trusted: TrustTlsKey): Promise<Pool> {
+  const undici = await import('undici');
+  const pinned = trusted !== null;
   // Whoever resumes a session is not shown a certificate again.
-  const connect = buildConnector({ timeout: CONNECT_MS, rejectUnauthorized: !pinned, maxCachedSessions: 0 });
+  const connect = undici.buildConnector({ timeout: CONNECT_MS, rejectUnauthorized: !pinned, maxCachedSessions: 0 });
   const connector: buildConnector.connector = (options, callback) => {
     connect(options, (...[error, socket]) => {
       if (error !== null) return callback(error, null);
@@ -42,7 +67,7 @@ export function openPlantPool(origin: string, trusted: TrustTlsKey): Pool {
       callback(new FlashlineError('plant-untrusted', { params: { detail: 'another TLS key than the plant’s' } }), null);
     });
   };
-  return new Pool(origin, { connect: connector, connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
+  return new undici.Pool(origin, { connect: connector, connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
 }
 
 /** SHA-256 (hex) of a TLS key, as an enrolment keeps it. */

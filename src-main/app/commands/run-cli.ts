@@ -1,30 +1,43 @@
 import { Command, CommanderError } from 'commander';
 import { FlashlineError, toFailure } from '#shared/model/failure.ts';
-import { benchCommand } from './bench.ts';
-import { chipsCommand } from './chips.ts';
 import { type CliContext, type ExitCode, withExamples } from './command.ts';
-import { eraseCommand } from './erase.ts';
-import { flashCommand } from './flash.ts';
-import { gangCommand } from './gang.ts';
-import { identifyCommand } from './identify.ts';
-import { inspectCommand } from './inspect.ts';
-import { logCommand } from './log.ts';
 import { reportFailure } from './outcome.ts';
-import { plantCommand } from './plant.ts';
-import { probesCommand } from './probes.ts';
-import { readCommand } from './read.ts';
-import { resetCommand } from './reset.ts';
-import { secureElementCommand } from './secure-element.ts';
-import { serveCommand } from './serve.ts';
-import { svfCommand } from './svf.ts';
-import { syncCommand } from './sync.ts';
-import { unlockCommand } from './unlock.ts';
+
+type End = (code: ExitCode) => void;
+type MakeCommand = (context: CliContext, end: End) => Command;
+
+/** In the order that help shows; a command's code is loaded when it is asked for. */
+const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+  flash: async () => (await import('./flash.ts')).flashCommand,
+  gang: async () => (await import('./gang.ts')).gangCommand,
+  probes: async () => (await import('./probes.ts')).probesCommand,
+  identify: async () => (await import('./identify.ts')).identifyCommand,
+  read: async () => (await import('./read.ts')).readCommand,
+  'secure-element': async () => (await import('./secure-element.ts')).secureElementCommand,
+  erase: async () => (await import('./erase.ts')).eraseCommand,
+  reset: async () => (await import('./reset.ts')).resetCommand,
+  svf: async () => (await import('./svf.ts')).svfCommand,
+  unlock: async () => (await import('./unlock.ts')).unlockCommand,
+  inspect: async () => (await import('./inspect.ts')).inspectCommand,
+  log: async () => (await import('./log.ts')).logCommand,
+  sync: async () => (await import('./sync.ts')).syncCommand,
+  chips: async () => (await import('./chips.ts')).chipsCommand,
+  bench: async () => (await import('./bench.ts')).benchCommand,
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  plant: async () => (await import('./plant.ts')).plantCommand,
+};
+
+/** The one command that the line begins with; all of them where it begins with anything else (help, a slip of the pen). */
+async function commandsFor([first = '']: readonly string[]): Promise<readonly MakeCommand[]> {
+  const only = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  return Promise.all((only ? [only] : Object.values(COMMANDS)).map((load) => load()));
+}
 
 /** The whole command line; resolves to the exit code and never rejects. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const json = args.includes('--json');
   let code: ExitCode = 0;
-  const program = programOf(context, (ended) => {
+  const program = await programOf(args, context, (ended) => {
     code = ended;
   });
   try {
@@ -41,7 +54,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   }
 }
 
-function programOf(context: CliContext, end: (code: ExitCode) => void): Command {
+async function programOf(args: readonly string[], context: CliContext, end: End): Promise<Command> {
   const program = withExamples(new Command('flashline'), [
     'flash --release resources/demo/hello-nrf52840 --serial HB000001 --probe bench:nrf52840',
     'serve --bench',
@@ -54,26 +67,7 @@ function programOf(context: CliContext, end: (code: ExitCode) => void): Command 
       '\nEnds with 0 pass, 1 the unit failed, 2 usage, recipe or file error, 3 station, fixture or plant error, 4 aborted.' +
         '\nData is kept in $FLASHLINE_HOME (default: the app-data folder of the operating system).',
     );
-  for (const make of [
-    flashCommand,
-    gangCommand,
-    probesCommand,
-    identifyCommand,
-    readCommand,
-    secureElementCommand,
-    eraseCommand,
-    resetCommand,
-    svfCommand,
-    unlockCommand,
-    inspectCommand,
-    logCommand,
-    syncCommand,
-    chipsCommand,
-    benchCommand,
-    serveCommand,
-    plantCommand,
-  ])
-    program.addCommand(make(context, end));
+  for (const make of await commandsFor(args)) program.addCommand(make(context, end));
   for (const each of [program, ...everyBelow(program)]) {
     each
       .exitOverride()

@@ -129,7 +129,7 @@ it('puts what was written into the file in the next pause, not before', async ()
   expect(pauses.map(({ signal }) => signal?.aborted)).toEqual([true, false]);
   expect(inFile()).toBe(before);
   pauses.at(-1)?.wake();
-  await vi.waitFor(() => expect(inFile()).toBeGreaterThan(before + 100 * 4000));
+  await expect.poll(inFile).toBeGreaterThan(before + 100 * 4000);
   resting.close();
   expect(warnings).toEqual([]);
 });

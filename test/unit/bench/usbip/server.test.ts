@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { PacketCounts } from '#main/bench/usbip/packet-buffers.ts';
 import { serveUsbip, type UsbipServer } from '#main/bench/usbip/server.ts';
@@ -44,14 +44,14 @@ describe('the USB/IP server', () => {
   async function attached(busid: string) {
     const link = await opened();
     link.socket.write(importRequest(busid));
-    await vi.waitUntil(() => link.received().length >= 8);
+    await expect.poll(() => link.received().length >= 8).toBe(true);
     return link;
   }
 
   it('lists identical probes at places of their own', async () => {
     const { socket, received } = await opened();
     socket.write(DEVLIST_REQUEST);
-    await vi.waitUntil(() => received().length === 12 + 2 * 316);
+    await expect.poll(() => received().length === 12 + 2 * 316).toBe(true);
     const ids = [0, 1].map((n) => received().toString('latin1', 12 + n * 316 + 256, 12 + n * 316 + 259));
     expect(ids).toEqual(['1-1', '1-2']);
   });
@@ -62,7 +62,7 @@ describe('the USB/IP server', () => {
     expect((await attached('1-2')).received().toString('hex')).toBe('0111000300000001');
     expect((await attached('1-9')).received().toString('hex')).toBe('0111000300000001');
     first.socket.destroy();
-    await vi.waitUntil(() => detached.length === 1);
+    await expect.poll(() => detached.length === 1).toBe(true);
     expect((await attached('1-2')).received().length).toBe(320);
   });
 
@@ -70,10 +70,10 @@ describe('the USB/IP server', () => {
     const { socket, received } = await attached('1-1');
     socket.write(submitRequest({ seqnum: 1, endpoint: 2, direction: 'in', length: 512 }));
     socket.write(submitRequest({ seqnum: 2, endpoint: 1, direction: 'out', data: ASK_COUNT }));
-    await vi.waitUntil(() => received().length === 320 + 48 + 48 + 3);
+    await expect.poll(() => received().length === 320 + 48 + 48 + 3).toBe(true);
     expect([...received().subarray(-3)]).toEqual([0, 1, 4]);
     socket.end();
-    await vi.waitUntil(() => detached.length === 1);
+    await expect.poll(() => detached.length === 1).toBe(true);
     expect(detached[0]).toMatchObject(['1-1', { requests: 1, responses: 1, requestBytes: 2, responseBytes: 3 }]);
   });
 
@@ -81,11 +81,11 @@ describe('the USB/IP server', () => {
     const good = await attached('1-1');
     const bad = [await opened(), await attached('1-2')];
     for (const { socket } of bad) socket.write(Buffer.alloc(64, 0x5a));
-    await vi.waitUntil(() => bad.every(({ socket }) => socket.closed));
+    await expect.poll(() => bad.every(({ socket }) => socket.closed)).toBe(true);
     good.socket.write(
       submitRequest({ seqnum: 1, endpoint: 0, direction: 'in', length: 18, setup: [0x80, 6, 0, 1, 0, 0, 18, 0] }),
     );
-    await vi.waitUntil(() => good.received().length >= 320 + 48 + 18);
+    await expect.poll(() => good.received().length >= 320 + 48 + 18).toBe(true);
     expect(good.received().readUInt16LE(320 + 48 + 8)).toBe(0x1209);
   });
 
@@ -93,7 +93,7 @@ describe('the USB/IP server', () => {
     const { socket } = await attached('1-1');
     server.unplug('1-1');
     await once(socket, 'close');
-    await vi.waitUntil(() => detached.length === 1);
+    await expect.poll(() => detached.length === 1).toBe(true);
     expect(detached[0]?.[0]).toBe('1-1');
   });
 });
