@@ -18,6 +18,8 @@ const SHT_NOBITS = 8;
 const ET_EXEC = 2;
 const ET_DYN = 3;
 const EM_ARM = 40;
+/** Of a section's name, as far as it is read. */
+const LONGEST_NAME = 256;
 
 interface LoadSegment {
   /** Of its program header, for messages. */
@@ -38,6 +40,24 @@ export function readElf(file: string, bytes: Uint8Array): Image {
   const segments = collector.segments();
   if (segments.length === 0) throw new FlashlineError('image-empty', { where: { file }, params: { file } });
   return { format: 'elf', segments, entry: elf.entry };
+}
+
+/** Where a part of the program lies in the file, and where in the chip. */
+export interface ElfPlace {
+  readonly name: string;
+  readonly offset: number;
+  readonly address: number;
+  readonly size: number;
+}
+
+/** What is loaded, segment by segment: for those who change a program in its file. Throws `image-syntax`. */
+export function elfLoads(file: string, bytes: Uint8Array): ElfPlace[] {
+  return new ElfFile(file, bytes).loadSegments().map((load) => ({ ...load, name: '' }));
+}
+
+/** The loaded sections with bytes in the file, at physical addresses; none where the file has no section table. */
+export function elfSections(file: string, bytes: Uint8Array): ElfPlace[] {
+  return new ElfFile(file, bytes).sections();
 }
 
 class ElfFile {
@@ -113,16 +133,40 @@ class ElfFile {
     return { at: load.at, offset: load.offset + skipped, address: load.address + skipped, size: load.size - skipped };
   }
 
+  sections(): ElfPlace[] {
+    const loads = this.loadSegments();
+    const names = this.#sectionHeaders()[this.#u16(50)];
+    return this.#loadedSections().flatMap((at) => {
+      const [offset, size] = [this.#u32(at + 16), this.#u32(at + 20)];
+      const load = loads.find((each) => offset >= each.offset && offset + size <= each.offset + each.size);
+      const name = names === undefined ? '' : this.#text(this.#u32(names + 16) + this.#u32(at));
+      return load ? [{ name, offset, address: load.address + offset - load.offset, size }] : [];
+    });
+  }
+
   /** File offsets of the sections that are loaded; empty when the file has no (readable) section table. */
   #sectionOffsets(): number[] {
+    return this.#loadedSections().map((at) => this.#u32(at + 16));
+  }
+
+  #sectionHeaders(): number[] {
     const table = this.#u32(32);
     const [entrySize, count] = [this.#u16(46), this.#u16(48)];
     if (table === 0 || entrySize < SECTION_HEADER_SIZE || table + entrySize * count > this.#bytes.length) return [];
-    return Array.from({ length: count }, (_, index) => table + index * entrySize)
-      .filter(
-        (at) => (this.#u32(at + 8) & SHF_ALLOC) !== 0 && this.#u32(at + 4) !== SHT_NOBITS && this.#u32(at + 20) > 0,
-      )
-      .map((at) => this.#u32(at + 16));
+    return Array.from({ length: count }, (_, index) => table + index * entrySize);
+  }
+
+  #loadedSections(): number[] {
+    return this.#sectionHeaders().filter(
+      (at) => (this.#u32(at + 8) & SHF_ALLOC) !== 0 && this.#u32(at + 4) !== SHT_NOBITS && this.#u32(at + 20) > 0,
+    );
+  }
+
+  /** Ended by a zero, or by the file's end. */
+  #text(offset: number): string {
+    const field = this.#bytes.subarray(offset, offset + LONGEST_NAME);
+    const length = field.indexOf(0);
+    return new TextDecoder().decode(length < 0 ? field : field.subarray(0, length));
   }
 
   #u16(offset: number): number {

@@ -125,6 +125,8 @@ export const ChipDescription = z.strictObject({
    * that is the valid flag of a unit without a boot loader's own. Absent where nothing starts from these memories.
    */
   boot: z.strictObject({ vectors: Address }).optional(),
+  /** Where a program's checksum block stands, so that only what changed is written (model/checksum-block.ts). */
+  checksumBlock: z.strictObject({ position: Address }).optional(),
 });
 export type ChipDescription = z.infer<typeof ChipDescription>;
 

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   svf: async () => (await import('./svf.ts')).svfCommand,
   unlock: async () => (await import('./unlock.ts')).unlockCommand,
   inspect: async () => (await import('./inspect.ts')).inspectCommand,
+  'checksum-block': async () => (await import('./checksum-block.ts')).checksumBlockCommand,
   log: async () => (await import('./log.ts')).logCommand,
   sync: async () => (await import('./sync.ts')).syncCommand,
   chips: async () => (await import('./chips.ts')).chipsCommand,

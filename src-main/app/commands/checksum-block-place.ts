@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { BlockMemory } from '#shared/model/checksum-block.ts';
+import { type ChipDescription, flashHolding } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Image } from '../../image/image.ts';
+import { openImage } from '../../image/open-image.ts';
+import { chipsOf } from '../compose-chips.ts';
+import { chipSources, type CliContext } from './command.ts';
+import { numberOf } from './numbers.ts';
+
+export interface PlaceOptions {
+  readonly chip?: string;
+  readonly at?: string;
+  readonly page?: string;
+  readonly address?: string;
+}
+
+/** Where a block stands, and the flash that it speaks of. */
+export interface BlockPlace {
+  readonly position: number;
+  readonly memory: BlockMemory & { readonly erased: number };
+  readonly chip: ChipDescription | undefined;
+  /** Where a .bin goes. */
+  readonly address: number | undefined;
+}
+
+export function placeOptions(command: Command): Command {
+  return command
+    .option('--chip <chip>', 'the chip whose description says where the block stands (flashline chips list)')
+    .option('--at <address>', 'where the block stands, for other chips')
+    .option('--page <size>', 'with --at: the size of a page of the flash')
+    .option('--address <address>', 'where a .bin goes');
+}
+
+/** Throws `usage`, or `chip-unknown`. */
+export async function blockPlace(options: PlaceOptions, context: CliContext): Promise<BlockPlace> {
+  const { chip: id, at, page, address: bin } = options;
+  const address = bin === undefined ? undefined : numberOf('--address', bin);
+  if (id === undefined) {
+    if (at === undefined || page === undefined) throw usage('name the chip (--chip), or the place (--at and --page)');
+    const size = numberOf('--page', page);
+    if (size < 8 || (size & (size - 1)) !== 0) throw usage('--page is a power of two from 8 on');
+    const memory = { start: 0, size: 2 ** 32, page: size, erased: 0xff };
+    return { position: numberOf('--at', at), memory, chip: undefined, address };
+  }
+  const chip = (await chipsOf(chipSources(context))).get(id);
+  const position = at === undefined ? chip.checksumBlock?.position : numberOf('--at', at);
+  const memory = chip.boot && flashHolding(chip, chip.boot.vectors, 1);
+  if (position === undefined || !memory)
+    throw usage(`the description of ${chip.name} says nothing of checksum blocks: name the place with --at`);
+  return { position, memory, chip: { ...chip, checksumBlock: { position } }, address };
+}
+
+/** Throws what `openImage` throws, `file-missing` or `file-unreadable`. */
+export async function readFlashImage(
+  file: string,
+  { chip, address }: BlockPlace,
+): Promise<Image & { bytes: Uint8Array }> {
+  const bytes = await readOrThrow(file);
+  return { ...openImage(file, bytes, { address, families: chip?.uf2?.families }), bytes };
+}
+
+async function readOrThrow(file: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    throw new FlashlineError(missing ? 'file-missing' : 'file-unreadable', {
+      where: { file },
+      params: { file },
+      cause,
+    });
+  }
+}
+
+export function usage(detail: string): FlashlineError {
+  return new FlashlineError('usage', { params: { detail } });
+}

@@ -1,0 +1,81 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { cliHere } from '#test/support/cli-here.ts';
+import { writeIntelHex } from '#main/image/ihex.ts';
+import { openImage } from '#main/image/open-image.ts';
+import { encodeUf2Block, Uf2Flag } from '#main/image/uf2-block.ts';
+import { writeUf2 } from '#main/image/uf2.ts';
+import { tinyElf } from '../image/tiny-elf.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'flashline-block-'));
+afterAll(() => rmSync(home, { recursive: true }));
+
+const data = Uint8Array.from({ length: 0x1000 }, (_, at) => (at * 7) | 1);
+data.fill(0xff, 0xb4, 0x100);
+data.fill(0, data.length - 4);
+const FAMILY = 0x68ed2b88;
+const FILES: Readonly<Record<string, Uint8Array>> = {
+  'a.hex': writeIntelHex([{ address: 0x2000, data }]),
+  'a.bin': data,
+  'a.uf2': writeUf2([{ address: 0x2000, data }], { family: FAMILY }),
+  'a.elf': tinyElf([{ physical: 0x2000, data }]),
+};
+for (const [name, bytes] of Object.entries(FILES)) writeFileSync(join(home, name), bytes);
+const here = (name: string) => join(home, name);
+const PLACE = ['--chip', 'atsamd21g18a', '--address', '0x2000'];
+
+describe('flashline checksum-block', () => {
+  test.each(Object.keys(FILES))('add gives %s a block, in its own format, and show agrees', async (name) => {
+    const out = here(`with-${name}`);
+    const added = await cliHere(['checksum-block', 'add', here(name), ...PLACE, '--out', out, '--json'], { home });
+    expect(added).toMatchObject({ code: 0, stderr: '' });
+    const shown = await cliHere(['checksum-block', 'show', out, ...PLACE, '--json'], { home });
+    expect(shown.code).toBe(0);
+    const { block, show } = { block: JSON.parse(added.lines[0] ?? ''), show: JSON.parse(shown.lines[0] ?? '') };
+    const { regions, marker, markerAt } = block;
+    expect(show).toMatchObject({ valid: true, position: 0x20b4, marker, markerAt, page: 256, frequent: false });
+    expect(show.regions).toEqual(regions.map((region: object) => ({ ...region, sha256: true })));
+    const image = openImage(name, readFileSync(out), { address: 0x2000, families: [FAMILY] });
+    expect(image.format).toBe(openImage(name, FILES[name] ?? data, { address: 0x2000 }).format);
+    const bytes = image.segments[0]?.data.slice(0, 0x1000) ?? new Uint8Array();
+    bytes.fill(0xff, 0xb4, 0x100);
+    if (name === 'a.elf') bytes.fill(0, 0xffc);
+    expect(bytes).toEqual(data);
+  });
+
+  test('show says why a block does not count, and ends with 2', async () => {
+    for (const options of [
+      ['--chip', 'atsamd21g18a'],
+      ['--at', '0x20b4', '--page', '256'],
+    ]) {
+      const { code, stdout } = await cliHere(['checksum-block', 'show', here('a.hex'), ...options], { home });
+      expect(code).toBe(2);
+      expect(stdout).toContain('(no-magic): the word there is 0xFFFFFFFF');
+    }
+  });
+
+  test.each([
+    ['no place', ['a.hex']],
+    ['a page of no size', ['a.hex', '--at', '0x20b4', '--page', '100']],
+    ['a chip that has none', ['a.hex', '--chip', 'nrf52840']],
+    ['two kinds of regions', ['a.hex', '--chip', 'atsamd21g18a', '--regions', '0x2100-0x2200', '--equal-to', 'a.hex']],
+    ['a range backwards', ['a.hex', '--chip', 'atsamd21g18a', '--regions', '0x2200-0x2100']],
+    ['sections of a HEX file', ['a.hex', '--chip', 'atsamd21g18a', '--sections', '.text']],
+    ['a section that is not there', ['a.elf', '--chip', 'atsamd21g18a', '--sections', '.text']],
+    ['a .bin with a hole', ['a.bin', '--chip', 'atsamd21g18a', '--address', '0x2000', '--marker-at', '0x9000']],
+  ])('add refuses %s', async (_, [name = '', ...options]) => {
+    const args = options.map((option) => (option === 'a.hex' ? here(option) : option));
+    const { code } = await cliHere(['checksum-block', 'add', here(name), ...args, '--out', here('no')], { home });
+    expect(code).toBe(2);
+    expect(() => readFileSync(here('no'))).toThrow();
+  });
+
+  test('a UF2 file whose blocks say more than their data is not written again without it', async () => {
+    const block = { address: 0x2000, payload: data.subarray(0, 256), number: 0, blocks: 1, family: FAMILY };
+    writeFileSync(here('tags.uf2'), encodeUf2Block({ ...block, flags: Uf2Flag.tags }));
+    const args = ['checksum-block', 'add', here('tags.uf2'), ...PLACE, '--out', here('no')];
+    expect(await cliHere(args, { home })).toMatchObject({ code: 2 });
+  });
+});
