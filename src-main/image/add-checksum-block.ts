@@ -61,7 +61,9 @@ export function addChecksumBlock(options: AddBlockOptions): AddedBlock {
   const own = [pageOf(memory, markerAt), pageOf(memory, position)];
   const grown = spliced(options.segments, reserved(options, markerAt), memory.erased);
   const ranges = chosenRanges(grown, memory, options.regions, own, most);
-  const regions = ranges.map((range): ChecksumRegion => ({ ...range, checksum: checksumOf(grown, range) }));
+  const regions = ranges.map(({ address, size }): ChecksumRegion => {
+    return { address, size, checksum: checksumOf(grown, { address, size }) };
+  });
   const marker = markerFor(grown, memory.page);
   const block = { frequent, markerAt, marker, page: memory.page, regions };
   const changes = [

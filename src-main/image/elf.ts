@@ -52,7 +52,9 @@ export interface ElfPlace {
 
 /** What is loaded, segment by segment: for those who change a program in its file. Throws `image-syntax`. */
 export function elfLoads(file: string, bytes: Uint8Array): ElfPlace[] {
-  return new ElfFile(file, bytes).loadSegments().map((load) => ({ ...load, name: '' }));
+  return new ElfFile(file, bytes)
+    .loadSegments()
+    .map(({ offset, address, size }) => ({ name: '', offset, address, size }));
 }
 
 /** The loaded sections with bytes in the file, at physical addresses; none where the file has no section table. */
