@@ -10,6 +10,7 @@ import { MAX_YAML_BYTES, pathText } from '#shared/release/yaml-file.ts';
 import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
+import { checkEspRelease } from '../plan/esp-release.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
 import { lockFaults } from '../plan/lock-operations.ts';
 import type { ChipLibrary } from './chip-library.ts';
@@ -63,6 +64,7 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
     opened.push(await openListed(file, source, index, { files, chip, families }));
   const images = opened.map(({ image }) => image);
   const layout = layOut(chip, images);
+  if (recipe.interface === 'uart' && chip.uart?.kind === 'esp') checkEspRelease(layout, chip.uart);
   const faults = lockFaults(recipe, recipe.interface, layout);
   if (faults.length > 0) {
     throw recipeInvalid(

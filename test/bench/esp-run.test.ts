@@ -133,6 +133,38 @@ describe('an ESP32 on the bench', () => {
     expect(small.unit.flash.operations).toBe(0);
   });
 
+  it.each<[string, string, number, number, NonNullable<EspBenchOptions['efuses']>, boolean]>([
+    ['esp32', 'the newest', 301, 301, {}, true],
+    ['esp32', 'a newer one', 302, 399, {}, false],
+    ['esp32-c3', 'a newer one', 5, 99, {}, false],
+    ['esp32-c3', 'an older one', 0, 3, {}, false],
+    ['esp32-c3', 'a later minor one', 0, 99, { WAFER_VERSION_MINOR_HI: 1 }, true],
+    // Bits that are calibration data on the first of them: revision 0.0.
+    ['esp32-s3', 'the first', 1, 99, { WAFER_VERSION_MINOR_LO: 0, BLK_VERSION_MAJOR: 1, BLK_VERSION_MINOR: 1 }, false],
+    ['esp32-c2', 'its own', 102, 199, {}, true],
+    ['esp32-h2', 'one that is too new', 0, 0xffff, {}, true],
+  ])(
+    'an %s: an image for %s revision (%d to %d) is taken or refused untouched',
+    async (chip, _words, min, max, efuses, taken) => {
+      const chosen = new EspLine(chip, { efuses });
+      const { chipId } = part(chip);
+      const images = [imageOf('application', 0x10000, espImage(chipId, firmware(0x3000, 5), { min, max }))];
+      const end = await runEsp(chosen, images).then(
+        () => 'PASS',
+        (error: unknown) => (error instanceof FlashlineError ? error.failure.code : error),
+      );
+      expect(end).toBe(taken ? 'PASS' : 'image-revision');
+      expect(chosen.unit.flash.operations > 0).toBe(taken);
+    },
+  );
+
+  it('refuses a boot loader that is set to more flash than there is', async () => {
+    const small = lineWith({ flashSize: 0x200000 });
+    const { failure } = await failing(small, [], [imageOf('bootloader', 0x1000, espImage(0, firmware(0x1800, 1)))]);
+    expect(failure).toMatchObject({ code: 'flash-too-small', params: { found: '2048 KiB', needed: '4096 KiB' } });
+    expect(small.unit.flash.operations).toBe(0);
+  });
+
   it.each<[string, string, NonNullable<EspBenchOptions['security']>, string]>([
     ['esp32-c3', 'secure download mode is on', { secureDownload: true }, 'secure-download'],
     ['esp32-s2', 'secure download mode is on', { secureDownload: true }, 'secure-download'],

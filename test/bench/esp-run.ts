@@ -24,6 +24,8 @@ export interface EspRunOptions {
   readonly faults?: Faults;
   readonly signal?: AbortSignal;
   readonly onLink?: (link: SerialBenchLink) => void;
+  /** Hears when programming begins and when it is over. */
+  readonly onProgramming?: (now: boolean) => void;
 }
 
 /** One unit from connecting to starting its firmware: what the station does, without station and log. */
@@ -48,9 +50,16 @@ export async function runEsp(
     const plan = makePlan({ layout, survey, canMassErase: false });
     const hooks = {
       beforeChange: () => Promise.resolve(),
-      stepStarted: () => (since = clock.monotonic()),
+      stepStarted: (step: Step) => {
+        since = clock.monotonic();
+        if (step === 'program') options.onProgramming?.(true);
+      },
       progress: () => undefined,
-      stepFinished: (step: Step) => (programMs += step === 'program' ? clock.monotonic() - since : 0),
+      stepFinished: (step: Step) => {
+        if (step !== 'program') return;
+        programMs += clock.monotonic() - since;
+        options.onProgramming?.(false);
+      },
     };
     const outcome = await carryOut({ plan, contents: layout.contents, device, chip: line.chip, hooks, io });
     await programmer.start(io);

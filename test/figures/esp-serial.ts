@@ -9,39 +9,72 @@ const BAUD = 921_600;
 const ADDRESS = 0x10000;
 const SIZE = 0x3e0000;
 
+/** Of the application, in its middle. */
+const CHANGED = 0x10000;
+
 /**
- * An ESP32 with an application that fills its 4 MiB, at 921,600 baud, in modelled time: Flashline, the same unit again, and
- * Espressif's esptool-js on a simulated unit of its own; with the stub, and by the ROM loader uncompressed.
+ * An ESP32 with an application that fills its 4 MiB, at 921,600 baud, in modelled time: Flashline on a blank flash, again,
+ * with 64 KiB of it changed, and on one that holds another firmware; and Espressif's esptool-js on simulated units of its own, with
+ * the stub, and by the ROM loader uncompressed.
  */
 export async function measureEspSerial(size = SIZE) {
   const image = espImage(0, firmware(size - 0x100, 11));
   const images = [imageOf('application', ADDRESS, image)];
   const line = new EspLine();
   const busy = new BusyMeter(line);
-  const full = await runEsp(line, images);
-  const lineBusy = busy.ms / full.ms;
+  const full = await runEsp(line, images, { onProgramming: (now) => busy.count(now) });
   const again = await runEsp(line, images);
-  const theirs = await esptoolJs(image, true);
-  const rom = await esptoolJs(image, false);
+  const changed = await runEsp(line, [imageOf('application', ADDRESS, withChange(image))]);
+  const used = usedLine();
+  const usedBusy = new BusyMeter(used);
+  const overUsed = await runEsp(used, images, { onProgramming: (now) => usedBusy.count(now) });
+  const theirs = await esptoolJs(new EspLine(), image, true);
+  const theirsOverUsed = await esptoolJs(usedLine(), image, true);
+  const rom = await esptoolJs(new EspLine(), image, false);
   return {
     fullSeconds: full.ms / 1000,
-    lineBusyPercent: lineBusy * 100,
     lineBusyWhileProgrammingPercent: (busy.ms / full.programMs) * 100,
     bytesOnTheLine: busy.bytes,
     imageBytes: image.length,
     unchangedSeconds: again.ms / 1000,
     unchangedPercent: (again.ms / full.ms) * 100,
+    changed64KSeconds: changed.ms / 1000,
+    changed64KPercent: (changed.ms / full.ms) * 100,
+    changed64KBytesWritten: changed.outcome.bytesWritten,
+    usedFlashSeconds: overUsed.ms / 1000,
+    usedFlashLineBusyPercent: (usedBusy.ms / overUsed.programMs) * 100,
     esptoolJsSeconds: theirs / 1000,
     againstEsptoolJs: full.ms / theirs,
+    esptoolJsUsedFlashSeconds: theirsOverUsed / 1000,
+    againstEsptoolJsUsedFlash: overUsed.ms / theirsOverUsed,
     romUncompressedSeconds: rom / 1000,
     againstRomUncompressed: full.ms / rom,
   };
 }
 
-/** How long the wire to the unit carried bits. */
+/** A unit whose flash has no blank sector. */
+function usedLine(): EspLine {
+  const line = new EspLine();
+  line.plug();
+  line.unit.flash.bytes.fill(0x5a);
+  return line;
+}
+
+/** The content of 64 KiB is another, and with it the checksum and the SHA-256 at the end. */
+function withChange(image: Uint8Array): Uint8Array {
+  const content = firmware(image.length, 12).subarray(0, CHANGED);
+  const begins = 24 + 8;
+  const at = Math.floor(image.length / 2 / CHANGED) * CHANGED;
+  const body = image.slice(begins, image.length - 48);
+  body.set(content, at - begins);
+  return espImage(0, body.subarray(0, SIZE - 0x100));
+}
+
+/** How long the wire to the unit carried bits while data was programmed. */
 class BusyMeter {
   ms = 0;
   bytes = 0;
+  #counts = false;
 
   constructor(line: EspLine) {
     const plug = line.plug.bind(line);
@@ -53,19 +86,24 @@ class BusyMeter {
     };
   }
 
+  count(now: boolean): void {
+    this.#counts = now;
+  }
+
   #watch(device: UartDevice): void {
     const receive = device.receive.bind(device);
     device.receive = (byte, at, format) => {
-      this.bytes++;
-      this.ms += 10_000 / format.baudRate;
+      if (this.#counts) {
+        this.bytes++;
+        this.ms += 10_000 / format.baudRate;
+      }
       receive(byte, at, format);
     };
   }
 }
 
 /** From connecting to the last MD5, as its own example application does it; milliseconds. */
-async function esptoolJs(image: Uint8Array, stub: boolean): Promise<number> {
-  const line = new EspLine();
+async function esptoolJs(line: EspLine, image: Uint8Array, stub: boolean): Promise<number> {
   const { link, unit } = line.plug();
   const began = unit.clock.monotonic();
   const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');

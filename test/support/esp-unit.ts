@@ -9,10 +9,15 @@ import { ADAPTER, SerialBenchLink } from '#main/bench/uart/serial-bench-link.ts'
 
 export const ESP_CHIPS = ['esp32', 'esp32-s2', 'esp32-s3', 'esp32-c2', 'esp32-c3', 'esp32-c6', 'esp32-h2'] as const;
 
+const described = new Map<string, ChipDescription>();
+
 export function espChip(id: string): ChipDescription {
-  return ChipDescription.parse(
-    parse(readFileSync(new URL(`../../resources/chips/${id}.yaml`, import.meta.url), 'utf8')),
-  );
+  const known = described.get(id);
+  if (known) return known;
+  const text = readFileSync(new URL(`../../resources/chips/${id}.yaml`, import.meta.url), 'utf8');
+  const chip = ChipDescription.parse(parse(text));
+  described.set(id, chip);
+  return chip;
 }
 
 /** A unit on a serial adapter, and the bench that finds it again. */
@@ -46,8 +51,17 @@ export class EspLine {
   }
 }
 
+export interface Revisions {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** An image that the ROM starts: one segment in RAM, checksum and SHA-256 behind it. */
-export function espImage(chipId: number, content: Uint8Array): Uint8Array {
+export function espImage(
+  chipId: number,
+  content: Uint8Array,
+  { min, max }: Revisions = { min: 0, max: 0 },
+): Uint8Array {
   const body = concat([content, new Uint8Array((4 - (content.length % 4)) % 4)]);
   const header = Uint8Array.of(
     0xe9,
@@ -67,7 +81,7 @@ export function espImage(chipId: number, content: Uint8Array): Uint8Array {
     ...Array.from({ length: 10 }, () => 0),
     1,
   );
-  header.set([0], 22);
+  header.set([min & 0xff, min >> 8, max & 0xff, max >> 8], 15);
   const head = concat([header.subarray(0, 23), Uint8Array.of(1), wordsToBytes([0x40080000, body.length])]);
   const length = head.length + body.length;
   const padded = new Uint8Array(length + 16 - (length % 16));

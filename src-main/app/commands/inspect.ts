@@ -52,12 +52,15 @@ function printSegments(context: CliContext, segments: ImageDescription['segments
 
 function printEsp(
   context: CliContext,
-  { chip, chipId, entry, flashSize, segments, checksum, digest, size }: EspImage,
+  { chip, chipId, entry, flashSize, flashMode, revisions, segments, checksum, digest, size }: EspImage,
 ): void {
-  const flash = flashSize === null ? '' : `, flash of ${flashSize}`;
+  const flash = flashSize === null ? '' : `, flash of ${flashSize} (${flashMode ?? 'unknown mode'})`;
   context.print(
     `  Espressif image for ${chip ?? `chip id ${chipId}`}: ${size} bytes, entry ${hexAddress(entry)}${flash}`,
   );
+  const text = (revision: number) => `${Math.floor(revision / 100)}.${revision % 100}`;
+  const newest = revisions.max === null ? 'or newer' : `to ${text(revisions.max)}`;
+  context.print(`    chip revision ${text(revisions.min)} ${newest}`);
   context.print(`    checksum ${checksum}, SHA-256 ${digest}`);
   for (const segment of segments) context.print(`    runs at ${hexAddress(segment.address)}  ${segment.size} bytes`);
 }

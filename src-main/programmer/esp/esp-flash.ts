@@ -10,6 +10,7 @@ import type { FlashDevice, FlashDigest } from '../flash-device.ts';
 import { pageStates } from '../survey.ts';
 import { blockRequest, deflateBegin, OP, request } from './commands.ts';
 import { findSame } from './find-same.ts';
+import type { Guard } from './guard.ts';
 import { LineTrouble } from './loader.ts';
 import type { EspSession } from './session.ts';
 import { slipFrame } from './slip.ts';
@@ -28,9 +29,6 @@ const READ_MS_PER_BYTE = 0.008;
 const PART = 0x100000;
 
 const packed = promisify<Uint8Array, { level: number }, Buffer>(deflate);
-
-/** What may not be written to this unit; asked while nothing has changed yet. Throws. */
-export type Guard = (address: number, wanted: Uint8Array, differs: boolean) => void;
 
 /**
  * SPI flash behind Espressif's stub. Data goes compressed. The stub erases what it is about to write: `erase` of more than

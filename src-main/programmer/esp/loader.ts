@@ -8,7 +8,8 @@ import type { Stub } from './stub.ts';
 
 /** The ROM's rate after a reset, whatever its crystal. */
 export const ROM_BAUD = 115_200;
-const ANSWER_MS = 1000;
+/** Of what takes no time. */
+export const ANSWER_MS = 1000;
 /** From the last bit of a request to the answer's first: a ROM that heard it answers at once. */
 const SYNC_MS = 100;
 /** The ROM answers SYNC eight times; what comes late must not be taken for an answer to something else. */

@@ -7,7 +7,8 @@ import type { SerialFormat, SerialLink } from '../../link/link.ts';
 import type { Identity } from '../../target/target.ts';
 import type { FlashDevice } from '../flash-device.ts';
 import type { Programmer } from '../programmer.ts';
-import { EspFlash, type Guard } from './esp-flash.ts';
+import { EspFlash } from './esp-flash.ts';
+import { guardOf } from './guard.ts';
 import { EspLoader, ROM_BAUD } from './loader.ts';
 import { parseReset, type Reset, RESETS } from './resets.ts';
 import type { Security } from './security.ts';
@@ -67,9 +68,6 @@ export async function openEsp(
   }
 }
 
-/** Where the boot loader ends: what is there by default (ESP-IDF, CONFIG_PARTITION_TABLE_OFFSET). */
-const PARTITION_TABLE = 0x8000;
-
 function espOf(chip: ChipDescription): EspUart {
   if (chip.uart?.kind === 'esp') return chip.uart;
   throw new FlashlineError('interface-unsupported', { params: { interface: 'uart', chip: chip.name } });
@@ -110,7 +108,10 @@ class EspProgrammer implements Programmer {
     if (this.#security.flashEncryption)
       throw new FlashlineError('flash-encrypted', { params: { chip: this.chip.name } });
     await this.#session.startStub(io);
-    return new EspFlash(this.#session, this.#guard());
+    const { chip } = this;
+    const revision = await this.#session.revision(io);
+    const { flashSize } = this.#session;
+    return new EspFlash(this.#session, guardOf({ chip, flashSize, revision, secureBoot: this.#security.secureBoot }));
   }
 
   start(io: IoContext): Promise<void> {
@@ -119,22 +120,6 @@ class EspProgrammer implements Programmer {
 
   close(): Promise<void> {
     return this.#session.loader.link.close();
-  }
-
-  #guard(): Guard {
-    const { flashSize } = this.#session;
-    const vectors = this.chip.boot?.vectors ?? 0;
-    return (address, wanted, differs) => {
-      const end = address + wanted.length;
-      if (end > flashSize) {
-        const params = { found: `${flashSize / 1024} KiB`, needed: `${Math.ceil(end / 1024)} KiB` };
-        throw new FlashlineError('flash-too-small', { where: { address }, params });
-      }
-      // An unsigned one, or one signed by another key, and the unit never starts again.
-      if (differs && this.#security.secureBoot && address < PARTITION_TABLE && end > vectors) {
-        throw new FlashlineError('secure-boot', { where: { address }, params: { chip: this.chip.name } });
-      }
-    };
   }
 }
 

@@ -4,8 +4,10 @@ import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { EspUart } from '#shared/model/interfaces/esp.ts';
 import { OP, request } from './commands.ts';
+import { EfuseReader } from './efuse/reader.ts';
+import { readRevision } from './efuse/revision.ts';
 import { flashSizeOf, readFlashId } from './flash-id.ts';
-import { type EspLoader, LineTrouble, Refused, ROM_BAUD } from './loader.ts';
+import { ANSWER_MS, type EspLoader, LineTrouble, Refused, ROM_BAUD } from './loader.ts';
 import { carryReset, HARD_RESET, type Reset, RESETS } from './resets.ts';
 import { readSecurity, type Security } from './security.ts';
 import type { Stub } from './stub.ts';
@@ -94,6 +96,13 @@ export class EspSession {
       if (error instanceof LineTrouble) throw this.#noise(error);
       throw error;
     }
+  }
+
+  /** The chip's revision, hundreds being major. A loader runs, the ROM's or the stub. */
+  async revision(io: IoContext): Promise<number> {
+    const { esp, loader } = this.#parts;
+    const read = () => readRevision(esp.efuse, new EfuseReader(loader, esp.efuse), loader, io);
+    return this.steady(0, ANSWER_MS, read, io);
   }
 
   /** The stub runs, at the fastest rate that works, and knows its flash. The ROM loader runs before. */

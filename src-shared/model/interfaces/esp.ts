@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address, SeenMemories } from '../memory.ts';
+import { EspEfuse } from './esp-efuse.ts';
 
 /** Espressif's ROM loader on a serial port, and the flasher stub that it starts. */
 export const EspUart = z.strictObject({
@@ -15,8 +16,11 @@ export const EspUart = z.strictObject({
   magic: Address.optional(),
   /** The eFuse registers that hold the factory MAC address, bytes 5 to 2 and then 1 and 0. */
   mac: z.strictObject({ low: Address, high: Address }),
+  efuse: EspEfuse,
   /** The flash's SPI controller, and which generation of it this is. */
   spi: z.strictObject({ base: Address, layout: z.enum(['esp32', 'esp32s2']) }),
+  /** Codes of the flash's clock in an image's header (lower half of byte 3) that this chip's ROM knows. */
+  flashClocks: z.array(z.number().int().min(0).max(15)).min(1),
   /** Bits per second on a board's serial adapter; stepped down where the line is noisy. */
   baud: z.number().int().positive().default(921_600),
   /** How the board is put into its boot loader, in the order tried (programmer/esp/resets.ts). */

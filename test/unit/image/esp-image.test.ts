@@ -13,11 +13,27 @@ describe('an Espressif image', () => {
       chip: 'ESP32-S3',
       entry: 0x40080000,
       flashSize: '4 MiB',
+      flashBytes: 0x400000,
+      flashMode: 'dio',
+      flashClock: 0,
+      revisions: { min: 0, max: null },
       segments: [{ address: 0x40080000, size: 4 }],
       checksum: 'right',
       digest: 'right',
       size: 48 + 32,
     });
+  });
+
+  it.each([
+    ['of the new fields', 9, 0, 2, 199, { min: 2, max: 199 }],
+    ['any newer one', 9, 0, 2, 0xffff, { min: 2, max: null }],
+    ['of the old field, which was the major one', 0, 3, 0, 0, { min: 300, max: null }],
+    ['of the old field, which on ESP32-C3 was the minor one', 5, 3, 0, 0, { min: 3, max: null }],
+    ['of the new fields, whatever the old one says', 5, 3, 4, 99, { min: 4, max: 99 }],
+  ])('says on which revisions it runs: %s', (_words, chipId, old, min, max, revisions) => {
+    const image = espImage(chipId, Uint8Array.of(1, 2, 3, 4), { min, max });
+    image[14] = old;
+    expect(readEspImage(image)?.revisions).toEqual(revisions);
   });
 
   it('with one bit flipped is no image, or one that says so, or one for other purposes', () => {

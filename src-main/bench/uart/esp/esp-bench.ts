@@ -8,9 +8,10 @@ import { type Faults, faultsOf } from '../../faults.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 import type { PluggedUart, PlugOptions, UartBench } from '../uart-bench.ts';
 import { EspDevice, type EspFaults } from './esp-device.ts';
-import type { EspSecurity } from './loader-model.ts';
+import { type CellFaults, EfuseCells } from './efuse/cells.ts';
 import { NorFlash, type NorFaults } from './nor-flash.ts';
-import { ESP_PARTS } from './parts.ts';
+import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
+import { ESP_PARTS, type EspPart } from './parts.ts';
 
 export interface EspBenchOptions {
   /** Wall time that a unit's clock starts at, milliseconds. */
@@ -22,13 +23,21 @@ export interface EspBenchOptions {
   readonly flashFaults?: NorFaults;
   /** What no fault of a bench address says. */
   readonly faults?: EspFaults;
-  /** What its eFuses already forbid. */
-  readonly security?: Partial<EspSecurity>;
+  /** What its eFuses already forbid when it is put in. */
+  readonly security?: {
+    readonly secureBoot?: boolean;
+    readonly flashEncryption?: boolean;
+    readonly secureDownload?: boolean;
+  };
+  /** Fields that are burnt before it is put in for the first time, by name: over what its part has from the factory. */
+  readonly efuses?: Readonly<Record<string, number | Uint8Array>>;
+  readonly efuseFaults?: CellFaults;
 }
 
 export interface EspPlugged extends PluggedUart {
   readonly device: EspDevice;
   readonly flash: NorFlash;
+  readonly cells: EfuseCells;
 }
 
 const FLASH_SIZE = 0x400000;
@@ -38,6 +47,7 @@ const OUI = '240ac4';
 interface Unit {
   readonly clock: VirtualClock;
   readonly flash: NorFlash;
+  readonly cells: EfuseCells;
 }
 
 /** The units with an Espressif ROM, each found again under its serial: what its flash holds stays. */
@@ -55,33 +65,42 @@ export class EspBench implements UartBench {
       const known = Object.keys(ESP_PARTS).join(', ');
       throw new FlashlineError('chip-unknown', { params: { chip: chip.id, known } });
     }
-    const { clock, flash } = this.#unit(`${chip.id}/${serial}`);
+    if (chip.uart?.kind !== 'esp')
+      throw new FlashlineError('chip-unknown', { params: { chip: chip.id, known: 'none' } });
+    const { efuse } = chip.uart;
+    const { clock, flash, cells } = this.#unit(`${chip.id}/${serial}`, efuse, part);
     clock.catchUp(this.#options.startAt());
     const plan = new FaultPlan(faults, clock.elapsedNs);
     flash.restart(clock.elapsedNs);
+    const { secureBoot, flashEncryption, secureDownload } = this.#options.security ?? {};
+    if (secureBoot) for (const name of efuse.switches.secureBoot) cells.set(name, 1);
+    if (secureDownload) for (const name of efuse.switches.secureDownload) cells.set(name, 1);
+    if (flashEncryption || faultsOf(faults, 'protected').length > 0) cells.set(efuse.encryption, 1);
     const device = new EspDevice({
       part: faultsOf(faults, 'wrong-chip').length > 0 ? { ...part, chipId: 0xffff, magic: 0xffff_ffff } : part,
       flash,
-      mac: fromHex(
-        `${OUI}${sha256Hex(new TextEncoder().encode(`${this.#options.seed}/${chip.id}/${serial}`)).slice(0, 6)}`,
-      ),
-      security: {
-        secureBoot: false,
-        secureDownload: false,
-        flashEncryption: faultsOf(faults, 'protected').length > 0,
-        ...this.#options.security,
-      },
+      efuse,
+      cells,
       strapped,
       faults: { ...this.#options.faults, ...lineFaults(faults), ...cutOf(plan) },
     });
-    return { clock, device, flash, faults: plan, listens: () => device.listens() };
+    return { clock, device, flash, cells, faults: plan, listens: () => device.listens() };
   }
 
-  #unit(key: string): Unit {
+  #unit(key: string, efuse: EspEfuse, part: EspPart): Unit {
     const known = this.#units.get(key);
     if (known) return known;
-    const { startAt, flashSize, flashFaults } = this.#options;
-    const unit = { clock: new VirtualClock(startAt()), flash: new NorFlash(flashSize ?? FLASH_SIZE, flashFaults) };
+    const { startAt, flashSize, flashFaults, efuseFaults, efuses, seed } = this.#options;
+    const cells = new EfuseCells(efuse, efuseFaults);
+    const mac = fromHex(`${OUI}${sha256Hex(new TextEncoder().encode(`${seed}/${key}`)).slice(0, 6)}`);
+    // The address's last byte is the field's first.
+    cells.set('MAC', mac.toReversed());
+    for (const [name, value] of Object.entries({ ...part.revision, ...efuses })) cells.set(name, value);
+    const unit = {
+      clock: new VirtualClock(startAt()),
+      flash: new NorFlash(flashSize ?? FLASH_SIZE, flashFaults),
+      cells,
+    };
     this.#units.set(key, unit);
     return unit;
   }

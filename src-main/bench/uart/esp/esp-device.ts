@@ -4,6 +4,10 @@ import { toNs } from '../../virtual-clock.ts';
 import type { UartDevice, UartTransmitter } from '../uart-device.ts';
 import { garbled, understands } from '../uart-wire.ts';
 import { startOf } from './boots.ts';
+import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
+import type { EfuseCells } from './efuse/cells.ts';
+import { EfuseController } from './efuse/controller.ts';
+import { securityOf } from './efuse/security.ts';
 import { type Command, commandOf, FrameBuffer, framed } from './frames.ts';
 import { type Done, type EspSecurity, LoaderModel } from './loader-model.ts';
 import type { NorFlash } from './nor-flash.ts';
@@ -13,8 +17,10 @@ import { EspRegisters } from './registers.ts';
 const ROM_FORMAT: SerialFormat = { baudRate: 115_200, parity: 'none' };
 /** From reset to the loader's first byte: crystal, ROM, the log itself goes out meanwhile. */
 const BOOT_NS = toNs(5);
-/** From the jump to OHAI. */
-const STUB_START_NS = toNs(1);
+/** From the jump to OHAI: clock, flash, and a wait of 10 ms for the ROM's last answer (esp-flasher-stub, transport.c). */
+const STUB_START_NS = toNs(11);
+/** Of a frame's end, its interrupt takes what else the UART has by then: the stub waits ten bytes' time for more. */
+const DEAF_BYTES = 10;
 /** What the UART keeps for a ROM that is busy. */
 const FIFO = 128;
 
@@ -32,8 +38,8 @@ export interface EspFaults {
 export interface EspDeviceParts {
   readonly part: EspPart;
   readonly flash: NorFlash;
-  readonly mac: Uint8Array;
-  readonly security: EspSecurity;
+  readonly efuse: EspEfuse;
+  readonly cells: EfuseCells;
   readonly strapped: boolean;
   readonly faults: EspFaults;
 }
@@ -46,7 +52,9 @@ type Mode = 'off' | 'firmware' | 'rom' | 'stub' | 'hung';
  */
 export class EspDevice implements UartDevice {
   readonly #parts: EspDeviceParts;
-  readonly #registers: EspRegisters;
+  #registers: EspRegisters;
+  #efuses: EfuseController;
+  #security: EspSecurity;
   readonly #dice = new Prng(0x65_7370);
   #transmitter: UartTransmitter | undefined;
   #mode: Mode = 'off';
@@ -57,13 +65,16 @@ export class EspDevice implements UartDevice {
   #ends: number[] = [];
   #freeAt = 0;
   #late = 0;
+  #deafUntil = 0;
   #dead = Infinity;
   #lines: Required<SerialLines> = { dtr: false, rts: false };
   #starts: ReturnType<typeof startOf>[] = [];
 
   constructor(parts: EspDeviceParts) {
     this.#parts = parts;
-    this.#registers = new EspRegisters(parts.part, parts.flash, { mac: parts.mac, ...parts.security });
+    this.#security = securityOf(parts.efuse, parts.cells);
+    this.#efuses = this.#newController();
+    this.#registers = new EspRegisters(parts.part, parts.flash, this.#efuses);
     this.#loader = this.#newLoader(false);
     if (parts.faults.cutAtNs !== undefined) this.powerCut(parts.faults.cutAtNs);
   }
@@ -104,18 +115,21 @@ export class EspDevice implements UartDevice {
   powerCut(at: number): void {
     this.#dead = Math.min(this.#dead, at);
     this.#parts.flash.cut(at);
+    this.#efuses.cut(at);
     this.#transmitter?.silence(at);
   }
 
   receive(byte: number, at: number, format: SerialFormat): void {
     if (at >= this.#dead || (this.#mode !== 'rom' && this.#mode !== 'stub') || this.#parts.faults.mute) return;
     const heard = this.#noisy(understands(this.#format, format) ? byte : garbled(byte, this.#format, format));
-    if (!this.#hasRoom(at)) return this.#frame.clear();
+    if (!this.#hasRoom(at) || at < this.#deafUntil) return this.#frame.clear();
     const frame = this.#frame.take(heard, at);
-    if (frame) this.#frameCame(frame, at);
+    if (!frame) return;
+    if (this.#mode === 'stub') this.#deafUntil = at + (DEAF_BYTES * 1e10) / this.#format.baudRate;
+    this.#frameCame(frame, at);
   }
 
-  /** The stub has two buffers; the ROM none but the UART's own. */
+  /** The stub has two buffers, and takes a frame into the second while it works on the first; the ROM has the UART's own. */
   #hasRoom(at: number): boolean {
     while ((this.#ends[0] ?? Infinity) <= at) this.#ends.shift();
     if (this.#mode === 'stub') return this.#ends.length < 2;
@@ -175,14 +189,19 @@ export class EspDevice implements UartDevice {
 
   #reset(at: number, download: boolean): void {
     if (at >= this.#dead) return;
-    const { part, flash, faults } = this.#parts;
+    const { part, flash, faults, efuse, cells } = this.#parts;
     this.#format = ROM_FORMAT;
+    // At each start the eFuses are read anew.
+    this.#security = securityOf(efuse, cells);
+    this.#efuses = this.#newController();
+    this.#registers = new EspRegisters(part, flash, this.#efuses);
     this.#loader = this.#newLoader(false);
     this.#ends = [];
     this.#late = 0;
+    this.#deafUntil = 0;
     this.#freeAt = at + BOOT_NS;
     if (faults.mute) return;
-    if (download && !faults.neverDownload) {
+    if (download && !faults.neverDownload && !this.#security.noDownload) {
       this.#mode = 'rom';
       this.#say(
         `${part.greeting}rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0))\r\nwaiting for download\r\n`,
@@ -207,7 +226,12 @@ export class EspDevice implements UartDevice {
   }
 
   #newLoader(isStub: boolean): LoaderModel {
-    const { part, flash, security } = this.#parts;
-    return new LoaderModel({ isStub, part, flash, registers: this.#registers, security });
+    const { part, flash } = this.#parts;
+    return new LoaderModel({ isStub, part, flash, registers: this.#registers, security: this.#security });
+  }
+
+  #newController(): EfuseController {
+    const { efuse, cells, part } = this.#parts;
+    return new EfuseController(efuse, cells, part.crystalMhz);
   }
 }

@@ -1,14 +1,21 @@
 import { toNs } from '../../virtual-clock.ts';
 
-/** Typical times of a common SPI NOR (W25Q32JV data sheet, 9.6 AC characteristics: tSE, tBE2, tPP). */
+/** Typical times of a common SPI NOR (W25Q32JV data sheet, 9.6 AC characteristics: tSE, tBE2). */
 const SECTOR_NS = toNs(45);
 const BLOCK_NS = toNs(150);
-const PAGE_NS = toNs(0.4);
+/**
+ * The ROM's routine, which the stub calls too, programs a page in pieces of 32 bytes (ESP-IDF, esp_rom/spi_flash.h,
+ * ESP_ROM_SPIFLASH_BUFF_BYTE_WRITE_NUM): eight times tBP1 + 31 tBP2, 30 us and 2.5 us.
+ */
+const PAGE_NS = toNs(0.86);
 export const SECTOR = 0x1000;
 export const BLOCK = 0x10000;
 const PAGE = 0x100;
-/** A byte over the SPI bus in the loaders' slow single-line read at 20 MHz, and with the copying around it: 2.5 MB/s. */
-const READ_NS = 400;
+/**
+ * A byte of the loaders' slow read: a line at a quarter of 80 MHz (esp-stub-lib, SPI_CLK_DIV(4)), 64 bytes behind 32 bits of command
+ * and address at a time (ESP_ROM_SPIFLASH_BUFF_BYTE_READ_NUM), and some 2 us to copy them.
+ */
+const READ_NS = 456;
 
 interface Work {
   readonly start: number;

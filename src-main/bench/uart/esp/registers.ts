@@ -1,57 +1,46 @@
+import type { EfuseController } from './efuse/controller.ts';
 import type { NorFlash } from './nor-flash.ts';
 import type { EspPart } from './parts.ts';
 
-/** ESP32: EFUSE_BLK0_RDATA0 and 6. */
-const RDATA0 = 0x3ff5_a000;
-const RDATA6 = 0x3ff5_a018;
 /** SPI_USR in the command register, and READ ID. */
 const START = 0x40000;
 const READ_ID = 0x9f;
+const MAGIC = 0x4000_1000;
 
-export interface Burnt {
-  readonly mac: Uint8Array;
-  readonly flashEncryption: boolean;
-  readonly secureBoot: boolean;
-}
-
-/** What loaders read and write of the chip: eFuses, the ROM's magic word, the SPI controller. */
+/** What loaders read and write of the chip: eFuses, the ROM's magic word, the SPI controller, the UART's divider. */
 export class EspRegisters {
   readonly #part: EspPart;
   readonly #flash: NorFlash;
+  readonly #efuses: EfuseController;
   readonly #words = new Map<number, number>();
 
-  constructor(part: EspPart, flash: NorFlash, { mac, flashEncryption, secureBoot }: Burnt) {
+  constructor(part: EspPart, flash: NorFlash, efuses: EfuseController) {
     this.#part = part;
     this.#flash = flash;
-    const byte = (index: number) => mac[index] ?? 0;
-    this.#words.set(0x4000_1000, part.magic);
-    this.#words.set(part.mac.high, (byte(0) << 8) | byte(1));
-    this.#words.set(part.mac.low, ((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0);
-    if (part.security !== 'none') return;
-    this.#words.set(RDATA0, flashEncryption ? 1 << 20 : 0);
-    this.#words.set(RDATA6, secureBoot ? 1 << 5 : 0);
+    this.#efuses = efuses;
+    this.#words.set(MAGIC, part.magic);
+    for (const [address, word] of part.words) this.#words.set(address, word);
   }
 
-  read(address: number): number {
+  read(address: number, at: number): number {
+    if (this.#efuses.has(address)) return this.#efuses.read(address, at);
     return this.#words.get(address) ?? 0;
   }
 
-  write(address: number, value: number, mask: number): void {
-    if (this.#isFuse(address)) return;
-    this.#words.set(address, ((value & mask) | (this.read(address) & ~mask)) >>> 0);
+  write(address: number, value: number, mask: number, at: number): void {
+    const word = ((value & mask) | (mask === 0xffff_ffff ? 0 : this.read(address, at) & ~mask)) >>> 0;
+    if (this.#efuses.has(address)) {
+      this.#efuses.write(address, word, at);
+      return;
+    }
+    this.#words.set(address, word);
     if (address === this.#part.spi && (value & START) !== 0) this.#command();
   }
 
   #command(): void {
     const { spi, spiOld } = this.#part;
     this.#words.set(spi, 0);
-    const command = this.read(spi + (spiOld ? 0x24 : 0x20)) & 0xff;
+    const command = (this.#words.get(spi + (spiOld ? 0x24 : 0x20)) ?? 0) & 0xff;
     this.#words.set(spi + (spiOld ? 0x80 : 0x58), command === READ_ID ? this.#flash.jedecId : 0);
-  }
-
-  /** Read registers of eFuses are just that. */
-  #isFuse(address: number): boolean {
-    const { low, high } = this.#part.mac;
-    return address === low || address === high || address === RDATA0 || address === RDATA6;
   }
 }
