@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { equalBytes, readU32 } from '#shared/base/bytes.ts';
+import { readU32, toHex } from '#shared/base/bytes.ts';
+import { md5Hex } from '#shared/base/digest.ts';
 
 /**
  * ESP-IDF's table of what lies where in the flash (Partition Tables): rows of 32 bytes, an end of FF.
@@ -42,8 +42,8 @@ export function readPartitionTable(bytes: Uint8Array, at: number): PartitionTabl
   for (let row = 0; row + ROW <= Math.min(bytes.length, TABLE_BYTES); row += ROW) {
     const entry = bytes.subarray(row, row + ROW);
     if (entry[0] === 0xeb && entry[1] === 0xeb) {
-      const told = createHash('md5').update(bytes.subarray(0, row)).digest();
-      if (!equalBytes(told, entry.subarray(16))) return { partitions, fault: 'its MD5 is not that of its rows' };
+      if (toHex(entry.subarray(16)) !== md5Hex(bytes.subarray(0, row)))
+        return { partitions, fault: 'its MD5 is not that of its rows' };
       return { partitions, ...faultOf(partitions, at) };
     }
     if (entry.every((byte) => byte === 0xff)) return { partitions, ...faultOf(partitions, at) };

@@ -10,10 +10,10 @@ import { MAX_YAML_BYTES, pathText } from '#shared/release/yaml-file.ts';
 import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
-import { checkEspRelease } from '../plan/esp-release.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
 import { lockFaults } from '../plan/lock-operations.ts';
 import type { ChipLibrary } from './chip-library.ts';
+import { checkEspRelease } from './esp-release.ts';
 import { type Files, fileFailure } from './files.ts';
 
 /** A recipe with its images, resolved against the chip: all that a run needs, in memory, unchanged while it runs. */

@@ -1,9 +1,15 @@
+import { md5 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toHex } from './bytes.ts';
 
 /** SHA-256 (FIPS 180-4) as 64 lower-case hexadecimal characters. */
 export function sha256Hex(bytes: Uint8Array): string {
   return toHex(sha256(bytes));
+}
+
+/** MD5 (RFC 1321) as 32 lower-case hexadecimal characters: where a format or a chip has no better one. */
+export function md5Hex(bytes: Uint8Array): string {
+  return toHex(md5(bytes));
 }
 
 const CRC32_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {

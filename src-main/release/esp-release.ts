@@ -9,7 +9,7 @@ import {
   readPartitionTable,
   TABLE_BYTES,
 } from '../image/partition-table.ts';
-import type { Layout, PlacedImage } from './layout.ts';
+import type { Layout, PlacedImage } from '../plan/layout.ts';
 
 /** What a boot loader or an application of ours must be, before anybody plugs in a unit. */
 interface Startable {

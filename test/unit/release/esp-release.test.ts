@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { concat, wordsToBytes } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { checkEspRelease } from '#main/plan/esp-release.ts';
+import { checkEspRelease } from '#main/release/esp-release.ts';
 import { layOut, type ReleaseImage } from '#main/plan/layout.ts';
 import { ESP_CHIPS, espChip, espImage, firmware } from '#test/support/esp-unit.ts';
 import { sha256 } from '#test/support/sha256.ts';
