@@ -18,9 +18,12 @@ const CRC32_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   return crc >>> 0;
 });
 
-/** CRC-32/ISO-HDLC (zlib's): reflected 0xEDB88320, initial and final XOR 0xFFFFFFFF. A hint, never a proof. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
+/**
+ * CRC-32/ISO-HDLC (zlib's): reflected 0xEDB88320, initial and final XOR 0xFFFFFFFF. A hint, never a proof. `before`: the CRC of
+ * what went before, as zlib has it; Espressif's formats begin with 0xFFFFFFFF there.
+ */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let crc = ~before >>> 0;
   for (const byte of bytes) crc = (crc >>> 8) ^ (CRC32_TABLE[(crc ^ byte) & 0xff] ?? 0);
   return (crc ^ 0xffffffff) >>> 0;
 }

@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
-import { FlashlineError } from '#shared/model/failure.ts';
 import { describeImage, type ImageDescription } from '../../image/describe-image.ts';
 import { describeUf2 } from '../../image/describe-uf2.ts';
 import { type EspImage, readEspImage } from '../../image/esp-image.ts';
@@ -9,6 +7,8 @@ import { openImage } from '../../image/open-image.ts';
 import { isUf2 } from '../../image/uf2-block.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { numberOf } from './numbers.ts';
+import { contentLines, type FileContent, jsonContent, readContent } from './file-content.ts';
+import { readInput } from './files.ts';
 
 export function inspectCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   return command(
@@ -19,7 +19,7 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
     .argument('<file>', 'Intel HEX, Motorola S-record, ELF32, UF2, .dfu or .bin')
     .option('--address <address>', 'where a .bin goes, or a .dfu without addresses')
     .action(async (file: string, options: CommonOptions & { address?: string }) => {
-      const bytes = await readOrThrow(file);
+      const bytes = await readInput(file);
       const address = options.address === undefined ? undefined : numberOf('--address', options.address);
       if (isUf2(bytes)) {
         showUf2(context, file, bytes, options.json === true);
@@ -28,9 +28,10 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
       }
       // It says itself where its parts run; where it lies in the flash is not asked.
       const esp = readEspImage(bytes);
-      const image = openImage(file, bytes, { address: esp ? (address ?? 0) : address });
+      const content = readContent(bytes);
+      const image = openImage(file, bytes, { address: esp || content ? (address ?? 0) : address });
       const description = describeImage(image);
-      if (options.json) context.print(JSON.stringify({ type: 'image', file, ...description, ...(esp ? { esp } : {}) }));
+      if (options.json) context.print(JSON.stringify({ type: 'image', file, ...description, ...more(esp, content) }));
       else {
         const { format, entry, device, size, sha256, segments } = description;
         context.print(`${file}: ${format}, ${size} bytes${entry === null ? '' : `, entry ${hexAddress(entry)}`}`);
@@ -38,9 +39,14 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
         if (device !== null) context.print(`  for the USB device ${device}`);
         printSegments(context, segments);
         if (esp) printEsp(context, esp);
+        for (const line of content ? contentLines(content) : []) context.print(line);
       }
       end(0);
     });
+}
+
+function more(esp: EspImage | undefined, content: FileContent | undefined): object {
+  return { ...(esp ? { esp } : {}), ...(content ? jsonContent(content) : {}) };
 }
 
 function printSegments(context: CliContext, segments: ImageDescription['segments']): void {
@@ -81,18 +87,5 @@ function showUf2(context: CliContext, file: string, bytes: Uint8Array, json: boo
     for (const { name, size } of files) context.print(`    file ${name}: ${size} bytes`);
     if (problem !== null) context.print(`    not usable: ${problem}`);
     printSegments(context, segments);
-  }
-}
-
-async function readOrThrow(file: string): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await readFile(file));
-  } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new FlashlineError(missing ? 'file-missing' : 'file-unreadable', {
-      where: { file },
-      params: { file },
-      cause,
-    });
   }
 }

@@ -20,6 +20,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   unlock: async () => (await import('./unlock.ts')).unlockCommand,
   inspect: async () => (await import('./inspect.ts')).inspectCommand,
   'checksum-block': async () => (await import('./checksum-block.ts')).checksumBlockCommand,
+  nvs: async () => (await import('./nvs.ts')).nvsCommand,
+  partitions: async () => (await import('./partitions.ts')).partitionsCommand,
   log: async () => (await import('./log.ts')).logCommand,
   sync: async () => (await import('./sync.ts')).syncCommand,
   chips: async () => (await import('./chips.ts')).chipsCommand,
