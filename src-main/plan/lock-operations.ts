@@ -1,14 +1,29 @@
+import { assertNever } from '#shared/base/assert-never.ts';
 import type { LockOperation, LockStepName } from '#shared/model/plan.ts';
-import type { Recipe, RecipeLock } from '#shared/model/recipe.ts';
-import type { Layout } from './layout.ts';
+import type { Recipe, RecipeLock, Role } from '#shared/model/recipe.ts';
+import { coalescePages, type Layout } from './layout.ts';
 
-/** In which order the chip takes them: an ATECC makes keys behind its configuration's lock and before its data zone's. */
-const ORDER: readonly LockStepName[] = ['atecc-config', 'atecc-key', 'atecc-data', 'atecc-slot'];
+/**
+ * In which order the chip takes them: an ATECC makes keys behind its configuration's lock and before its data zone's; of a
+ * chip that shows nothing any more no other lock can be read back.
+ */
+const ORDER: readonly LockStepName[] = [
+  'atecc-config',
+  'atecc-key',
+  'atecc-data',
+  'atecc-slot',
+  'write-protection',
+  'readout-protection',
+];
 
-type Steps = Pick<Recipe, 'keys' | 'locks'>;
+export type Steps = Pick<Recipe, 'keys' | 'locks'>;
+type Range = NonNullable<LockOperation['ranges']>[number];
+
+/** So many bytes are tried to be read of a chip that must not show them. */
+const SECRET_BYTES = 64;
 
 /** The recipe's steps of no return, in the order in which they are carried out. */
-export function lockOperations({ keys = [], locks = [] }: Steps): LockOperation[] {
+export function lockOperations({ keys = [], locks = [] }: Steps, layout: Layout): LockOperation[] {
   const made = keys.map(({ slot }): LockOperation => ({
     op: 'lock',
     step: 'atecc-key',
@@ -16,71 +31,45 @@ export function lockOperations({ keys = [], locks = [] }: Steps): LockOperation[
     name: `key ${slot}`,
     expected: 'present',
   }));
-  return [...made, ...locks.map(lockOperation)].toSorted((a, b) => ORDER.indexOf(a.step) - ORDER.indexOf(b.step));
+  const others = locks.map((lock) => lockOperation(lock, layout));
+  return [...made, ...others].toSorted((a, b) => ORDER.indexOf(a.step) - ORDER.indexOf(b.step));
 }
 
-function lockOperation(lock: RecipeLock): LockOperation {
+function lockOperation(lock: RecipeLock, layout: Layout): LockOperation {
   const { step } = lock;
-  if (step === 'atecc-slot')
-    return { op: 'lock', step, slot: lock.slot, name: `slot ${lock.slot}`, expected: 'locked' };
-  const name = step === 'atecc-config' ? 'configuration zone' : 'data zone';
-  return { op: 'lock', step, name, expected: 'locked' };
-}
-
-/** What of the recipe is wrong, and where: its part's path. */
-export interface LockFault {
-  readonly path: readonly (string | number)[];
-  readonly detail: string;
-}
-
-const CONFIG = 'config';
-
-/**
- * Whether these steps fit to the chip and to the images: what is locked must have been proven, and what is to be proven must
- * be readable while nothing is locked yet.
- */
-export function lockFaults({ keys = [], locks = [] }: Steps, via: Recipe['interface'], layout: Layout): LockFault[] {
-  if (keys.length === 0 && locks.length === 0) return [];
-  const { chip, images } = layout;
-  if (via !== 'i2c' || chip.i2c?.kind !== 'atecc') {
-    const detail = `${chip.name} by ${via} has no such steps`;
-    return [{ path: [keys.length > 0 ? 'keys' : 'locks'], detail }];
+  switch (step) {
+    case 'atecc-slot':
+      return { op: 'lock', step, slot: lock.slot, name: `slot ${lock.slot}`, expected: 'locked' };
+    case 'atecc-config':
+      return { op: 'lock', step, name: 'configuration zone', expected: 'locked' };
+    case 'atecc-data':
+      return { op: 'lock', step, name: 'data zone', expected: 'locked' };
+    case 'write-protection': {
+      const ranges = pagesOf(lock.role, layout);
+      return { op: 'lock', step, ranges, name: `write protection of ${lock.role}`, expected: 'protected' };
+    }
+    case 'readout-protection':
+      return { op: 'lock', step, ranges: secretOf(layout), name: 'read-out protection', expected: 'locked' };
+    default:
+      return assertNever(lock, 'lock');
   }
-  const steps = locks.map((lock) => (lock.step === 'atecc-slot' ? `slot ${lock.slot}` : lock.step));
-  const slots = keys.map(({ slot }) => slot);
-  const touched = new Set(images.flatMap(({ segments }) => segments.map(({ memory }) => memory.name)));
-  const zoneLock = locks.findIndex(({ step }) => step !== 'atecc-slot');
-  const configLock = locks.findIndex(({ step }) => step === 'atecc-config');
-  const faults: LockFault[] = [
-    ...repeated(steps).map((index) => ({ path: ['locks', index], detail: 'this step is there twice' })),
-    ...repeated(slots).map((index) => ({ path: ['keys', index], detail: 'this slot is there twice' })),
-  ];
-  if (configLock >= 0 && !isWholeIn(layout, CONFIG)) {
-    const detail =
-      'it needs an image that defines all of the configuration zone: what is not the release’s is not locked';
-    faults.push({ path: ['locks', configLock], detail });
-  }
-  if (zoneLock >= 0 && [...touched].some((name) => name !== CONFIG)) {
-    const detail =
-      'the images of this recipe can be read back only behind this lock: put them into a recipe of their own, whose ' +
-      'route comes after this one';
-    faults.push({ path: ['locks', zoneLock], detail });
-  }
-  return faults;
 }
 
-/** Where an entry is the same as an earlier one. */
-function repeated(entries: readonly (string | number)[]): number[] {
-  return entries.flatMap((entry, index) => (entries.indexOf(entry) < index ? [index] : []));
+/** The pages that a role's image touches; what follows on one another in one range, through memories too. */
+function pagesOf(role: Role, layout: Layout): Range[] {
+  const ranges: Range[] = [];
+  for (const { address, size } of coalescePages(layout.pages.filter((page) => page.role === role))) {
+    const last = ranges.at(-1);
+    if (last && last.address + last.size === address) last.size += size;
+    else ranges.push({ address, size });
+  }
+  return ranges;
 }
 
-/** Whether images define every byte of the memory but its lock words. */
-function isWholeIn({ chip, images }: Layout, name: string): boolean {
-  const memory = chip.memories.find((each) => each.name === name);
-  const locks = chip.locks.filter((lock) => lock.memory === name).reduce((sum, { size }) => sum + size, 0);
-  const defined = images
-    .flatMap(({ segments }) => segments)
-    .filter((segment) => segment.memory === memory)
-    .reduce((sum, { data }) => sum + data.length, 0);
-  return memory !== undefined && defined === memory.size - locks;
+/** What the chip starts from, or whatever the images begin with: bytes that were proven to be there. */
+function secretOf({ images, flags }: Layout): Range[] {
+  const flag = flags[0]?.address;
+  const segments = images.flatMap((image) => image.segments);
+  const first = segments.find(({ address }) => address === flag) ?? segments[0];
+  return first ? [{ address: first.address, size: Math.min(SECRET_BYTES, first.data.length) }] : [];
 }

@@ -137,9 +137,9 @@ class Execution {
     for (const operation of others) await this.#within(operation, () => this.#perform(operation, clear));
     const readBack: Partial<Record<Role, string>> = {};
     for (const { role } of plan.images) readBack[role] = this.#readBacks.digest(role);
-    // Every image was read back, or nobody gets here: what follows cannot be taken back.
-    await this.#lock();
+    // Every image was read back, or nobody gets here: what follows cannot be taken back, and may shut the unit to us.
     await this.#input.device.finish(io);
+    await this.#lock();
     if (this.#step !== undefined) this.#input.hooks.stepFinished(this.#step);
     return { readBack, provenBy: this.#provenBy, bytesWritten: this.#bytesWritten };
   }

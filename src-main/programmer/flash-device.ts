@@ -18,8 +18,11 @@ export interface FlashDigest {
 /** One way of writing a chip's flash: by its controller's registers, by a RAM loader, ... */
 export interface FlashDevice {
   readonly name: string;
-  /** The states of the whole pages in [address, address + size). */
-  survey(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<PageState[]>;
+  /**
+   * The states of the whole pages in [address, address + size); absent where they are made of what `read` tells
+   * (`surveyPages` of survey.ts).
+   */
+  survey?(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<PageState[]>;
   /** Erases the whole pages in [address, address + size). Progress in bytes. */
   erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void>;
   /**

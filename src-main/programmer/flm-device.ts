@@ -4,11 +4,9 @@ import type { FlashMemory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Flm } from '../image/flm.ts';
 import { programRuns } from '../plan/contents.ts';
-import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { Target } from '../target/target.ts';
 import type { FlashDevice } from './flash-device.ts';
-import { pageStates } from './survey.ts';
 
 /** A flash algorithm of the chip's pack, and where it may stand with its stack and buffers. */
 export interface PlacedFlm {
@@ -51,16 +49,6 @@ class FlmDevice implements FlashDevice {
   constructor(target: Target, algorithms: readonly PlacedFlm[]) {
     this.#target = target;
     this.#algorithms = algorithms;
-  }
-
-  async survey(
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): Promise<PageState[]> {
-    return pageStates(memory, address, await this.read(address, size, io, progress));
   }
 
   async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {

@@ -3,10 +3,8 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { programRuns } from '../plan/contents.ts';
-import type { PageState } from '../plan/page-state.ts';
 import type { MemoryAccess, Progress } from '../probe/memory-access.ts';
 import type { FlashDevice } from './flash-device.ts';
-import { pageStates } from './survey.ts';
 
 /** Registers of the non-volatile memory controller (nRF51 RM v3.0, 6.2; nRF52840 PS v1.1, 4.3.7). */
 const READY = 0x400;
@@ -55,16 +53,6 @@ class NvmcDirect implements FlashDevice {
     this.#memory = memory;
     this.#base = base;
     this.#beforeFirstChange = beforeFirstChange;
-  }
-
-  async survey(
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): Promise<PageState[]> {
-    return pageStates(memory, address, await this.#memory.read(address, size, io, progress));
   }
 
   async sample(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array> {

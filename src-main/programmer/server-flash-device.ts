@@ -2,11 +2,9 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription, FlashMemory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { programRuns } from '../plan/contents.ts';
-import type { PageState } from '../plan/page-state.ts';
 import type { MemoryAccess, Progress } from '../probe/memory-access.ts';
 import type { ServerFlash } from '../probe/server-flash.ts';
 import type { FlashDevice } from './flash-device.ts';
-import { pageStates } from './survey.ts';
 
 /** Data sheets give typical times, and the server has overheads of its own that we cannot see. */
 const PATIENCE = 10;
@@ -32,16 +30,6 @@ class ServerFlashDevice implements FlashDevice {
     this.#flash = flash;
     this.#chip = chip;
     this.#memory = memory;
-  }
-
-  async survey(
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): Promise<PageState[]> {
-    return pageStates(memory, address, await this.read(address, size, io, progress));
   }
 
   /** Page by page, so that progress is seen and a server that died is noticed. */

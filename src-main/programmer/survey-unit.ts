@@ -6,6 +6,7 @@ import { coalescePages, type Layout, surveyRanges, type WantedPage } from '../pl
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { FlashDevice } from './flash-device.ts';
+import { surveyPages } from './survey.ts';
 
 /** Bytes looked at in each place. */
 const SAMPLE = 16;
@@ -45,7 +46,7 @@ async function surveyAll(layout: Layout, device: FlashDevice, io: IoContext, pro
   let before = 0;
   for (const { memory, address, size } of surveyRanges(layout)) {
     const told = progress && ((done: number) => progress(before + done));
-    states.push(...(await device.survey(memory, address, size, io, told)));
+    states.push(...(await surveyPages(device, memory, address, size, io, told)));
     before += size;
   }
   return states;
@@ -120,7 +121,7 @@ class Survey {
 
   async #checksum(pages: readonly Sampled[]): Promise<void> {
     for (const { memory, address, size } of coalescePages(pages)) {
-      for (const state of await this.#timed(size, () => this.#device.survey(memory, address, size, this.#io))) {
+      for (const state of await this.#timed(size, () => surveyPages(this.#device, memory, address, size, this.#io))) {
         this.#states.set(state.address, state);
       }
     }

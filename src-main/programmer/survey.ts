@@ -1,7 +1,23 @@
 import { isFilledWith } from '#shared/base/bytes.ts';
+import type { IoContext } from '#shared/base/clock.ts';
 import { crc32 } from '#shared/base/digest.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import type { PageState } from '../plan/page-state.ts';
+import type { Progress } from '../probe/memory-access.ts';
+import type { FlashDevice } from './flash-device.ts';
+
+/** The states of the whole pages in [address, address + size), in the device's own way or by reading them. */
+export async function surveyPages(
+  device: Pick<FlashDevice, 'survey' | 'read'>,
+  memory: FlashMemory,
+  address: number,
+  size: number,
+  io: IoContext,
+  progress?: Progress,
+): Promise<PageState[]> {
+  if (device.survey) return device.survey(memory, address, size, io, progress);
+  return pageStates(memory, address, await device.read(address, size, io, progress));
+}
 
 /** The states of whole pages from their bytes, read from `address` on. */
 export function pageStates(memory: FlashMemory, address: number, bytes: Uint8Array): PageState[] {

@@ -11,7 +11,7 @@ import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
-import { lockFaults } from '../plan/lock-operations.ts';
+import { lockFaults } from '../plan/lock-faults.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { checkEspRelease } from './esp-release.ts';
 import { type Files, fileFailure } from './files.ts';

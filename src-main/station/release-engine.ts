@@ -15,13 +15,14 @@ export type OpenFlash = (unit: OpenedUnit, io: IoContext) => Promise<FlashDevice
 export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
   const { digest, recipe, chip, layout, contents } = release;
   const ranges = surveyRanges(layout);
+  const locks = lockOperations(recipe, layout);
   return {
     release: { digest, recipe, chip, images: plannedImages(layout) },
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
     survey: (device, io, progress) => surveyUnit(layout, device, io, progress),
     plan: (pages = [], device) =>
-      makePlan({ layout, survey: pages, canMassErase: device?.eraseAll !== undefined, locks: lockOperations(recipe) }),
-    carryOut: (plan, device, hooks, io, locks) => carryOut({ plan, contents, device, chip, hooks, io, locks }),
+      makePlan({ layout, survey: pages, canMassErase: device?.eraseAll !== undefined, locks }),
+    carryOut: (plan, device, hooks, io, steps) => carryOut({ plan, contents, device, chip, hooks, io, locks: steps }),
   };
 }

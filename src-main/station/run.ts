@@ -15,7 +15,8 @@ import {
 import type { RunOpening } from '../log/log.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
-import { type Connection, isProgrammer, type OpenedUnit } from '../programmer/programmer.ts';
+import type { Connection, OpenedUnit } from '../programmer/programmer.ts';
+import { lockStepsOf } from '../programmer/protection-locks.ts';
 import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
@@ -167,13 +168,15 @@ class Run {
       bytesToWrite: plan.bytesToWrite,
       bytesSkipped: plan.bytesSkipped,
     });
-    const locks = isProgrammer(target) ? target.locks : undefined;
+    const locks = lockStepsOf(target);
     const done = await this.#engine.carryOut(plan, device, this.#hooks(), io, locks);
     this.#bytes.written = done.bytesWritten;
     this.#readBack = done.readBack;
     this.#provenBy = done.provenBy;
     this.#requireReadBack();
-    await this.#step('start', io, () => this.#start(target, device, io));
+    // Closed by now: where the unit was locked it could not be any more.
+    this.#device = null;
+    await this.#step('start', io, () => target.start(io));
   }
 
   async #open(connection: Connection, io: IoContext): Promise<OpenedUnit> {
@@ -191,11 +194,11 @@ class Run {
    * Most locked chips tell their hardware id only once they are erased: then the serial alone must tell a unit that
    * passed. The id is the first that is read of the open chip.
    */
-  async #unlock({ protection, found }: LockToOpen, io: IoContext): Promise<void> {
-    await this.#admit(await protection.readUid(io));
-    await this.#beforeChange({ op: 'unlock', by: protection.opensBy ?? 'mass-erase', found });
+  async #unlock({ by, found, readUid, open }: LockToOpen, io: IoContext): Promise<void> {
+    await this.#admit(await readUid(io));
+    await this.#beforeChange({ op: 'unlock', by, found });
     const total = flashMemories(this.#engine.release.chip).reduce((sum, { size }) => sum + size, 0);
-    await protection.unlock(io, (done) => this.#steps.progress('unlock', done, total));
+    await open(io, (done) => this.#steps.progress('unlock', done, total));
     this.#unlocked = found;
   }
 
@@ -239,12 +242,6 @@ class Run {
       const cause = `${image.role} was not proven by read-back: ${this.#readBack[image.role] ?? 'nothing was read'}`;
       throw new FlashlineError('internal', { cause });
     }
-  }
-
-  async #start(target: OpenedUnit, device: FlashDevice, io: IoContext): Promise<void> {
-    await device.finish(io);
-    this.#device = null;
-    await target.start(io);
   }
 
   #hooks(): CarryOutHooks {

@@ -10,9 +10,10 @@ import { decodeIdr } from './debug-ids.ts';
 import { readDebugView } from './debug-view.ts';
 import { identifyChip } from './identity.ts';
 import { MemAp } from './mem-ap.ts';
-import { orResetting } from './protection/after-reset.ts';
-import { protectionOf } from './protection/protection-of.ts';
-import type { Protection } from './protection/protection.ts';
+import { isResetting, orResetting } from './protection/after-reset.ts';
+import { protectionOf, writeProtectionOf } from './protection/protection-of.ts';
+import type { Access, Protection } from './protection/protection.ts';
+import { rangesText, WRITE_PROTECTION, type WriteProtection } from './protection/write-protection.ts';
 import type { Identity, Target } from './target.ts';
 
 export interface AdiOptions {
@@ -89,31 +90,50 @@ async function openBus(adi: Adi, chip: DebugChip, io: IoContext): Promise<MemAp>
 
 function adiTarget(adi: Adi, chip: DebugChip, memory: MemAp, options: AdiOptions): Target {
   const core = new CortexM(memory);
-  const protection = protectionOf({ chip, adi, memory, core });
+  const access = { chip, adi, memory, core };
+  const protection = protectionOf(access);
+  const writeProtection = writeProtectionOf(access);
   return {
     chip,
     memory,
     core,
     can: { writePeripherals: true, accessWhileRunning: true, executeCode: options.executesCode },
     ...(protection ? { protection } : {}),
-    identify: (io) => identifyOpen(memory, chip, protection, io),
+    ...(writeProtection ? { writeProtection } : {}),
+    identify: (io) => identifyOpen(memory, chip, { protection, writeProtection }, io),
     look: (io) => readDebugView(adi, chip.bus.ap, memory, io),
     reach: () => ({ ...adi.port.describe(), protocol: adi.wire.protocol, ...adi.port.wireClock() }),
-    start: (io) => core.reset('run', io),
+    start: (io) => startFirmware(access, protection, io),
     close: (io) => closeQuietly(adi, io),
   };
+}
+
+interface Protections {
+  readonly protection: Protection | undefined;
+  readonly writeProtection: WriteProtection | undefined;
 }
 
 async function identifyOpen(
   memory: MemAp,
   chip: DebugChip,
-  protection: Protection | undefined,
+  { protection, writeProtection }: Protections,
   io: IoContext,
 ): Promise<Identity> {
   const state = await protection?.read(io);
   if (state?.locked) throw new FlashlineError('chip-protected', { params: { chip: chip.name } });
   const identity = await identifyChip(memory, chip, io);
-  return { ...identity, locks: { ...identity.locks, ...state?.observed } };
+  const pages = writeProtection ? { [WRITE_PROTECTION]: rangesText(await writeProtection.read(io)) } : {};
+  return { ...identity, locks: { ...identity.locks, ...state?.observed, ...pages } };
+}
+
+/** A chip that was locked may refuse to be reset by its core's own registers; the line does it then, where it is wired. */
+async function startFirmware({ adi, core }: Access, protection: Protection | undefined, io: IoContext): Promise<void> {
+  try {
+    await core.reset('run', io);
+  } catch (error) {
+    if (!isResetting(error) || !(await protection?.read(io))?.locked) throw error;
+    await adi.port.pulseReset(RESET_HOLD_MS, io);
+  }
 }
 
 /** Debug power goes as it came. A chip or probe that is gone needs no goodbye: why we close has been told. */

@@ -6,6 +6,7 @@ import type { RunControl } from '../probe/run-control.ts';
 import type { ServerFlash } from '../probe/server-flash.ts';
 import type { DebugView } from './debug-view.ts';
 import type { Protection } from './protection/protection.ts';
+import type { WriteProtection } from './protection/write-protection.ts';
 
 export interface Identity {
   /** The unit's own hardware id, lower-case hexadecimal, most significant byte first; null where it has none that we know. */
@@ -20,13 +21,15 @@ export interface Unit {
   readonly chip: ChipDescription;
   /** How the chip refuses to be read; absent where it cannot, and where this way of reaching it cannot see it. */
   readonly protection?: Protection;
+  /** Which of its flash it writes for nobody; absent where it has none such, or this way of reaching it cannot tell. */
+  readonly writeProtection?: WriteProtection;
   /** What the chip's debug registers tell of it, for people; absent where nobody can see them. */
   look?(io: IoContext): Promise<DebugView>;
   /** How the unit was reached, for records. */
   reach?(): Reach;
   /** Reads the identity; rejects with `wrong-chip`, `identity-unreadable` or `chip-protected`. Changes nothing. */
   identify(io: IoContext): Promise<Identity>;
-  /** Resets the unit and lets its firmware run. */
+  /** Resets the unit and lets its firmware run: one that is locked by now as far as it lets itself be reset. */
   start(io: IoContext): Promise<void>;
   close(io: IoContext): Promise<void>;
 }

@@ -8,7 +8,14 @@ import { Role } from './recipe.ts';
 const range = { memory: z.string(), address: z.number().int(), size: z.number().int() };
 
 /** The steps of no return that we know; which a unit has, it says itself. */
-export const LockStepName = z.enum(['atecc-config', 'atecc-key', 'atecc-data', 'atecc-slot']);
+export const LockStepName = z.enum([
+  'atecc-config',
+  'atecc-key',
+  'atecc-data',
+  'atecc-slot',
+  'write-protection',
+  'readout-protection',
+]);
 export type LockStepName = z.infer<typeof LockStepName>;
 
 export const Operation = z.discriminatedUnion('op', [
@@ -39,6 +46,8 @@ export const Operation = z.discriminatedUnion('op', [
     step: LockStepName,
     /** Where the step is one of a slot. */
     slot: z.number().int().optional(),
+    /** What is protected, as whole pages; of read-out protection, bytes that nobody must be able to read afterwards. */
+    ranges: z.array(z.object({ address: z.number().int(), size: z.number().int() })).optional(),
     /** As people and records have it. */
     name: z.string(),
     /** What the unit must say of it in the end. */

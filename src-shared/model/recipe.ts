@@ -36,6 +36,17 @@ const RecipeLock = z.discriminatedUnion('step', [
     step: z.literal('atecc-slot').describe('Locks one slot against any further writing'),
     slot: Slot,
   }),
+  z.strictObject({
+    step: z
+      .literal('write-protection')
+      .describe('The pages of this role are written for nobody any more, until the protection is lifted'),
+    role: Role,
+  }),
+  z.strictObject({
+    step: z
+      .literal('readout-protection')
+      .describe('Debuggers and boot loaders see nothing of the chip any more, until it is erased whole'),
+  }),
 ]);
 export type RecipeLock = z.infer<typeof RecipeLock>;
 
@@ -57,7 +68,7 @@ export const Recipe = z.strictObject({
     .enum(['mass-erase', 'block-protection'])
     .optional()
     .describe(
-      'A unit that comes locked is opened: it is erased whole, or (a NOR flash) the protection of its blocks is cleared. Without it such a unit is refused',
+      'A unit that comes locked is opened: it is erased whole, or (a NOR flash, an STM32) only the write protection of its blocks is cleared. Without it such a unit is refused',
     ),
   keys: z
     .array(z.strictObject({ slot: Slot.describe('Slot of the secure element') }))

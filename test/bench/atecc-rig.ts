@@ -125,7 +125,7 @@ export class AteccRig {
       await unit.identify(io);
       const layout = layOut(ATECC, images);
       const device = await unit.openFlash(io);
-      const locks = lockOperations(steps);
+      const locks = lockOperations(steps, layout);
       const plan = makePlan({ layout, survey: await surveyUnit(layout, device, io), locks });
       const hooks = {
         beforeChange: async (operation: Plan['operations'][number]) => {

@@ -14,6 +14,7 @@ import { openSerprog } from '#main/probe/serprog/serprog.ts';
 import { openSpiNor } from '#main/programmer/spi-nor/open-spi-nor.ts';
 import { shippedChip } from '../bench/bench-run.ts';
 import { filesystem, newSpiBench, runNor, W25Q128 } from '../bench/nor-run.ts';
+import { surveyPages } from '#main/programmer/survey.ts';
 
 const MIB = 0x100000;
 const CHIP = shippedChip('spi-nor');
@@ -44,7 +45,7 @@ async function ours(): Promise<number> {
   const device = await unit.openFlash(io);
   const [memory] = flashMemories(CHIP);
   if (!memory) throw new TypeError('no flash');
-  await device.survey(memory, 0, MIB, io);
+  await surveyPages(device, memory, 0, MIB, io);
   await device.erase(memory, 0, MIB, io);
   await device.program(memory, 0, bytesOf(1), io);
   await device.read(0, MIB, io);

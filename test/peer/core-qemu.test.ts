@@ -10,6 +10,7 @@ import { nrfCore, RAM_START } from '#test/support/bare-core.ts';
 import { chipDescription, memoryOf, nvmcAlgorithm, openTarget, realIo } from '#test/support/nrf51.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { type Qemu, startQemu } from '#test/support/qemu.ts';
+import { surveyPages } from '#main/programmer/survey.ts';
 
 /** Code, then 64 words of input, and 64 of results behind them. */
 const INPUT = RAM_START + 0x2000;
@@ -145,7 +146,7 @@ describe.skipIf(!requirePrograms([...programs]))('the bench’s core and QEMU’
     new Prng(3).scramble(image);
     await device.erase(flash, 0, 0x800, io);
     await device.program(flash, 0, image, io);
-    const theirs = await device.survey(flash, 0, 0x1000, io);
+    const theirs = await surveyPages(device, flash, 0, 0x1000, io);
     await device.finish(io);
     await target.close(io);
 

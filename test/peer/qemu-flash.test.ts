@@ -11,6 +11,7 @@ import { requirePrograms } from '#test/support/programs.ts';
 import { chipDescription, memoryOf, nvmcAlgorithm, openTarget, realIo, repositoryFile } from '#test/support/nrf51.ts';
 import { engineFor, flashUnit } from '#test/support/nrf51-release.ts';
 import { type Qemu, startQemu } from '#test/support/qemu.ts';
+import { surveyPages } from '#main/programmer/survey.ts';
 
 const HELLO = /hello from hello-nrf51 1\.0\.0\r\n/u;
 const demo = (name: string): string => repositoryFile(`resources/demo/hello-nrf51822/${name}`);
@@ -78,7 +79,6 @@ describe.skipIf(!requirePrograms(['qemu-system-arm', 'arm-none-eabi-gcc', 'arm-n
       const image = bigImage();
       const engine = await engineFor({ name: 'a.bin', bytes: image, address: 0 }, (device, target) => ({
         name: device.name,
-        survey: device.survey.bind(device),
         erase: device.erase.bind(device),
         read: device.read.bind(device),
         finish: device.finish.bind(device),
@@ -113,7 +113,7 @@ describe.skipIf(!requirePrograms(['qemu-system-arm', 'arm-none-eabi-gcc', 'arm-n
       const device = createRamLoader(target, await nvmcAlgorithm());
       const flash = memoryOf(chip, 'flash');
       await device.erase(flash, 0x400, 0x400, realIo());
-      const pages = await device.survey(flash, 0, 0x40000, realIo());
+      const pages = await surveyPages(device, flash, 0, 0x40000, realIo());
       expect(pages).toHaveLength(256);
       // zlib.crc32 of 1024 zeros and of 1024 ones.
       expect(pages[0]).toEqual({ address: 0, blank: false, crc32: 0xefb5af2e });

@@ -4,10 +4,8 @@ import { deflate } from 'node:zlib';
 import { concat, toHex, wordsToBytes } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
-import type { PageState } from '../../plan/page-state.ts';
 import type { Progress } from '../../probe/memory-access.ts';
 import type { FlashDevice, FlashDigest } from '../flash-device.ts';
-import { pageStates } from '../survey.ts';
 import { blockRequest, deflateBegin, OP, request } from './commands.ts';
 import { findSame } from './find-same.ts';
 import type { Guard } from './guard.ts';
@@ -50,16 +48,6 @@ export class EspFlash implements FlashDevice {
     this.#session = session;
     this.#guard = guard;
     this.digest = { algorithm: 'md5', of: (address, length, io) => this.#digestOf(address, length, io) };
-  }
-
-  async survey(
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): Promise<PageState[]> {
-    return pageStates(memory, address, await this.read(address, size, io, progress));
   }
 
   async holds(

@@ -2,10 +2,8 @@ import { equalBytes, hexAddress, isFilledWith } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { PageState } from '../../plan/page-state.ts';
 import type { Progress } from '../../probe/memory-access.ts';
 import type { FlashDevice } from '../flash-device.ts';
-import { pageStates } from '../survey.ts';
 import { parts } from './eeprom-address.ts';
 import { type EepromBus, refused } from './eeprom-bus.ts';
 
@@ -29,16 +27,6 @@ export class EepromDevice implements FlashDevice {
     this.#bus = bus;
     this.#reach = reach;
     this.#chip = chip;
-  }
-
-  async survey(
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): Promise<PageState[]> {
-    return pageStates(memory, address, await this.read(address, size, io, progress));
   }
 
   async erase(memory: FlashMemory, address: number, size: number, _io: IoContext, progress?: Progress): Promise<void> {

@@ -4,11 +4,9 @@ import type { FlashMemory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { programRuns } from '../../plan/contents.ts';
 import { eraseUnits } from '../../plan/erase-cost.ts';
-import type { PageState } from '../../plan/page-state.ts';
 import type { Progress } from '../../probe/memory-access.ts';
 import type { SpiTransfer } from '../../probe/spi-port.ts';
 import type { FlashDevice } from '../flash-device.ts';
-import { pageStates } from '../survey.ts';
 import { eraseBlocks, type Erasing } from './erase-blocks.ts';
 import { addressed, Opcode, tell } from './nor-commands.ts';
 import type { NorChip } from './nor-chip.ts';
@@ -35,16 +33,6 @@ export class NorDevice implements FlashDevice {
     this.#parts = parts;
     this.#start = start;
     this.#pages = new PageProgrammer(chip, parts);
-  }
-
-  async survey(
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): Promise<PageState[]> {
-    return pageStates(memory, address, await this.read(address, size, io, progress));
   }
 
   async sample(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array> {

@@ -6,11 +6,20 @@ import type { UartInterface } from '#shared/model/interfaces/uart.ts';
 import type { SerialFormat, SerialLink } from '../../link/link.ts';
 import type { Identity } from '../../target/target.ts';
 import type { Protection } from '../../target/protection/protection.ts';
+import {
+  rangesText,
+  WRITE_PROTECTION,
+  type WriteProtection,
+  writeProtection,
+} from '../../target/protection/write-protection.ts';
 import type { FlashDevice } from '../flash-device.ts';
+import type { LockSteps } from '../lock-steps.ts';
 import type { Programmer } from '../programmer.ts';
+import { ProtectionLocks } from '../protection-locks.ts';
 import { BootLoader } from './boot-loader.ts';
 import { DEFAULT_STRATEGY, type EntryStrategy, type LineStep, STRATEGIES, strategyNamed } from './entry.ts';
 import { Stm32Flash } from './stm32-flash.ts';
+import { stm32PageLocks } from './stm32-page-locks.ts';
 import { stm32Protection } from './stm32-protection.ts';
 
 export type Stm32Interface = Extract<UartInterface, { kind: 'stm32' }>;
@@ -61,6 +70,8 @@ export async function openStm32Uart(options: Stm32UartOptions, io: IoContext): P
 class Stm32Unit implements Programmer {
   readonly chip: ChipDescription;
   readonly protection: Protection;
+  readonly writeProtection?: WriteProtection;
+  readonly locks: LockSteps;
   readonly #link: SerialLink;
   readonly #loader: BootLoader;
   readonly #uart: Stm32Interface;
@@ -79,7 +90,7 @@ class Stm32Unit implements Programmer {
     this.chip = chip;
     this.#uart = uart;
     this.#strategy = strategy;
-    const { rdp, massEraseMs } = uart;
+    const { rdp, massEraseMs, writeProtection: words } = uart;
     this.protection = stm32Protection({
       chip,
       loader,
@@ -87,6 +98,16 @@ class Stm32Unit implements Programmer {
       massEraseMs,
       resync: (io) => this.#resync(io),
       checkPart: (io) => this.#checkPart(io),
+    });
+    if (words) {
+      const locks = stm32PageLocks(chip, words, loader, (io) => this.#resync(io));
+      this.writeProtection = writeProtection(chip, locks);
+    }
+    this.locks = new ProtectionLocks({
+      chip,
+      protection: this.protection,
+      writeProtection: this.writeProtection,
+      read: (address, length, io) => loader.read(address, length, io),
     });
   }
 
@@ -116,18 +137,24 @@ class Stm32Unit implements Programmer {
         params: { register: hexAddress(address) },
       });
     }
-    return { uid: found.length === 0 ? null : found.toReversed().join(''), chip: this.chip.id, locks: {} };
+    const { observed } = await this.protection.read(io);
+    const pages = this.writeProtection ? { [WRITE_PROTECTION]: rangesText(await this.writeProtection.read(io)) } : {};
+    const id = found.length === 0 ? null : found.toReversed().join('');
+    return { uid: id, chip: this.chip.id, locks: { ...observed, ...pages } };
   }
 
-  async openFlash(): Promise<FlashDevice> {
-    return new Stm32Flash(this.#loader, this.chip);
+  async openFlash(io: IoContext): Promise<FlashDevice> {
+    return new Stm32Flash(this.#loader, this.chip, (await this.writeProtection?.read(io)) ?? []);
   }
 
-  /** By the lines, as the product will start; without them by the boot loader's jump. */
+  /**
+   * By the lines, as the product will start; without them by the boot loader's jump, which it refuses of a chip that was
+   * locked: that one starts as soon as whoever holds BOOT0 lets go of it.
+   */
   async start(io: IoContext): Promise<void> {
     this.#left = true;
     if (this.#strategy.leave.length > 0) await this.#drive(this.#strategy.leave, io);
-    else await this.#loader.go(this.chip.boot?.vectors ?? 0, io);
+    else if (await this.#loader.mayRead(this.#uart.rdp, io)) await this.#loader.go(this.chip.boot?.vectors ?? 0, io);
   }
 
   async close(io: IoContext): Promise<void> {

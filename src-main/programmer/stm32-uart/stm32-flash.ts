@@ -1,9 +1,9 @@
-import { equalBytes, isFilledWith } from '#shared/base/bytes.ts';
+import { equalBytes, hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { crc32 } from '#shared/base/digest.ts';
 import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
-import type { PageState } from '../../plan/page-state.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
 import type { Progress } from '../../probe/memory-access.ts';
+import { type FlashRange, overlap, WRITE_PROTECTION } from '../../target/protection/write-protection.ts';
 import type { FlashDevice } from '../flash-device.ts';
 import type { BootLoader } from './boot-loader.ts';
 import { MOST_DATA, MOST_PAGES } from './frames.ts';
@@ -16,28 +16,13 @@ export class Stm32Flash implements FlashDevice {
   readonly name = 'stm32-uart';
   readonly #loader: BootLoader;
   readonly #chip: ChipDescription;
+  readonly #protected: readonly FlashRange[];
 
-  constructor(loader: BootLoader, chip: ChipDescription) {
+  /** `writeProtected`: nobody is told of what is written there in vain. */
+  constructor(loader: BootLoader, chip: ChipDescription, writeProtected: readonly FlashRange[] = []) {
     this.#loader = loader;
     this.#chip = chip;
-  }
-
-  async survey(
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): Promise<PageState[]> {
-    const bytes = await this.read(address, size, io, progress);
-    return Array.from({ length: size / memory.page }, (_, index) => {
-      const page = bytes.subarray(index * memory.page, (index + 1) * memory.page);
-      return {
-        address: address + index * memory.page,
-        blank: isFilledWith(page, memory.erased),
-        crc32: crc32(page),
-      };
-    });
+    this.#protected = writeProtected;
   }
 
   /**
@@ -60,6 +45,7 @@ export class Stm32Flash implements FlashDevice {
   }
 
   async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {
+    this.#requireOpen({ address, size });
     const first = this.#pageNumber(memory, address);
     const count = size / memory.page;
     const stretch = Math.max(1, Math.min(MOST_PAGES, Math.floor(ERASE_STRETCH_MS / memory.eraseMs)));
@@ -72,6 +58,7 @@ export class Stm32Flash implements FlashDevice {
   }
 
   async eraseAll(memories: readonly FlashMemory[], ms: number, io: IoContext, progress?: Progress): Promise<void> {
+    for (const { start, size } of memories) this.#requireOpen({ address: start, size });
     const typicalMs = this.#chip.uart?.kind === 'stm32' ? this.#chip.uart.massEraseMs : ms;
     await this.#loader.eraseAll(memories[0]?.start ?? 0, typicalMs, io);
     progress?.(memories.reduce((sum, { size }) => sum + size, 0));
@@ -84,6 +71,7 @@ export class Stm32Flash implements FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<void> {
+    this.#requireOpen({ address, size: bytes.length });
     for (let done = 0; done < bytes.length; done += MOST_DATA) {
       io.signal.throwIfAborted();
       const piece = bytes.subarray(done, done + MOST_DATA);
@@ -105,6 +93,17 @@ export class Stm32Flash implements FlashDevice {
 
   /** The boot loader locks the controller after each of its commands. */
   async finish(): Promise<void> {}
+
+  /** Before anything is begun: throws `memory-locked`. */
+  #requireOpen(range: FlashRange): void {
+    const locked = this.#protected.find((each) => overlap(range, each));
+    if (!locked) return;
+    const address = Math.max(range.address, locked.address);
+    throw new FlashlineError('memory-locked', {
+      where: { address },
+      params: { address: hexAddress(address), lock: WRITE_PROTECTION },
+    });
+  }
 
   async #holdsPage(address: number, wanted: Uint8Array, io: IoContext): Promise<boolean> {
     for (let at = 0; at < wanted.length; at += MOST_DATA) {

@@ -7,7 +7,6 @@ import type { Drive } from '../../link/drive.ts';
 import type { Progress } from '../../probe/memory-access.ts';
 import type { FlashDevice } from '../flash-device.ts';
 import { PendingErases } from '../pending-erases.ts';
-import { pageStates } from '../survey.ts';
 
 export const CURRENT = 'CURRENT.UF2';
 /** Payload of its blocks (UF2 README, "Files exposed by bootloaders"), and so the page that is written. */
@@ -34,10 +33,6 @@ export class Uf2Flash implements FlashDevice {
   constructor(drive: Drive, family: number | undefined) {
     this.#drive = drive;
     this.#family = family;
-  }
-
-  async survey(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {
-    return pageStates(memory, address, await this.read(address, size, io, progress));
   }
 
   async erase(memory: FlashMemory, address: number, size: number, _io: IoContext, progress?: Progress): Promise<void> {

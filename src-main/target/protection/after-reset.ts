@@ -50,6 +50,7 @@ export async function orResetting(work: Promise<void>): Promise<boolean> {
   }
 }
 
-function isResetting(error: unknown): boolean {
+/** As a chip in the middle of a reset, or one that shows a debugger nothing, fails. */
+export function isResetting(error: unknown): boolean {
   return error instanceof FlashlineError && RESETTING.has(error.failure.code);
 }

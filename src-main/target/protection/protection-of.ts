@@ -6,8 +6,11 @@ import { nrfCtrlAp } from './nrf-ctrl-ap.ts';
 import { nrf51Rbpconf } from './nrf51-rbpconf.ts';
 import type { Access, Protection, ProtectionKind, ProtectionState } from './protection.ts';
 import { samdDsu } from './samd-dsu.ts';
+import { stm32f4Locks } from './stm32f4-options.ts';
+import { stm32g0Locks } from './stm32g0-options.ts';
 import { stm32f4Rdp } from './stm32f4-rdp.ts';
 import { stm32g0Rdp } from './stm32g0-rdp.ts';
+import { type WriteProtection, writeProtection } from './write-protection.ts';
 
 /** The protection of a chip that has one which we know. */
 export function protectionOf(access: Access): Protection | undefined {
@@ -39,6 +42,13 @@ export function protectionOf(access: Access): Protection | undefined {
       return kind.read(io);
     },
   };
+}
+
+/** The write protection of a chip that has one which we know. */
+export function writeProtectionOf(access: Access): WriteProtection | undefined {
+  const { kind } = access.chip.protection ?? {};
+  if (kind === 'stm32f4-rdp') return writeProtection(access.chip, stm32f4Locks(access));
+  return kind === 'stm32g0-rdp' ? writeProtection(access.chip, stm32g0Locks(access)) : undefined;
 }
 
 function kindOf(access: Access): ProtectionKind | undefined {

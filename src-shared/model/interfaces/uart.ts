@@ -14,6 +14,16 @@ export const UartInterface = z.discriminatedUnion('kind', [
     flashSize: z.strictObject({ address: Address, kib: z.number().int().positive() }),
     /** The byte of read-out protection among the option bytes. */
     rdp: Address,
+    /**
+     * The option bytes that say which pages are write protected, by the kind of their words: a bit a sector, or areas by
+     * their first and last page.
+     */
+    writeProtection: z
+      .discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('sectors'), address: Address }),
+        z.strictObject({ kind: z.literal('areas'), addresses: z.array(Address).length(2) }),
+      ])
+      .optional(),
     /** Typical time of its erase of everything, milliseconds. */
     massEraseMs: z.number().positive(),
     memories: SeenMemories,

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { layOut } from '#main/plan/layout.ts';
-import { lockFaults, lockOperations } from '#main/plan/lock-operations.ts';
+import { lockFaults } from '#main/plan/lock-faults.ts';
+import { lockOperations } from '#main/plan/lock-operations.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
 import { Recipe, type RecipeLock } from '#shared/model/recipe.ts';
 import { ATECC, configImage, image } from '#test/bench/atecc-rig.ts';
@@ -22,7 +23,7 @@ test('steps of no return stand behind everything else, and in the chip’s order
   const order = ['atecc-config', 'atecc-key', 'atecc-data', 'atecc-slot'];
   fc.assert(
     fc.property(anySteps, (steps) => {
-      const locks = lockOperations(steps);
+      const locks = lockOperations(steps, config);
       expect(locks).toHaveLength(steps.locks.length + steps.keys.length);
       const { operations } = makePlan({ layout: config, locks });
       const first = operations.findIndex(({ op }) => op === 'lock');

@@ -8,6 +8,7 @@ import type { MemoryAccess } from '#main/probe/memory-access.ts';
 import type { FlashDevice } from '#main/programmer/flash-device.ts';
 import { createNvmcDirect } from '#main/programmer/nvmc-direct.ts';
 import { ioWith, TINY } from './array-flash.ts';
+import { surveyPages } from '#main/programmer/survey.ts';
 
 const BASE = 0x4001e000;
 const CONFIG = BASE + 0x504;
@@ -96,7 +97,7 @@ beforeEach(() => {
 describe('the core', () => {
   it('is left alone by looking, and quieted once before the first change', async () => {
     const device = open();
-    await device.survey(memories().flash, 0, 128, io);
+    await surveyPages(device, memories().flash, 0, 128, io);
     await device.read(0, 10, io);
     await device.finish(io);
     expect(quieted).toBe(0);
@@ -166,7 +167,7 @@ describe('a survey', () => {
   it('tells each page’s checksum and whether it is blank', async () => {
     nvmc.at(0, 192).fill(0xff);
     writeU32(nvmc.at(64, 64), 12, 0x1234_5678);
-    const states = await open().survey(memories().flash, 0, 192, io);
+    const states = await surveyPages(open(), memories().flash, 0, 192, io);
     expect(states.map(({ address, blank }) => [address, blank])).toEqual([
       [0, true],
       [64, false],

@@ -1,4 +1,12 @@
-import { type OpenRomBus, RDP_LEVEL_0, RDP_LEVEL_1, rdpLevelOf, type RomBus, type RomFlash } from './rom-flash.ts';
+import {
+  type OpenRomBus,
+  OPTION_KEYS,
+  RDP_LEVEL_0,
+  RDP_LEVEL_1,
+  rdpLevelOf,
+  type RomFlash,
+  unlockedBy,
+} from './rom-flash.ts';
 
 /** RM0090, 3.9 Flash interface registers. */
 const BASE = 0x40023c00;
@@ -11,7 +19,6 @@ const PG = 1 << 0;
 const SER = 1 << 1;
 const MER = 1 << 2;
 const STRT = 1 << 16;
-const LOCK = 0x80000000;
 const OPTLOCK = 1 << 0;
 const OPTSTRT = 1 << 1;
 const ERRORS = 0xf3;
@@ -20,20 +27,10 @@ const NWRP = 0x0fff0000;
 
 /** AN2606, STM32F40xxx/41xxx: bytes only (PSIZE 0), as the supply may be 1.8 V. */
 export function f4RomFlash(open: OpenRomBus): RomFlash {
-  const unlocked = (at: number, work: (bus: RomBus) => void): number => {
-    const bus = open(at);
-    bus.poke(KEYR, 0x45670123);
-    bus.poke(KEYR, 0xcdef89ab);
-    bus.poke(SR, ERRORS);
-    work(bus);
-    bus.wait();
-    bus.poke(CR, LOCK);
-    return bus.at;
-  };
+  const unlocked = unlockedBy(open, { key: KEYR, status: SR, control: CR, errors: ERRORS });
   const setOptions = (at: number, change: (options: number) => number): number => {
     const bus = open(at);
-    bus.poke(OPTKEYR, 0x08192a3b);
-    bus.poke(OPTKEYR, 0x4c5d6e7f);
+    for (const value of OPTION_KEYS) bus.poke(OPTKEYR, value);
     const wanted = change(bus.peek(OPTCR) & ~(OPTLOCK | OPTSTRT));
     bus.poke(OPTCR, wanted);
     bus.poke(OPTCR, wanted | OPTSTRT);

@@ -1,5 +1,14 @@
 import { readU32 } from '#shared/base/bytes.ts';
-import { type OpenRomBus, RDP_LEVEL_0, RDP_LEVEL_1, rdpLevelOf, type RomBus, type RomFlash } from './rom-flash.ts';
+import {
+  type OpenRomBus,
+  OPTION_KEYS,
+  RDP_LEVEL_0,
+  RDP_LEVEL_1,
+  rdpLevelOf,
+  type RomBus,
+  type RomFlash,
+  unlockedBy,
+} from './rom-flash.ts';
 
 /** RM0444, 3.7 FLASH registers. */
 const BASE = 0x40022000;
@@ -15,7 +24,6 @@ const PER = 1 << 1;
 const MER1 = 1 << 2;
 const STRT = 1 << 16;
 const OPTSTRT = 1 << 17;
-const LOCK = 0x80000000;
 const ERRORS = 0xc3fb;
 const PAGES = 64;
 const DOUBLE_WORD = 8;
@@ -24,20 +32,10 @@ const NO_AREA = 0x3f;
 
 /** Double words, the last filled up with ones. */
 export function g0RomFlash(open: OpenRomBus): RomFlash {
-  const unlocked = (at: number, work: (bus: RomBus) => void): number => {
-    const bus = open(at);
-    bus.poke(KEYR, 0x45670123);
-    bus.poke(KEYR, 0xcdef89ab);
-    bus.poke(SR, ERRORS);
-    work(bus);
-    bus.wait();
-    bus.poke(CR, LOCK);
-    return bus.at;
-  };
+  const unlocked = unlockedBy(open, { key: KEYR, status: SR, control: CR, errors: ERRORS });
   const setOptions = (at: number, change: (bus: RomBus) => void): number =>
     unlocked(at, (bus) => {
-      bus.poke(OPTKEYR, 0x08192a3b);
-      bus.poke(OPTKEYR, 0x4c5d6e7f);
+      for (const value of OPTION_KEYS) bus.poke(OPTKEYR, value);
       change(bus);
       bus.poke(CR, OPTSTRT);
       bus.wait();

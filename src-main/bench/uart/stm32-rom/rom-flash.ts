@@ -42,6 +42,32 @@ export class RomBus {
 
 export type OpenRomBus = (at: number) => RomBus;
 
+/** The control registers that both families have, at addresses of their own. */
+export interface RomRegisters {
+  readonly key: number;
+  readonly status: number;
+  readonly control: number;
+  /** Flags of the status register that are cleared by writing them. */
+  readonly errors: number;
+}
+
+const FLASH_KEYS = [0x45670123, 0xcdef89ab];
+export const OPTION_KEYS = [0x08192a3b, 0x4c5d6e7f];
+const LOCK = 0x80000000;
+
+/** Opens the controller, has `work` done, waits for it and locks again; resolves to when that is. */
+export function unlockedBy(open: OpenRomBus, { key, status, control, errors }: RomRegisters) {
+  return (at: number, work: (bus: RomBus) => void): number => {
+    const bus = open(at);
+    for (const value of FLASH_KEYS) bus.poke(key, value);
+    bus.poke(status, errors);
+    work(bus);
+    bus.wait();
+    bus.poke(control, LOCK);
+    return bus.at;
+  };
+}
+
 export function rdpLevelOf(byte: number): number {
   return byte === 0xaa ? 0 : byte === 0xcc ? 2 : 1;
 }
