@@ -47,6 +47,9 @@ function hasStep({ step }: RecipeLock, chip: ChipDescription, via: Via): boolean
   switch (step) {
     case 'readout-protection':
       return kind !== undefined || loader !== undefined;
+    case 'quad-enable':
+    case 'block-protection':
+      return via === 'spi' && chip.spi !== undefined;
     case 'write-protection':
       return kind === 'stm32f4-rdp' || kind === 'stm32g0-rdp' || loader?.writeProtection !== undefined;
     default:

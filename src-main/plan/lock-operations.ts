@@ -12,6 +12,8 @@ const ORDER: readonly LockStepName[] = [
   'atecc-key',
   'atecc-data',
   'atecc-slot',
+  'quad-enable',
+  'block-protection',
   'write-protection',
   'readout-protection',
 ];
@@ -44,6 +46,10 @@ function lockOperation(lock: RecipeLock, layout: Layout): LockOperation {
       return { op: 'lock', step, name: 'configuration zone', expected: 'locked' };
     case 'atecc-data':
       return { op: 'lock', step, name: 'data zone', expected: 'locked' };
+    case 'quad-enable':
+      return { op: 'lock', step, name: 'quad enable', expected: 'enabled' };
+    case 'block-protection':
+      return { op: 'lock', step, name: 'block protection', expected: 'all blocks' };
     case 'write-protection': {
       const ranges = pagesOf(lock.role, layout);
       return { op: 'lock', step, ranges, name: `write protection of ${lock.role}`, expected: 'protected' };

@@ -13,6 +13,8 @@ export const LockStepName = z.enum([
   'atecc-key',
   'atecc-data',
   'atecc-slot',
+  'quad-enable',
+  'block-protection',
   'write-protection',
   'readout-protection',
 ]);

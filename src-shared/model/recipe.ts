@@ -37,6 +37,12 @@ const RecipeLock = z.discriminatedUnion('step', [
     slot: Slot,
   }),
   z.strictObject({
+    step: z.literal('quad-enable').describe('A NOR flash’s pins WP# and HOLD# become data lines for good'),
+  }),
+  z.strictObject({
+    step: z.literal('block-protection').describe('All blocks of a NOR flash are protected by its status register'),
+  }),
+  z.strictObject({
     step: z
       .literal('write-protection')
       .describe('The pages of this role are written for nobody any more, until the protection is lifted'),

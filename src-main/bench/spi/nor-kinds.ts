@@ -25,8 +25,10 @@ export interface NorKind {
   readonly writable: { readonly sr1: number; readonly sr2: number };
   /** Bytes that 4Bh answers. */
   readonly uid: number;
-  /** B7h alone, or after a write enable; absent where addresses have three bytes. */
-  readonly enterFourByte?: 'b7' | 'wren-b7';
+  /** B7h alone, or after a write enable, or bit 7 of the bank register; absent where addresses have three bytes. */
+  readonly enterFourByte?: 'b7' | 'wren-b7' | 'bank-17';
+  /** It has a flag status register; `only` that one tells when it is ready, and must have been read before it does more. */
+  readonly flagStatus?: 'errors' | 'only';
   /** The quad enable requirement of JESD216, DWORD 15. */
   readonly quadEnable: 0 | 1 | 2 | 3 | 4 | 5 | 6;
   /** After a release from power-down. */
@@ -108,6 +110,7 @@ const n25q256a: NorKind = {
   chipEraseMs: 240_000,
   programUs: 500,
   statusWriteMs: 1.3,
+  flagStatus: 'errors',
   protects: { sr1: 0x5c, sr2: 0 },
   enterFourByte: 'wren-b7',
   quadEnable: 0,

@@ -18,6 +18,8 @@ export interface NorFaults {
   readonly sfdp?: (bytes: Uint8Array) => Uint8Array;
   /** Operations, counted from 0 at the connection's start, from which on none comes to its end. */
   readonly neverReadyFrom?: number;
+  /** Operations, counted alike, from which on none has an effect: what fails inside the chip. */
+  readonly failsFrom?: number;
   /** All operations take so many times as long. */
   readonly slow?: number;
   /** Told after each operation, before each data read. */
@@ -29,12 +31,21 @@ export interface NorFaults {
   readonly statusLocked?: boolean;
 }
 
+/** Flag status register: ready, erase failure, program failure, protection (N25Q256A data sheet, table 6). */
+const FLAG = { ready: 0x80, erase: 0x20, program: 0x10, protection: 0x02, fourByte: 0x01 } as const;
+
 /** What is under way inside the chip. */
 interface Operation {
   readonly startsAt: number;
   readonly endsAt: number;
   readonly finish: () => void;
   readonly tear: () => void;
+}
+
+/** Status registers; what is left out stays. */
+interface WrittenRegisters {
+  readonly sr1?: number | undefined;
+  readonly sr2?: number | undefined;
 }
 
 /** How far an instruction has come: what it does with each byte, and when the chip is deselected. */
@@ -60,6 +71,9 @@ export class NorModel implements SpiSlave {
   #operations = 0;
   #operation: Operation | undefined;
   #writeEnabled = false;
+  #flags = 0;
+  /** An operation ended, and nobody has asked the flag status register about it. */
+  #unasked = false;
   #fourByte = false;
   #poweredDown = false;
   #awakeAt = 0;
@@ -124,6 +138,7 @@ export class NorModel implements SpiSlave {
     this.#operation = undefined;
     operation.finish();
     this.#writeEnabled = false;
+    this.#unasked = this.kind.flagStatus === 'only';
     this.faults.finished?.(this.#operations);
   }
 
@@ -133,16 +148,19 @@ export class NorModel implements SpiSlave {
     this.#writeEnabled = false;
     this.#fourByte = false;
     this.#resetEnabled = false;
+    this.#flags = 0;
+    this.#unasked = false;
   }
 
   #decode(opcode: number, at: number): Instruction {
     if (opcode === 0xab) return this.#wake();
     if (this.#poweredDown || at < this.#awakeAt) return IGNORED;
     if (opcode === 0x05) return { exchange: () => this.#status() };
+    if (opcode === 0x70 && this.kind.flagStatus) return { exchange: () => this.#flagStatus() };
     if (opcode === 0x66) return { exchange: () => FLOATING, end: () => (this.#resetEnabled = true) };
     if (opcode === 0x99) return { exchange: () => FLOATING, end: () => this.#resetEnabled && this.#reset() };
     this.#resetEnabled = false;
-    if (this.#operation) {
+    if (this.#operation || this.#unasked) {
       this.counts.ignored++;
       return IGNORED;
     }
@@ -162,11 +180,13 @@ export class NorModel implements SpiSlave {
   /** Instructions of one byte: taken when the chip is deselected just after them. */
   #simple(opcode: number): Instruction | undefined {
     const { enterFourByte } = this.kind;
-    const allowed = enterFourByte !== undefined && (enterFourByte === 'b7' || this.#writeEnabled);
+    const allowed =
+      enterFourByte !== undefined && enterFourByte !== 'bank-17' && (enterFourByte === 'b7' || this.#writeEnabled);
     const acts: Readonly<Record<number, () => void>> = {
       0x04: () => (this.#writeEnabled = false),
       0x06: () => (this.#writeEnabled = true),
       0xb9: () => (this.#poweredDown = true),
+      0x50: () => (this.#flags = 0),
       0xb7: () => allowed && (this.#fourByte = true),
       0xe9: () => allowed && (this.#fourByte = false),
     };
@@ -180,6 +200,7 @@ export class NorModel implements SpiSlave {
     const address = this.#fourByte ? 4 : 3;
     if (opcode === 0x9f) return told(Uint8Array.from(jedecId ?? this.kind.jedecId), 0);
     if (opcode === 0x35) return this.kind.writable.sr2 === 0 ? undefined : { exchange: () => this.sr2 };
+    if (opcode === 0x3f && this.kind.quadEnable === 3) return { exchange: () => this.sr2 };
     if (opcode === 0x5a) {
       const bytes = sfdpBytes(this.kind);
       return this.#addressed(3, 1, (at) => (sfdp?.(bytes) ?? bytes)[at] ?? FLOATING);
@@ -195,7 +216,11 @@ export class NorModel implements SpiSlave {
 
   #writes(opcode: number): Instruction | undefined {
     const address = this.#fourByte ? 4 : 3;
-    if (opcode === 0x01) return this.#statusWrite();
+    const { quadEnable } = this.kind;
+    if (opcode === 0x01) return this.#statusWrite((data) => this.#statusByBoth(data));
+    if (opcode === 0x31 && (quadEnable === 4 || quadEnable === 6)) return this.#statusWrite(([sr2]) => ({ sr2 }));
+    if (opcode === 0x3e && quadEnable === 3) return this.#statusWrite(([sr2]) => ({ sr2 }));
+    if (opcode === 0x17 && this.kind.enterFourByte === 'bank-17') return this.#bankWrite();
     if (opcode === 0x02) return this.#pageProgram(address);
     if (opcode === 0x12 && this.#hasFourByteInstructions) return this.#pageProgram(4);
     for (const erase of this.kind.erases) {
@@ -210,7 +235,27 @@ export class NorModel implements SpiSlave {
   }
 
   #status(): number {
-    return this.sr1 | (this.#writeEnabled ? WEL : 0) | (this.#operation ? BUSY : 0);
+    const busy = this.#operation && this.kind.flagStatus !== 'only' ? BUSY : 0;
+    return this.sr1 | (this.#writeEnabled ? WEL : 0) | busy;
+  }
+
+  #flagStatus(): number {
+    this.#unasked = false;
+    return this.#flags | (this.#operation ? 0 : FLAG.ready) | (this.#fourByte ? FLAG.fourByte : 0);
+  }
+
+  /** Where the quad enable bit is as JESD216's first kind has it, a write of register 1 alone clears register 2. */
+  #statusByBoth(data: readonly number[]): WrittenRegisters | undefined {
+    const { quadEnable } = this.kind;
+    const one = quadEnable === 2 || quadEnable === 3 || quadEnable === 6;
+    if (data.length > (one ? 1 : 2)) return undefined;
+    const [sr1 = 0, sr2] = data;
+    if (sr2 !== undefined) return { sr1, sr2 };
+    return quadEnable === 1 ? { sr1, sr2: 0 } : { sr1 };
+  }
+
+  #bankWrite(): Instruction {
+    return { exchange: (index, mosi) => (index === 0 && (this.#fourByte = (mosi & 0x80) !== 0), FLOATING) };
   }
 
   #cell(address: number): number {
@@ -248,7 +293,7 @@ export class NorModel implements SpiSlave {
         const each = (act: (address: number, byte: number) => void) => () =>
           latch.forEach((byte, offset) => act(page + offset, byte));
         this.counts.programs++;
-        this.#begin(at, usToNs(us), {
+        this.#begin(at, usToNs(us), 'program', {
           finish: each((where, byte) => this.cells.program(where, byte)),
           tear: each((where, byte) => this.cells.programHalfway(where, byte, this.#prng)),
         });
@@ -267,7 +312,7 @@ export class NorModel implements SpiSlave {
         if (length !== addressBytes || !this.#writeEnabled) return;
         const from = (address - (address % size)) % this.kind.size;
         this.counts.erases++;
-        this.#begin(at, toNs(ms), this.#erasing(from, size));
+        this.#begin(at, toNs(ms), 'erase', this.#erasing(from, size));
       },
     };
   }
@@ -278,7 +323,7 @@ export class NorModel implements SpiSlave {
       end: (length, at) => {
         if (length !== 0 || !this.#writeEnabled) return;
         this.counts.erases++;
-        this.#begin(at, toNs(this.kind.chipEraseMs), this.#erasing(0, this.kind.size));
+        this.#begin(at, toNs(this.kind.chipEraseMs), 'erase', this.#erasing(0, this.kind.size));
       },
     };
   }
@@ -290,7 +335,7 @@ export class NorModel implements SpiSlave {
     };
   }
 
-  #statusWrite(): Instruction {
+  #statusWrite(registers: (data: readonly number[]) => WrittenRegisters | undefined): Instruction {
     const data: number[] = [];
     return {
       exchange: (_, mosi) => {
@@ -298,9 +343,10 @@ export class NorModel implements SpiSlave {
         return FLOATING;
       },
       end: (_, at) => {
-        if (data.length === 0 || data.length > 2 || !this.#writeEnabled) return;
+        const written = data.length === 0 ? undefined : registers(data);
+        if (!written || !this.#writeEnabled) return;
         const { writable } = this.kind;
-        const [sr1 = 0, sr2 = this.sr2] = data;
+        const { sr1 = this.sr1, sr2 = this.sr2 } = written;
         const write = () => {
           if (this.faults.statusLocked) return;
           this.sr1 = (this.sr1 & ~writable.sr1) | (sr1 & writable.sr1);
@@ -312,11 +358,17 @@ export class NorModel implements SpiSlave {
   }
 
   /** An operation on the cells: does nothing where they are protected. */
-  #begin(at: number, ns: number, work: Pick<Operation, 'finish' | 'tear'>): void {
+  #begin(at: number, ns: number, what: 'erase' | 'program', work: Pick<Operation, 'finish' | 'tear'>): void {
     const { protects } = this.kind;
     const free = (this.sr1 & protects.sr1) === 0 && (this.sr2 & protects.sr2) === 0;
-    if (free) this.#start(at, ns, work);
-    else this.#start(at, usToNs(REFUSED_US), { finish: () => undefined, tear: () => undefined });
+    const fails = this.#operations >= (this.faults.failsFrom ?? Infinity);
+    if (free && !fails) {
+      this.#start(at, ns, work);
+      return;
+    }
+    const flags = FLAG[what] | (free ? 0 : FLAG.protection);
+    const finish = () => void (this.#flags |= flags);
+    this.#start(at, free ? ns : usToNs(REFUSED_US), { finish, tear: () => undefined });
   }
 
   #start(at: number, ns: number, work: Pick<Operation, 'finish' | 'tear'>): void {

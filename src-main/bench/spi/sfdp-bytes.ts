@@ -44,11 +44,12 @@ function basicTable(kind: NorKind): number[] {
   // 10: typical times; the worst are 2 x (6 + 1) times as long.
   table[9] = erases.reduce((word, { ms }, index) => word | (eraseTime(ms) << (4 + 7 * index)), 6);
   table[10] = programTimes(kind);
-  // 14: status register 1 tells when the chip is busy; ABh, B9h for deep power-down.
-  table[13] = (1 << 2) | (0xab << 15) | (0xb9 << 23);
+  // 14: status register 1 tells when the chip is busy, or the flag status register; ABh, B9h for deep power-down.
+  const { flagStatus } = kind;
+  table[13] = (flagStatus === 'only' ? 0 : 1 << 2) | (flagStatus ? 1 << 3 : 0) | (0xab << 15) | (0xb9 << 23);
   table[14] = kind.quadEnable << 20;
   // 16: 66h and 99h; E9h leaves, B7h enters 4-byte addresses, both after a write enable or without.
-  const enter = { none: 0, b7: 1, 'wren-b7': 2 }[kind.enterFourByte ?? 'none'];
+  const enter = { none: 0, b7: 1, 'wren-b7': 2, 'bank-17': 8 }[kind.enterFourByte ?? 'none'];
   table[15] = (1 << 12) | (enter << 14) | ((enter | (kind.enterFourByte === 'b7' ? 1 << 5 : 0)) << 24);
   return table;
 }

@@ -1,7 +1,7 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { EraseUnit } from '../../plan/erase-cost.ts';
 import type { SpiTransfer } from '../../probe/spi-port.ts';
-import { BUSY, status, WRITE_ENABLED, writeEnable } from './nor-commands.ts';
+import { ask, status, WRITE_ENABLED, writeEnable } from './nor-commands.ts';
 import { type NorChip, refused, timeout } from './nor-chip.ts';
 
 /** Of the typical time; what is left is polled. */
@@ -36,6 +36,7 @@ export async function eraseBlocks(
   }
   if (!before) return;
   await chip.waitReady(before.address, patienceOf(before), io);
+  await chip.requireDone(units[0]?.address ?? before.address, io);
   done(before);
 }
 
@@ -43,13 +44,16 @@ async function begin(chip: NorChip, unit: Erasing, before: Erasing | undefined, 
   const patience = patienceOf(before ?? unit);
   const until = io.clock.monotonic() + patience;
   for (;;) {
-    const answers = await chip.port.transfer([writeEnable, status(1), unit.instruction], io);
-    const ready = answers[1]?.[0] ?? 0xff;
-    if ((ready & BUSY) === 0) {
-      if ((ready & WRITE_ENABLED) === 0) throw refused(unit.address, 'the write enable latch stays clear');
+    // Of most chips one register says both.
+    const asked = chip.asksFlags ? [ask(chip.readyRegister, 1)] : [];
+    const answers = await chip.port.transfer([...asked, writeEnable, status(1), unit.instruction], io);
+    const [enabled = 0xff] = answers[asked.length + 1] ?? [];
+    const [ready = 0xff] = chip.asksFlags ? (answers[0] ?? []) : [enabled];
+    chip.requirePresent(Uint8Array.of(ready & enabled));
+    if (!chip.isBusy(ready)) {
+      if ((enabled & WRITE_ENABLED) === 0) throw refused(unit.address, 'the write enable latch stays clear');
       return;
     }
-    chip.requirePresent(Uint8Array.of(ready));
     if (io.clock.monotonic() > until) throw timeout((before ?? unit).address, patience);
     await io.clock.sleep((before ?? unit).ms * LOOK, io.signal);
   }

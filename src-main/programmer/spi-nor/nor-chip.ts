@@ -4,7 +4,21 @@ import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { SpiInterface } from '#shared/model/interfaces/spi.ts';
 import type { SpiPort, SpiTransfer } from '../../probe/spi-port.ts';
-import { ask, BUSY, Opcode, readSfdp as sfdpTransfer, status, tell, writeEnable } from './nor-commands.ts';
+import {
+  ask,
+  BANK_FOUR_BYTE,
+  BUSY,
+  FLAG_ERASE_FAILED,
+  FLAG_FAILURES,
+  FLAG_PROGRAM_FAILED,
+  FLAG_PROTECTED,
+  FLAG_READY,
+  Opcode,
+  readSfdp as sfdpTransfer,
+  status,
+  tell,
+  writeEnable,
+} from './nor-commands.ts';
 import { type NorParts, norParts } from './nor-parts.ts';
 import { readSfdp } from './sfdp.ts';
 
@@ -56,16 +70,14 @@ export class NorChip {
     const parts = await this.parts(io);
     if (this.#fourByte || parts.enterFourByte === 'none') return parts;
     this.#fourByte = true;
-    const before = parts.enterFourByte === 'wren-b7' ? [writeEnable] : [];
-    await this.port.transfer([...before, tell(Opcode.enterFourByte)], io);
+    await this.port.transfer(fourByteMode(parts, true), io);
     return parts;
   }
 
   /** As it was found: addresses of three bytes, and where it can be reset, reset. */
   async leave(io: IoContext): Promise<void> {
-    if (this.#fourByte) {
-      const before = this.#parts?.enterFourByte === 'wren-b7' ? [writeEnable] : [];
-      await this.port.transfer([...before, tell(Opcode.exitFourByte)], io);
+    if (this.#fourByte && this.#parts) {
+      await this.port.transfer(fourByteMode(this.#parts, false), io);
       this.#fourByte = false;
     }
     if (!this.#parts?.softReset) return;
@@ -86,6 +98,11 @@ export class NorChip {
     return data;
   }
 
+  /** What another program left behind says nothing of this run. */
+  async clearFlags(io: IoContext): Promise<void> {
+    if ((await this.parts(io)).flagStatus !== 'none') await this.port.transfer([tell(Opcode.clearFlagStatus)], io);
+  }
+
   /** Status registers 1 and 2; chips without a second one answer anything. */
   async statusRegisters(io: IoContext): Promise<{ readonly sr1: number; readonly sr2: number }> {
     const [first, second] = await this.port.transfer([status(1), ask(Opcode.readStatus2, 1)], io);
@@ -94,7 +111,12 @@ export class NorChip {
 
   /** `registers` from the first on. Rejects with `flash-timeout`. */
   async writeStatus(registers: readonly number[], io: IoContext): Promise<void> {
-    await this.port.transfer([writeEnable, tell(Opcode.writeStatus, ...registers)], io);
+    await this.writeRegister([writeEnable, tell(Opcode.writeStatus, ...registers)], io);
+  }
+
+  /** Rejects with `flash-timeout`. */
+  async writeRegister(transfers: readonly SpiTransfer[], io: IoContext): Promise<void> {
+    await this.port.transfer(transfers, io);
     await this.waitReady(0, STATUS_WRITE_MS, io);
   }
 
@@ -102,13 +124,39 @@ export class NorChip {
   async waitReady(address: number, timeoutMs: number, io: IoContext): Promise<void> {
     const until = io.clock.monotonic() + timeoutMs;
     for (let pause = 0; ; pause = Math.min(50, pause * 1.5 + 0.2)) {
-      const samples = await this.one(status(4), io);
-      const last = samples.at(-1) ?? 0xff;
-      if ((last & BUSY) === 0) return;
+      const samples = await this.one(ask(this.readyRegister, 4), io);
       this.requirePresent(samples);
+      if (!this.isBusy(samples.at(-1) ?? 0xff)) return;
       if (io.clock.monotonic() > until) throw timeout(address, timeoutMs);
       await io.clock.sleep(pause, io.signal);
     }
+  }
+
+  /** The flag status register alone tells when it is ready. */
+  get asksFlags(): boolean {
+    return this.#parts?.flagStatus === 'only';
+  }
+
+  /** Which register tells whether the chip is ready. */
+  get readyRegister(): number {
+    return this.asksFlags ? Opcode.readFlagStatus : Opcode.readStatus;
+  }
+
+  isBusy(value: number): boolean {
+    return this.asksFlags ? (value & FLAG_READY) === 0 : (value & BUSY) !== 0;
+  }
+
+  /**
+   * What the chip says of the programs or erases that have just ended at `address` or behind it; chips without a flag status
+   * register say nothing. Rejects with `flash-refused`; the failure is cleared, as the chip would else do nothing more.
+   */
+  async requireDone(address: number, io: IoContext): Promise<void> {
+    if ((this.#parts?.flagStatus ?? 'none') === 'none') return;
+    const [flags = 0xff] = await this.one(ask(Opcode.readFlagStatus, 1), io);
+    this.requirePresent(Uint8Array.of(flags));
+    if ((flags & FLAG_FAILURES) === 0) return;
+    await this.port.transfer([tell(Opcode.clearFlagStatus)], io);
+    throw refused(address, `flag status 0x${flags.toString(16).padStart(2, '0')}: ${failuresIn(flags).join(', ')}`);
   }
 
   /** All ones: nothing drives the wire any more. No chip is busy with all of its protection set. */
@@ -121,6 +169,21 @@ export class NorChip {
     if (isFilledWith(id, 0xff) || isFilledWith(id, 0x00)) throw new FlashlineError('no-target');
     return id;
   }
+}
+
+function fourByteMode({ enterFourByte }: NorParts, on: boolean): SpiTransfer[] {
+  if (enterFourByte === 'bank-17') return [tell(Opcode.writeBank, on ? BANK_FOUR_BYTE : 0)];
+  const before = enterFourByte === 'wren-b7' ? [writeEnable] : [];
+  return [...before, tell(on ? Opcode.enterFourByte : Opcode.exitFourByte)];
+}
+
+function failuresIn(flags: number): string[] {
+  const names: readonly (readonly [number, string])[] = [
+    [FLAG_ERASE_FAILED, 'an erase failed'],
+    [FLAG_PROGRAM_FAILED, 'a program failed'],
+    [FLAG_PROTECTED, 'a block is protected'],
+  ];
+  return names.flatMap(([bit, name]) => ((flags & bit) === 0 ? [] : [name]));
 }
 
 export function timeout(address: number, ms: number): FlashlineError {

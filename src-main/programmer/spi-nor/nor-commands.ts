@@ -2,6 +2,7 @@ import type { SpiTransfer } from '../../probe/spi-port.ts';
 
 /** Instructions that JESD216 and all makers agree on. */
 export const Opcode = {
+  writeBank: 0x17,
   writeStatus: 0x01,
   program: 0x02,
   read: 0x03,
@@ -10,9 +11,13 @@ export const Opcode = {
   fastRead: 0x0b,
   writeStatus2: 0x31,
   readStatus2: 0x35,
+  writeStatus3e: 0x3e,
+  readStatus3f: 0x3f,
   readUniqueId: 0x4b,
+  clearFlagStatus: 0x50,
   readSfdp: 0x5a,
   enableReset: 0x66,
+  readFlagStatus: 0x70,
   reset: 0x99,
   readId: 0x9f,
   releasePowerDown: 0xab,
@@ -24,6 +29,19 @@ export const Opcode = {
 /** Status register 1: something is under way; the next program, erase or status write will be taken. */
 export const BUSY = 0x01;
 export const WRITE_ENABLED = 0x02;
+
+/**
+ * Flag status register (N25Q256A data sheet, table 6): ready; an erase failed; a program failed; something was tried in a
+ * protected block.
+ */
+export const FLAG_READY = 0x80;
+export const FLAG_ERASE_FAILED = 0x20;
+export const FLAG_PROGRAM_FAILED = 0x10;
+export const FLAG_PROTECTED = 0x02;
+export const FLAG_FAILURES = FLAG_ERASE_FAILED | FLAG_PROGRAM_FAILED | FLAG_PROTECTED;
+
+/** Bank register of 4-byte addresses (JESD216, DWORD 16, bit 27): EXTADD. */
+export const BANK_FOUR_BYTE = 0x80;
 
 export interface Addressed {
   readonly opcode: number;
@@ -46,10 +64,10 @@ export const writeEnable = tell(Opcode.writeEnable);
 /** The register again and again, for as long as the chip is selected. */
 export const status = (samples: number): SpiTransfer => ask(Opcode.readStatus, samples);
 
-/** The register once, after so many bytes in which the chip puts it out as well and nobody looks. */
-export function statusAfter(filler: number): SpiTransfer {
+/** The register that tells when the chip is ready once, after so many bytes in which the chip puts it out as well and nobody looks. */
+export function statusAfter(filler: number, register: number = Opcode.readStatus): SpiTransfer {
   const write = new Uint8Array(1 + filler);
-  write[0] = Opcode.readStatus;
+  write[0] = register;
   return { write, read: 1 };
 }
 

@@ -3,7 +3,7 @@ import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/m
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { SpiInterface } from '#shared/model/interfaces/spi.ts';
 import { type NorInstructions, Opcode } from './nor-commands.ts';
-import type { EraseType, SfdpParameters } from './sfdp.ts';
+import type { EraseType, FlagStatus, QuadEnable, SfdpParameters } from './sfdp.ts';
 
 /** What is done to one chip, and how: its description and what it says of itself, which must agree. */
 export interface NorParts {
@@ -16,10 +16,12 @@ export interface NorParts {
   readonly instructions: NorInstructions;
   readonly eraseAddressBytes: 3 | 4;
   /** What must be sent before addresses beyond 16 MiB are taken. */
-  readonly enterFourByte: 'b7' | 'wren-b7' | 'none';
+  readonly enterFourByte: 'b7' | 'wren-b7' | 'bank-17' | 'none';
   readonly softReset: boolean;
   /** There is a second status register, read by 35h. */
   readonly hasStatus2: boolean;
+  readonly quadEnable: QuadEnable;
+  readonly flagStatus: FlagStatus;
 }
 
 /** Addresses of three bytes end here. */
@@ -49,6 +51,7 @@ export function norParts(
   const addressBytes = large ? 4 : 3;
   const enter = large && !dedicated ? entering(chip, spi, sfdp) : 'none';
   const erases = (dedicated ? known : sfdp?.erases) ?? describedErases(memory);
+  const quad = quadEnable(spi, sfdp);
   return {
     jedecId: id,
     size,
@@ -59,8 +62,16 @@ export function norParts(
     instructions: instructions(dedicated, addressBytes, clockHz),
     enterFourByte: enter,
     softReset: sfdp?.softReset ?? false,
-    hasStatus2: spi.blockProtection.sr2 !== 0 || (sfdp?.quadEnable.startsWith('sr2-bit1') ?? false),
+    quadEnable: quad,
+    flagStatus: spi.flagStatus ? (sfdp?.flagStatus === 'only' ? 'only' : 'errors') : (sfdp?.flagStatus ?? 'none'),
+    hasStatus2: spi.blockProtection.sr2 !== 0 || quad.startsWith('sr2-bit1'),
   };
+}
+
+/** The description knows better than a chip of before JESD216A, which does not tell. */
+function quadEnable(spi: SpiInterface, sfdp: SfdpParameters | undefined): QuadEnable {
+  const told = sfdp?.quadEnable ?? 'unknown';
+  return told === 'unknown' ? (spi.quadEnable ?? 'unknown') : told;
 }
 
 function checkSfdp(chip: ChipDescription, memory: FlashMemory, sfdp: SfdpParameters, generic: boolean): void {
@@ -88,7 +99,7 @@ function entering(
   chip: ChipDescription,
   spi: SpiInterface,
   sfdp: SfdpParameters | undefined,
-): 'b7' | 'wren-b7' | 'none' {
+): NorParts['enterFourByte'] {
   if (sfdp?.addressBytes === 4 || sfdp?.enterFourByte === 'always') return 'none';
   const told = sfdp?.enterFourByte === 'none' ? undefined : sfdp?.enterFourByte;
   const way = spi.enterFourByte ?? told;

@@ -3,9 +3,6 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { Protection, ProtectionState } from '../../target/protection/protection.ts';
 import type { NorChip } from './nor-chip.ts';
 
-/** BP2 to BP0: all of them, with nothing else, protect all of every chip. */
-const ALL_BLOCKS = 0x1c;
-
 /**
  * Block protection: bits of the status registers against programs and erases. Any of them that is set counts as locked,
  * whichever blocks it means: makers differ in that. Clearing them erases nothing.
@@ -40,8 +37,15 @@ export class NorProtection implements Protection {
   }
 
   async lock(io: IoContext): Promise<ProtectionState> {
-    await this.#write(({ sr1, sr2 }) => ({ sr1: sr1 | ALL_BLOCKS, sr2 }), io);
+    const { all, sr1, sr2 } = this.#nor.spi.blockProtection;
+    await this.#write((before) => ({ sr1: (before.sr1 & ~sr1) | all, sr2: before.sr2 & ~sr2 }), io);
     return this.read(io);
+  }
+
+  /** Whether every block is: by the bits that say so, and no others of its. */
+  async isWhole(io: IoContext): Promise<boolean> {
+    const { sr1, sr2 } = await this.#set(io);
+    return sr1 === this.#nor.spi.blockProtection.all && sr2 === 0;
   }
 
   async #set(io: IoContext): Promise<{ readonly sr1: number; readonly sr2: number }> {

@@ -10,6 +10,7 @@ import type { FlashDevice } from '../flash-device.ts';
 import type { Programmer } from '../programmer.ts';
 import { NorChip } from './nor-chip.ts';
 import { NorDevice } from './nor-device.ts';
+import { NorLocks } from './nor-locks.ts';
 import { NorProtection } from './nor-protection.ts';
 
 /** The least that a page program or a read of parameters takes: a port that carries less is of no use. */
@@ -42,12 +43,14 @@ function tooNarrow(port: SpiPort): FlashlineError {
 class SpiNor implements Programmer {
   readonly chip: ChipDescription;
   readonly protection: NorProtection;
+  readonly locks: NorLocks;
   readonly #nor: NorChip;
   readonly #spi: SpiInterface;
 
   constructor(nor: NorChip, spi: SpiInterface) {
     this.chip = nor.chip;
     this.protection = new NorProtection(nor);
+    this.locks = new NorLocks(nor, this.protection);
     this.#nor = nor;
     this.#spi = spi;
   }
@@ -64,6 +67,7 @@ class SpiNor implements Programmer {
   }
 
   async openFlash(io: IoContext): Promise<FlashDevice> {
+    await this.#nor.clearFlags(io);
     const parts = await this.#nor.useAddresses(io);
     return new NorDevice(this.#nor, parts, flashMemories(this.chip)[0]?.start ?? 0);
   }

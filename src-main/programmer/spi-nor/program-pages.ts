@@ -1,7 +1,7 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { SpiTransfer } from '../../probe/spi-port.ts';
 import type { ProgramRun } from '../../plan/contents.ts';
-import { addressed, BUSY, status, statusAfter, writeEnable } from './nor-commands.ts';
+import { addressed, ask, statusAfter, writeEnable } from './nor-commands.ts';
 import { type NorChip, timeout } from './nor-chip.ts';
 import type { NorParts } from './nor-parts.ts';
 
@@ -54,6 +54,7 @@ export class PageProgrammer {
       standstills = waiting.length === batch.length ? standstills + 1 : 0;
       const address = batch[0]?.address ?? 0;
       if (waiting.length > 0 || from >= pages.length) await this.#chip.waitReady(address, patience, io);
+      if (from >= pages.length) await this.#chip.requireDone(pages[0]?.address ?? address, io);
       if (standstills >= MOST_STANDSTILLS) throw timeout(address, patience);
     }
   }
@@ -62,27 +63,37 @@ export class PageProgrammer {
   async #send(batch: readonly ProgramRun[], trial: boolean, io: IoContext): Promise<ProgramRun[]> {
     const { program } = this.#parts.instructions;
     const fillers = batch.map((_, index) => (trial ? this.#bytesIn(TRIALS[index] ?? 1) : this.#fillerNow()));
-    const transfers: SpiTransfer[] = [status(1)];
+    const register = this.#chip.readyRegister;
+    const transfers: SpiTransfer[] = [ask(register, 1)];
     for (const [index, { address, bytes }] of batch.entries()) {
-      transfers.push(writeEnable, addressed(program, address, { data: bytes }), statusAfter(fillers[index] ?? 0));
+      transfers.push(
+        writeEnable,
+        addressed(program, address, { data: bytes }),
+        statusAfter(fillers[index] ?? 0, register),
+      );
     }
     const answers = await this.#chip.port.transfer(transfers, io);
     const waiting: ProgramRun[] = [];
     const enough: number[] = [];
     let overrun = false;
-    let before = answers[0]?.at(-1) ?? BUSY;
+    let before = this.#isBusy(answers[0]);
     for (const [index, page] of batch.entries()) {
       const samples = answers[3 + index * 3] ?? new Uint8Array();
       this.#chip.requirePresent(samples);
-      const after = samples.at(-1) ?? BUSY;
-      if ((before & BUSY) !== 0) waiting.push(page);
-      else if ((after & BUSY) === 0) enough.push(fillers[index] ?? 0);
+      const after = this.#isBusy(samples);
+      if (before) waiting.push(page);
+      else if (!after) enough.push(fillers[index] ?? 0);
       else overrun = true;
       before = after;
     }
     if (trial) this.#filler = Math.ceil((enough.length > 0 ? Math.min(...enough) : this.#bytesIn(2)) * MARGIN);
     else if (overrun) this.#filler = Math.min(MOST_FILLER, Math.ceil(this.#fillerNow() * MARGIN) + 16);
     return waiting;
+  }
+
+  #isBusy(samples: Uint8Array | undefined): boolean {
+    const last = samples?.at(-1);
+    return last === undefined || this.#chip.isBusy(last);
   }
 
   #fillerNow(): number {

@@ -11,10 +11,16 @@ export interface EraseType {
 }
 
 /** How a chip is made to take 4-byte addresses by its ordinary instructions. */
-export type EnterFourByte = 'b7' | 'wren-b7' | 'always' | 'none';
+export type EnterFourByte = 'b7' | 'wren-b7' | 'bank-17' | 'always' | 'none';
 
 /** Where the quad enable bit is and how it is written (JESD216, DWORD 15, bits 22:20). */
 export type QuadEnable = 'none' | 'sr2-bit1' | 'sr1-bit6' | 'sr2-bit7' | 'sr2-bit1-by-31' | 'unknown';
+
+/**
+ * What a flag status register (70h) is for (DWORD 14, bits 3:2): it tells what failed, or it alone tells that the chip is
+ * ready too.
+ */
+export type FlagStatus = 'none' | 'errors' | 'only';
 
 /** What a chip says of itself: JESD216's basic flash parameter table, and its table of 4-byte instructions. */
 export interface SfdpParameters {
@@ -29,6 +35,7 @@ export interface SfdpParameters {
   readonly programUs?: number;
   readonly chipEraseMs?: number;
   readonly quadEnable: QuadEnable;
+  readonly flagStatus: FlagStatus;
   /** Of the reset enable and reset instructions 66h, 99h. */
   readonly softReset: boolean;
 }
@@ -91,6 +98,7 @@ function decodeBasic(table: readonly number[], fourByte: readonly number[] | und
     fourByteOpcodes: fourByteOpcodes(fourByte),
     ...(has(11) ? { programUs: programUs(dword(11)), chipEraseMs: chipEraseMs(dword(11)) } : {}),
     quadEnable: has(15) ? quadEnable(dword(15)) : 'unknown',
+    flagStatus: has(14) && bits(dword(14), 3, 3) === 1 ? (bits(dword(14), 2, 2) === 1 ? 'errors' : 'only') : 'none',
     softReset: has(16) && bits(dword(16), 12, 12) === 1,
   };
 }
@@ -140,10 +148,11 @@ function chipEraseMs(dword11: number): number {
   return (bits(dword11, 28, 24) + 1) * ([16, 256, 4000, 64_000][bits(dword11, 30, 29)] ?? 16);
 }
 
-/** DWORD 16, bits 31:24. */
+/** DWORD 16, bits 31:24. Of the ways that are left out (an extended address register, a non-volatile one) none is alone. */
 function enterFourByte(dword16: number): EnterFourByte {
   if (bits(dword16, 24, 24) === 1) return 'b7';
   if (bits(dword16, 25, 25) === 1) return 'wren-b7';
+  if (bits(dword16, 27, 27) === 1) return 'bank-17';
   return bits(dword16, 30, 30) === 1 ? 'always' : 'none';
 }
 
