@@ -9,6 +9,7 @@ import { application, cells, image, noise, preload } from './releases.ts';
 
 const START = 0x0800_0000;
 const SIZE = 6000;
+const NIGHTLY = process.env['FLASHLINE_NIGHTLY'] !== undefined;
 const OLD = application(SIZE, 21, START);
 const NEW = application(SIZE, 22, START);
 const bytesOf = (release: typeof OLD) => release.image.segments[0]?.data ?? new Uint8Array();
@@ -94,12 +95,16 @@ describe('an STM32F407 in its DfuSe boot loader', () => {
 
 describe('at every request of a run', () => {
   /** What the unit held after each, sorted. Every run after a spoilt one must end well. */
-  async function sweep(spoil: (request: number) => DfuRunOptions, allowed: readonly string[]): Promise<string[]> {
+  async function sweep(
+    spoil: (request: number) => DfuRunOptions,
+    allowed: readonly string[],
+    step = NIGHTLY ? 1 : 11,
+  ): Promise<string[]> {
     const counting = withOld();
     const total = (await runDfu(counting, 'A', [NEW])).link?.counts.transfers ?? 0;
     expect(total).toBeGreaterThan(100);
     const states = new Set<string>();
-    for (let request = 0; request < total; request += 11) {
+    for (let request = 0; request < total; request += step) {
       const bench = withOld(request);
       const end = await endOf(bench, spoil(request));
       expect(allowed, `request ${request}`).toContain(end);
@@ -118,7 +123,9 @@ describe('at every request of a run', () => {
   });
 
   it('the supply may fail', async () => {
-    expect(await sweep((after) => ({ faults: [{ kind: 'power-cut', after }] }), ['probe-lost', 'done'])).toEqual(SAFE);
+    expect(await sweep((after) => ({ faults: [{ kind: 'power-cut', after }] }), ['probe-lost', 'done'], 1)).toEqual(
+      SAFE,
+    );
   });
 
   it('the device may fall silent', async () => {
@@ -199,7 +206,7 @@ describe('a product with a plain DFU boot loader', () => {
   it('may vanish at every request: then it starts nothing, or all of it', async () => {
     const transfers = (await run(newDfuBench())).link?.counts.transfers ?? 0;
     expect(transfers).toBeGreaterThan(100);
-    for (let after = 0; after < transfers; after += 13) {
+    for (let after = 0; after < transfers; after += NIGHTLY ? 1 : 13) {
       const bench = newDfuBench();
       const end = await run(bench, { faults: [{ kind: 'unplug', after }] }).then(
         () => 'done',
