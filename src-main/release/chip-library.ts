@@ -6,9 +6,11 @@ import { Interface } from '#shared/model/recipe.ts';
 import { MAX_YAML_BYTES, parseYaml, problemsText } from '#shared/release/yaml-file.ts';
 import { type Files, fileFailure } from './files.ts';
 
-/** The chips that this station knows. */
+const SUFFIX = '.yaml';
+
+/** The chips that this station knows. What a description contradicts is thrown as `chip-invalid` when it is asked for. */
 export interface ChipLibrary {
-  /** Sorted by id. */
+  /** Sorted by id; reads every description. */
   readonly chips: readonly ChipDescription[];
   readonly find: (id: string) => ChipDescription | undefined;
   /** Throws `chip-unknown`, naming those that are known. */
@@ -16,8 +18,8 @@ export interface ChipLibrary {
 }
 
 /**
- * Reads every `*.yaml` of these folders; a chip in an earlier one goes before its namesake in a later one. The first
- * must be there (`resources/chips`), the others need not. Throws `chip-invalid`, `file-missing` or `file-unreadable`.
+ * Every `*.yaml` of these folders, read when it is asked for: one run needs one chip, and the others' faults are not its own. A chip in an earlier one goes before its namesake in a later one. The first
+ * must be there (`resources/chips`), the others need not. Throws `file-missing` or `file-unreadable`.
  */
 export async function loadChips(
   [first, ...others]: readonly [string, ...string[]],
@@ -29,35 +31,50 @@ export async function loadChips(
   }
   const known = new Set<string>();
   const paths = folders.flat().filter((path) => !known.has(basename(path)) && known.add(basename(path)));
-  return chipLibrary(await Promise.all(paths.map((path) => readChip(path, files))));
+  const unread = await Promise.all(
+    paths.map(async (path) => {
+      const bytes = await readChip(path, files);
+      return [basename(path, SUFFIX), once(() => parseChip(path, bytes))] as const;
+    }),
+  );
+  return libraryOf(new Map(unread));
 }
 
 async function chipFiles(folder: string, files: Files): Promise<string[]> {
   const names = await files.list(folder).catch((error: unknown) => {
     throw fileFailure(folder, { file: folder }, error);
   });
-  return names.filter((name) => name.endsWith('.yaml')).map((name) => join(folder, name));
+  return names.filter((name) => name.endsWith(SUFFIX)).map((name) => join(folder, name));
 }
 
 export function chipLibrary(chips: readonly ChipDescription[]): ChipLibrary {
-  const byId = new Map(chips.map((chip) => [chip.id, chip]));
+  return libraryOf(new Map(chips.map((chip) => [chip.id, () => chip])));
+}
+
+function libraryOf(byId: ReadonlyMap<string, () => ChipDescription>): ChipLibrary {
   const ids = [...byId.keys()].toSorted();
   return {
-    chips: ids.flatMap((id) => byId.get(id) ?? []),
-    find: (id) => byId.get(id),
+    get chips() {
+      return ids.flatMap((id) => byId.get(id)?.() ?? []);
+    },
+    find: (id) => byId.get(id)?.(),
     get(id) {
-      const chip = byId.get(id);
+      const chip = byId.get(id)?.();
       if (!chip) throw new FlashlineError('chip-unknown', { params: { chip: id, known: ids.join(', ') } });
       return chip;
     },
   };
 }
 
-async function readChip(path: string, files: Files): Promise<ChipDescription> {
-  const bytes = await files.read(path, MAX_YAML_BYTES).catch((error: unknown) => {
+function readChip(path: string, files: Files): Promise<Uint8Array> {
+  return files.read(path, MAX_YAML_BYTES).catch((error: unknown) => {
     throw fileFailure(path, { file: path }, error);
   });
-  return parseChip(path, bytes);
+}
+
+function once<T>(work: () => T): () => T {
+  let done: { readonly value: T } | undefined;
+  return () => (done ??= { value: work() }).value;
 }
 
 /** Throws `chip-invalid`: `where` points at the first problem, `detail` tells them all. */

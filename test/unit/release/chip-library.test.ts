@@ -30,6 +30,14 @@ describe('the chip library', () => {
     expect(find('constructor')).toBeUndefined();
   });
 
+  test('a description that cannot be is in nobody’s way who asks for another chip', async () => {
+    const both = { '/chips/nrf51822.yaml': nrf51, '/chips/broken.yaml': 'id: broken' };
+    const library = await loadChips(['/chips'], memoryFiles(both));
+    expect(library.get('nrf51822').id).toBe('nrf51822');
+    for (const ask of [() => library.find('broken'), () => library.chips])
+      expect(await failureOf(ask)).toMatchObject({ code: 'chip-invalid', where: { file: '/chips/broken.yaml' } });
+  });
+
   test('says which folder is missing', async () => {
     expect(await failureOf(() => loadChips(['/none'], memoryFiles({})))).toMatchObject({
       code: 'file-missing',
