@@ -5,7 +5,7 @@ import type { UsbControl } from './usb-control.ts';
 import type { UsbDeviceInfo } from './usb-device-info.ts';
 import { openUsbHandle } from './usb-handle.ts';
 import type { UsbProbesOptions } from './usb-probes.ts';
-import { devicesInSysfs, mayOpen } from './usb-sysfs.ts';
+import { devicesInSysfs, driverOfInterface, mayOpen } from './usb-sysfs.ts';
 
 /** A new device's node takes the system a moment, and udev sets its rights after that. */
 const LOOK_EVERY_MS = 50;
@@ -66,7 +66,7 @@ export async function openUsbDevice(info: UsbDeviceInfo, url: string, io: IoCont
   const devices = await usb.getDevices();
   const found = devices.find(({ bus, address }) => deviceName(bus, address) === info.device);
   if (!found) throw new FlashlineError('probe-not-found', { params: { url } });
-  return openUsbHandle(found, url, io);
+  return openUsbHandle(found, (number) => driverOfInterface(info.portPath, number), url, io);
 }
 
 /** Linux writes the bus as 001 here and as 1 in sysfs. */

@@ -3,6 +3,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { inSeconds, within } from './deadline.ts';
 import { type UsbControl, type UsbSetup, UsbStall } from './usb-control.ts';
 import { isStall, isTimeout, openFailure } from './usb-errors.ts';
+import { CLAIMED } from './usb-sysfs.ts';
 
 /** What we use of an opened USB device; npm `usb`'s UsbDevice has all of it. Timeouts in milliseconds. */
 export interface NativeUsbDevice {
@@ -33,8 +34,16 @@ const SYSTEM_MS = 5000;
 /** How long the binding may take beyond a transfer's own timeout before nobody waits for it any more. */
 const GRACE_MS = 1000;
 
+/** The driver that has an interface now, `usbfs` for a program; undefined where none has, or the system does not tell. */
+export type DriverOf = (interfaceNumber: number) => Promise<string | undefined>;
+
 /** Opens the device. Rejects with `probe-permission`, `probe-busy`, `probe-not-found` or `probe-silent`. */
-export async function openUsbHandle(device: NativeUsbDevice, url: string, io: IoContext): Promise<UsbControl> {
+export async function openUsbHandle(
+  device: NativeUsbDevice,
+  driverOf: DriverOf,
+  url: string,
+  io: IoContext,
+): Promise<UsbControl> {
   const opening = device.open();
   const opened = await within(opening, SYSTEM_MS, io).catch(async (cause: unknown) => {
     void opening.then(
@@ -51,19 +60,21 @@ export async function openUsbHandle(device: NativeUsbDevice, url: string, io: Io
     );
     throw silent(url, SYSTEM_MS);
   }
-  return new UsbHandle(device, url);
+  return new UsbHandle(device, driverOf, url);
 }
 
 class UsbHandle implements UsbControl {
   readonly url: string;
   readonly #device: NativeUsbDevice;
+  readonly #driverOf: DriverOf;
   readonly #claimed: { readonly number: number; readonly detached: boolean }[] = [];
   /** Ends when all that was asked of an endpoint so far is over: the binding takes one transfer at a time for each. */
   readonly #busy = new Map<string, Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  constructor(device: NativeUsbDevice, url: string) {
+  constructor(device: NativeUsbDevice, driverOf: DriverOf, url: string) {
     this.#device = device;
+    this.#driverOf = driverOf;
     this.url = url;
   }
 
@@ -90,12 +101,7 @@ class UsbHandle implements UsbControl {
   }
 
   async claim(interfaceNumber: number, io: IoContext): Promise<void> {
-    // Refused where no driver has it, and where the system has no such thing.
-    const taking = this.#device.detachKernelDriver(interfaceNumber).then(
-      () => true,
-      () => false,
-    );
-    const detached = await this.#bySystem(taking, io);
+    const detached = await this.#takeFromDriver(interfaceNumber, io);
     try {
       await this.#bySystem(this.#device.claimInterface(interfaceNumber), io);
     } catch (cause) {
@@ -103,6 +109,17 @@ class UsbHandle implements UsbControl {
       throw cause;
     }
     this.#claimed.push({ number: interfaceNumber, detached });
+  }
+
+  /** From a driver of the system's alone: the same call would take it from another program too, in the middle of its work. */
+  async #takeFromDriver(interfaceNumber: number, io: IoContext): Promise<boolean> {
+    const driver = await this.#driverOf(interfaceNumber);
+    if (driver === undefined || driver === CLAIMED) return false;
+    const taking = this.#device.detachKernelDriver(interfaceNumber).then(
+      () => true,
+      () => false,
+    );
+    return this.#bySystem(taking, io);
   }
 
   async selectAlternate(interfaceNumber: number, setting: number, io: IoContext): Promise<void> {

@@ -12,7 +12,7 @@ const HUMAN_INTERFACE = '03';
 /** The CMSIS-DAP specification asks for it in the interface's string (v2) or the product's (v1). */
 const MARK = 'CMSIS-DAP';
 /** The kernel's name for a program that has claimed an interface through /dev/bus/usb. */
-const CLAIMED = 'usbfs';
+export const CLAIMED = 'usbfs';
 
 /** Whether this user may open a device node for reading and writing. */
 export type MayOpen = (node: string) => Promise<boolean>;
@@ -97,6 +97,14 @@ async function describeAny(place: Place, folder: string, name: string): Promise<
     settings,
     access: busy ? 'busy' : await accessTo(place, node),
   };
+}
+
+/** The driver that has this interface of the active configuration now; undefined where none has, and where there is no sysfs. */
+export async function driverOfInterface(portPath: string, number: number, root = '/'): Promise<string | undefined> {
+  const device = join(root, 'sys/bus/usb/devices', portPath);
+  const configuration = await text(device, 'bConfigurationValue');
+  const driver = await readlink(join(device, `${portPath}:${configuration}.${number}`, 'driver')).catch(absent);
+  return driver === undefined ? undefined : basename(driver);
 }
 
 interface SysInterface {

@@ -14,9 +14,11 @@ class FakeDevice implements NativeUsbDevice {
   readonly errors: string[] = [];
   openError: string | undefined;
   claimError: string | undefined;
-  hasDriver = false;
+  driver: string | undefined;
   hangs = false;
   #underWay = 0;
+
+  readonly driverOf = async () => this.driver;
 
   async open(): Promise<void> {
     this.calls.push('open');
@@ -39,7 +41,7 @@ class FakeDevice implements NativeUsbDevice {
     await this.#transfer('reset');
   }
   async detachKernelDriver(number: number): Promise<void> {
-    if (!this.hasDriver) throw new Error('detachKernelDriver error: entity not found');
+    if (this.driver === undefined) throw new Error('detachKernelDriver error: entity not found');
     this.calls.push(`detach ${number}`);
   }
   async attachKernelDriver(number: number): Promise<void> {
@@ -79,7 +81,7 @@ const failureOf = (work: Promise<unknown>) => work.then(() => null, toFailure);
 describe('an opened USB device', () => {
   it('takes requests one at a time, in the order of the calls, and lets everything go once', async () => {
     const device = new FakeDevice();
-    const usb = await openUsbHandle(device, URL, realIo());
+    const usb = await openUsbHandle(device, device.driverOf, URL, realIo());
     await usb.claim(2, realIo());
     const data = Uint8Array.of(7);
     const works = [
@@ -98,8 +100,8 @@ describe('an opened USB device', () => {
 
   it('takes an interface from the system’s driver, and gives it back', async () => {
     const device = new FakeDevice();
-    device.hasDriver = true;
-    const usb = await openUsbHandle(device, URL, realIo());
+    device.driver = 'ftdi_sio';
+    const usb = await openUsbHandle(device, device.driverOf, URL, realIo());
     await usb.claim(1, realIo());
     expect(await usb.transferIn(3, 64, 100, realIo())).toEqual(Uint8Array.of(3));
     await usb.close();
@@ -108,12 +110,22 @@ describe('an opened USB device', () => {
 
   it('gives the driver back its interface where claiming fails all the same', async () => {
     const device = new FakeDevice();
-    device.hasDriver = true;
+    device.driver = 'ftdi_sio';
     device.claimError = 'claimInterface error: interface is busy';
-    const usb = await openUsbHandle(device, URL, realIo());
+    const usb = await openUsbHandle(device, device.driverOf, URL, realIo());
     expect(await failureOf(usb.claim(1, realIo()))).toMatchObject({ code: 'probe-busy' });
     await usb.close();
     expect(device.calls).toEqual(['open', 'detach 1', 'claim 1', 'attach 1', 'close']);
+  });
+
+  it('leaves an interface to the program that has it', async () => {
+    const device = new FakeDevice();
+    device.driver = 'usbfs';
+    device.claimError = 'claimInterface error: interface is busy';
+    const usb = await openUsbHandle(device, device.driverOf, URL, realIo());
+    expect(await failureOf(usb.claim(1, realIo()))).toMatchObject({ code: 'probe-busy' });
+    await usb.close();
+    expect(device.calls).toEqual(['open', 'claim 1', 'close']);
   });
 
   it.each([
@@ -123,12 +135,15 @@ describe('an opened USB device', () => {
   ])('that does not open (%s) ends with %s', async (error, code) => {
     const device = new FakeDevice();
     device.openError = error;
-    expect(await failureOf(openUsbHandle(device, URL, realIo()))).toMatchObject({ code, params: { url: URL } });
+    expect(await failureOf(openUsbHandle(device, device.driverOf, URL, realIo()))).toMatchObject({
+      code,
+      params: { url: URL },
+    });
   });
 
   it('tells what went wrong with a transfer, and takes the next', async () => {
     const device = new FakeDevice();
-    const usb = await openUsbHandle(device, URL, realIo());
+    const usb = await openUsbHandle(device, device.driverOf, URL, realIo());
     const out = () => usb.controlOut(SETUP, Uint8Array.of(1), 100, realIo());
     device.errors.push(
       'controlTransferOut error: endpoint stalled',
@@ -147,7 +162,7 @@ describe('an opened USB device', () => {
   it('lets nobody wait for a binding that hangs, nor past an abort', async () => {
     const device = new FakeDevice();
     device.hangs = true;
-    const usb = await openUsbHandle(device, URL, realIo());
+    const usb = await openUsbHandle(device, device.driverOf, URL, realIo());
     const abort = new AbortController();
     const io = { ...realIo(), signal: abort.signal };
     const work = failureOf(usb.controlIn(SETUP, 6, 60_000, io));
