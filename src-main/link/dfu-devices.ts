@@ -1,25 +1,19 @@
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { UsbDeviceInfo } from './usb-device-info.ts';
 import { listUsbDevices } from './usb-devices.ts';
+import { oneAt, parseUnitPlace, type UsbPlace } from './usb-place.ts';
 import type { UsbProbesOptions } from './usb-probes.ts';
 
-export type DfuAddress =
-  | { readonly by: 'port'; readonly portPath: string }
-  | { readonly by: 'serial'; readonly serial: string };
-
 const FORMS = 'dfu:<usb port>, for example dfu:1-2.3, or dfu:<usb serial>';
-/** The bus, then the port of each hub on the way. */
-const PORT_PATH = /^\d+-\d+(?:\.\d+)*$/u;
 
 /** DFU's interface class and its protocols: run time and boot loader (DFU 1.1, 4.1.2 and 4.2.3). */
 const DFU = { class: 0xfe, subclass: 0x01, runtime: 0x01, loader: 0x02 } as const;
 
 /** Reads `dfu:...`. Throws `probe-address`. */
-export function parseDfuAddress(url: string): DfuAddress {
-  const text = decoded(/^dfu:@?([^\s?@][^\s?]*)$/u.exec(url)?.[1]);
-  if (text === undefined || text === '')
-    throw new FlashlineError('probe-address', { params: { url, expected: FORMS } });
-  return PORT_PATH.test(text) ? { by: 'port', portPath: text } : { by: 'serial', serial: text };
+export function parseDfuAddress(url: string): UsbPlace {
+  const place = parseUnitPlace(url.replace(/^dfu:/u, ''));
+  if (place) return place;
+  throw new FlashlineError('probe-address', { params: { url, expected: FORMS } });
 }
 
 /** By its place: serial numbers of boot loaders are often the same on every unit. */
@@ -40,21 +34,6 @@ export function dfuMode({ settings }: Pick<UsbDeviceInfo, 'settings'>): 'loader'
 }
 
 /** The device that an address means. Throws `probe-not-found` or `probe-ambiguous`. */
-export function findDfuDevice(address: DfuAddress, url: string, devices: readonly UsbDeviceInfo[]): UsbDeviceInfo {
-  const meant = devices.filter((device) =>
-    address.by === 'port' ? device.portPath === address.portPath : device.serial === address.serial,
-  );
-  const [device] = meant;
-  if (!device) throw new FlashlineError('probe-not-found', { params: { url } });
-  if (meant.length === 1) return device;
-  const candidates = meant.map(({ portPath }) => dfuUrl(portPath)).join(', ');
-  throw new FlashlineError('probe-ambiguous', { params: { url, candidates } });
-}
-
-function decoded(text: string | undefined): string | undefined {
-  try {
-    return text === undefined ? undefined : decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
+export function findDfuDevice(address: UsbPlace, url: string, devices: readonly UsbDeviceInfo[]): UsbDeviceInfo {
+  return oneAt(address, url, devices, ({ portPath }) => dfuUrl(portPath));
 }

@@ -1,11 +1,9 @@
 import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { IoContext } from '#shared/base/clock.ts';
-import { FlashlineError } from '#shared/model/failure.ts';
 import { openHid } from './hid.ts';
 import type { Link } from './link.ts';
 import { openInTime } from './open-in-time.ts';
-import type { UsbPlace } from './usb-place.ts';
 
 /** A HID device that is plugged in now, as hidapi lists it. */
 export interface ListedHid {
@@ -13,18 +11,6 @@ export interface ListedHid {
   readonly serial: string | undefined;
   /** Where the system tells it: the bus and the chain of hub ports. */
   readonly portPath: string | undefined;
-}
-
-/** The one at this place. Throws `probe-not-found` or `probe-ambiguous`. */
-export function hidAt(place: UsbPlace, url: string, listed: readonly ListedHid[]): ListedHid {
-  const meant = listed.filter(({ serial, portPath }) =>
-    place.by === 'port' ? portPath === place.portPath : serial === place.serial,
-  );
-  const [found] = meant;
-  if (!found) throw new FlashlineError('probe-not-found', { params: { url } });
-  if (meant.length === 1) return found;
-  const candidates = meant.map(({ portPath, path }) => (portPath === undefined ? path : `@${portPath}`)).join(', ');
-  throw new FlashlineError('probe-ambiguous', { params: { url, candidates } });
 }
 
 /** Of this vendor and product. `root` is where /sys is; elsewhere than on Linux nobody tells ports. */

@@ -1,14 +1,25 @@
 import type { IoContext } from '#shared/base/clock.ts';
-import type { UsbProbe } from './usb-probe.ts';
+import type { ProbeAccess } from './usb-probe.ts';
 
-/** `changed`: the same probe, but it may be opened now, or another program took it. */
-export interface ProbeChange {
-  readonly change: 'added' | 'removed' | 'changed';
-  readonly probe: UsbProbe;
+/** What is watched of something on USB. */
+export interface Watched {
+  readonly url: string;
+  readonly portPath: string;
+  /** New at each plugging in. */
+  readonly device: string;
+  readonly access: ProbeAccess;
+  /** By which of its interfaces it is used, where it has several. */
+  readonly interface?: string;
 }
 
-export interface WatchOptions {
-  readonly list: () => Promise<readonly UsbProbe[]>;
+/** `changed`: the same probe, but it may be opened now, or another program took it. */
+export interface ProbeChange<T extends Watched = Watched> {
+  readonly change: 'added' | 'removed' | 'changed';
+  readonly probe: T;
+}
+
+export interface WatchOptions<T extends Watched> {
+  readonly list: () => Promise<readonly T[]>;
   /** Asks the system to call when USB devices come or go; resolves to what takes that back. Left out, there is polling alone. */
   readonly hints?: (poke: () => void) => Promise<() => Promise<void>>;
   /** Between two looks in milliseconds, whether or not hints come: a hint is lost where no udev daemon runs. */
@@ -16,15 +27,15 @@ export interface WatchOptions {
 }
 
 /**
- * Tells of CMSIS-DAP probes as they come and go, first of those that are there. Resolves when the signal aborts, with
+ * Tells of what is on USB as it comes and goes, first of what is there. Resolves when the signal aborts, with
  * everything let go; rejects when listing fails. `onChange` is called for one change at a time, a removal first.
  */
-export async function watchProbes(
-  { list, hints, intervalMs }: WatchOptions,
+export async function watchProbes<T extends Watched>(
+  { list, hints, intervalMs }: WatchOptions<T>,
   io: IoContext,
-  onChange: (change: ProbeChange) => void,
+  onChange: (change: ProbeChange<T>) => void,
 ): Promise<void> {
-  let known: readonly UsbProbe[] = [];
+  let known: readonly T[] = [];
   const pause = new Pause(io, intervalMs);
   // Without hints polling does it, only later.
   const stopHints = await hints?.(() => pause.end()).catch(() => undefined);
@@ -41,17 +52,23 @@ export async function watchProbes(
   }
 }
 
-/** What happened between two looks, by port path. A probe that was replaced in between is removed, then added. */
-function changesBetween(before: readonly UsbProbe[], after: readonly UsbProbe[]): ProbeChange[] {
-  const isSame = (a: UsbProbe) => (b: UsbProbe) => a.portPath === b.portPath && a.device === b.device;
+/** What happened between two looks, by port path and kind. What was replaced in between is removed, then added. */
+function changesBetween<T extends Watched>(before: readonly T[], after: readonly T[]): ProbeChange<T>[] {
+  const isSame = (a: T) => (b: T) =>
+    a.portPath === b.portPath && a.device === b.device && kindOf(a.url) === kindOf(b.url);
   const removed = before.filter((probe) => !after.some(isSame(probe)));
-  const later = after.flatMap((probe): ProbeChange[] => {
+  const later = after.flatMap((probe): ProbeChange<T>[] => {
     const earlier = before.find(isSame(probe));
     if (!earlier) return [{ change: 'added', probe }];
     const same = earlier.access === probe.access && earlier.url === probe.url && earlier.interface === probe.interface;
     return same ? [] : [{ change: 'changed', probe }];
   });
   return [...removed.map((probe) => ({ change: 'removed' as const, probe })), ...later];
+}
+
+/** What stands before the place: `spi:ftdi` of `spi:ftdi:@1-2`. One device may be several kinds of probe. */
+export function kindOf(url: string): string {
+  return url.slice(0, url.lastIndexOf(':'));
 }
 
 /** A wait that something else can cut short, also just before it begins. */

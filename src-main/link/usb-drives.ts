@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { access, readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** A USB device's block device, and where it is mounted. */
@@ -40,6 +40,17 @@ async function describe(
 /** The serial number on USB of what is mounted there; undefined where it is no USB drive. */
 export async function driveMountedAt(path: string, root = '/'): Promise<UsbDrive | undefined> {
   return (await listUsbDrives(root)).find(({ mounts }) => mounts.includes(path));
+}
+
+/** Whether a UF2 boot loader made this drive: an ordinary stick has no such file, and nobody tells of what is not mounted. */
+export async function isUf2Drive({ mounts }: UsbDrive): Promise<boolean> {
+  const looks = mounts.map((folder) =>
+    access(join(folder, 'INFO_UF2.TXT')).then(
+      () => true,
+      () => false,
+    ),
+  );
+  return (await Promise.all(looks)).includes(true);
 }
 
 /** `/proc/mounts`: device, folder and more; spaces and the like as octal numbers (proc(5), fstab(5)). */

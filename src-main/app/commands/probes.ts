@@ -1,13 +1,10 @@
 import type { Command } from 'commander';
 import type { ProbeChange } from '../../link/hotplug.ts';
-import { dfuMode, dfuUrl, listDfuDevices } from '../../link/dfu-devices.ts';
 import { listSerialPorts, type SerialPortInfo } from '../../link/serial-ports.ts';
-import type { UsbDeviceInfo } from '../../link/usb-device-info.ts';
-import type { UsbProbe } from '../../link/usb-probe.ts';
-import { listUsbProbes } from '../../link/usb-probes.ts';
 import { BENCH_CHIPS } from '../../bench/bench.ts';
 import { chipsOf } from '../compose-chips.ts';
 import { watchUsbProbes } from '../compose-probes.ts';
+import { listPluggedIn, type PluggedIn } from '../plugged-in.ts';
 import { chipSources, type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 
 interface ProbeEntry {
@@ -27,10 +24,25 @@ interface ProbesOptions extends CommonOptions {
 
 const PROBLEMS = { ok: null, denied: 'probe-permission', busy: 'probe-busy' } as const;
 const PROBLEM_WORDS = {
-  ok: '',
-  denied: ' - no permission: see resources/udev/60-flashline.rules',
-  busy: ' - in use by another program',
+  'probe-permission': ' - no permission: see resources/udev/60-flashline.rules',
+  'probe-busy': ' - in use by another program',
+  'drive-unmounted': ' - not mounted',
 } as const;
+
+/** What is known of a USB serial port's other end, by its maker's ids. */
+const SERIAL_HINTS: Readonly<Record<string, string>> = {
+  // The USB Serial/JTAG controller in ESP32-C3, C6, H2 and S3: the chip itself.
+  '303a:1001': 'an ESP chip’s own USB port',
+  '0483:5740': 'firmware of an STM32',
+  // Virtual COM ports of ST-LINK/V2-1 and V3.
+  '0483:374b': 'an ST-LINK’s serial port: an STM32 behind it',
+  '0483:374e': 'an ST-LINK’s serial port: an STM32 behind it',
+  // Bridges that ESP boards have, with DTR and RTS at reset and boot.
+  '10c4:ea60': 'CP210x, as on many ESP boards',
+  '1a86:7523': 'CH340, as on many ESP boards',
+  '1a86:55d4': 'CH9102, as on many ESP boards',
+  '0403': 'FTDI',
+};
 
 export function probesCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   return command('probes', 'lists probes and ports: URL, serial, physical port, what they can do', [
@@ -55,7 +67,7 @@ async function list(options: ProbesOptions, context: CliContext): Promise<void> 
 
 /** Ends when it is aborted, which is how it is meant to end. */
 async function watch(options: ProbesOptions, context: CliContext): Promise<void> {
-  const show = ({ change, probe }: ProbeChange) => {
+  const show = ({ change, probe }: ProbeChange<PluggedIn>) => {
     const entry = usbEntry(probe);
     if (options.json) context.print(JSON.stringify({ type: `probe.${change}`, ...entry }));
     else context.print(`${change.padEnd(8)} ${entry.url.padEnd(36)} ${probe.portPath.padEnd(10)} ${entry.description}`);
@@ -66,12 +78,13 @@ async function watch(options: ProbesOptions, context: CliContext): Promise<void>
 
 async function findProbes(context: CliContext): Promise<ProbeEntry[]> {
   const { platform } = process;
-  const probes = (await listUsbProbes({ platform })).map(usbEntry);
+  const plugged = (await listPluggedIn({ platform })).map(usbEntry);
   // What is behind a serial port cannot be seen: a boot loader, or a probe's gdb server.
   const ports = (await listSerialPorts({ platform })).flatMap(portEntries);
-  const { chips } = await chipsOf(chipSources(context));
-  const simulated = chips
-    .filter(({ id }) => BENCH_CHIPS.some((known) => known === id))
+  const chips = await chipsOf(chipSources(context));
+  const simulated = [...BENCH_CHIPS]
+    .toSorted()
+    .flatMap((id) => chips.find(id) ?? [])
     .map(({ id, name, uart }) => ({
       url: `bench:${id}`,
       serial: null,
@@ -80,27 +93,13 @@ async function findProbes(context: CliContext): Promise<ProbeEntry[]> {
       problem: null,
       description: `${name} on the virtual bench (simulated)`,
     }));
-  const loaders = (await listDfuDevices({ platform })).map(dfuEntry);
-  return [...probes, ...loaders, ...ports, ...simulated];
-}
-
-function dfuEntry(device: UsbDeviceInfo): ProbeEntry {
-  const { serial, portPath, manufacturer, product, vendorId, productId, access } = device;
-  const name = [manufacturer, product].filter(Boolean).join(' ');
-  const mode = dfuMode(device) === 'runtime' ? 'DFU, firmware running' : 'DFU boot loader';
-  return {
-    url: dfuUrl(portPath),
-    serial: serial ?? null,
-    port: portPath,
-    can: ['dfu'],
-    problem: PROBLEMS[access],
-    description: `${name} ${vendorId}:${productId} (${mode})${PROBLEM_WORDS[access]}`.trim(),
-  };
+  return [...plugged, ...ports, ...simulated];
 }
 
 /** What is behind a serial port cannot be seen: a boot loader, or a probe's gdb server. */
-function portEntries({ path, device, port, serial, manufacturer, product }: SerialPortInfo): ProbeEntry[] {
-  const description = [manufacturer, product, device].filter(Boolean).join(' ');
+function portEntries({ path, device, port, serial, manufacturer, product, ...ids }: SerialPortInfo): ProbeEntry[] {
+  const hint = SERIAL_HINTS[`${ids.vendorId}:${ids.productId}`] ?? SERIAL_HINTS[`${ids.vendorId}`];
+  const description = [manufacturer, product, device, hint && `(${hint})`].filter(Boolean).join(' ');
   const known = { serial: serial ?? null, port, problem: null, description };
   return [
     { url: `uart:${path}`, can: ['uart'], ...known },
@@ -108,16 +107,9 @@ function portEntries({ path, device, port, serial, manufacturer, product }: Seri
   ];
 }
 
-function usbEntry(probe: UsbProbe): ProbeEntry {
-  const { url, serial, portPath, manufacturer, product, vendorId, productId, access } = probe;
-  const name = [manufacturer, product].filter(Boolean).join(' ');
-  const interfaces = [probe.bulk ? 'v2 bulk' : '', probe.hid ? 'v1 hid' : ''].filter(Boolean).join(', ');
-  return {
-    url,
-    serial: serial ?? null,
-    port: portPath,
-    can: ['swd', 'jtag'],
-    problem: PROBLEMS[access],
-    description: `${name} ${vendorId}:${productId} (CMSIS-DAP ${interfaces})${PROBLEM_WORDS[access]}`.trim(),
-  };
+function usbEntry({ url, serial, portPath, can, description, access, unmounted }: PluggedIn): ProbeEntry {
+  const mayMount = process.getuid?.() === 0;
+  const problem = PROBLEMS[access] ?? (unmounted && !mayMount ? 'drive-unmounted' : null);
+  const words = problem === null ? '' : PROBLEM_WORDS[problem];
+  return { url, serial, port: portPath, can, problem, description: `${description}${words}` };
 }

@@ -1,8 +1,7 @@
 import type { IoContext } from '#shared/base/clock.ts';
-import { FlashlineError } from '#shared/model/failure.ts';
 import type { UsbDeviceInfo } from '../../link/usb-device-info.ts';
 import { listUsbDevices, openUsbDevice } from '../../link/usb-devices.ts';
-import { parseUsbPlace, type UsbPlace } from '../../link/usb-place.ts';
+import { oneAt, parseUsbPlace, type UsbPlace } from '../../link/usb-place.ts';
 import { isLayoutName, type LayoutName, LAYOUTS } from '../../probe/ftdi/layouts.ts';
 import { type ChannelName, FTDI_MODELS, type FtdiAdapter } from '../../probe/ftdi/open-ftdi.ts';
 
@@ -31,23 +30,15 @@ export async function openFtdiAt(
   url: string,
   io: IoContext,
 ): Promise<FtdiAdapter> {
-  const info = ftdiAt(place, url, await listUsbDevices({ platform: process.platform }));
+  const listed = (await listUsbDevices({ platform: process.platform })).filter(isFtdi);
+  const info = oneAt(place, url, listed, ({ portPath }) => `ftdi:@${portPath}`);
   const { model } = FTDI_MODELS[info.productId] ?? { model: 'FT2232H' };
   const usb = await openUsbDevice(info, url, io);
   const { manufacturer = 'FTDI', product = model, serial = '', release } = info;
   return { usb, model, channel, layout, description: { vendor: manufacturer, product, serial, firmware: release } };
 }
 
-function ftdiAt(place: UsbPlace, url: string, listed: readonly UsbDeviceInfo[]): UsbDeviceInfo {
-  const meant = listed.filter(
-    ({ vendorId, productId, serial, portPath }) =>
-      vendorId === FTDI_VENDOR &&
-      Object.hasOwn(FTDI_MODELS, productId) &&
-      (place.by === 'port' ? portPath === place.portPath : serial === place.serial),
-  );
-  const [found] = meant;
-  if (!found) throw new FlashlineError('probe-not-found', { params: { url } });
-  if (meant.length === 1) return found;
-  const candidates = meant.map(({ portPath }) => `ftdi:@${portPath}`).join(', ');
-  throw new FlashlineError('probe-ambiguous', { params: { url, candidates } });
+/** Of the chips whose MPSSE is known, all of FTDI's own ids. */
+export function isFtdi({ vendorId, productId }: UsbDeviceInfo): boolean {
+  return vendorId === FTDI_VENDOR && Object.hasOwn(FTDI_MODELS, productId);
 }

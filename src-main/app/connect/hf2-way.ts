@@ -1,5 +1,6 @@
 import { FlashlineError } from '#shared/model/failure.ts';
-import { HF2_FORMS, hf2Comes, openHf2Link, parseHf2Address } from '../../link/hf2-link.ts';
+import { HF2_FORMS, hf2Comes, openHf2Link } from '../../link/hf2-link.ts';
+import { parseUnitPlace } from '../../link/usb-place.ts';
 import { isBootLoader, openHf2 } from '../../programmer/hf2/open-hf2.ts';
 import { realClock } from '../compose-home.ts';
 import type { ProbeWay } from './way.ts';
@@ -13,7 +14,7 @@ export const hf2Way: ProbeWay = {
   forms: HF2_FORMS,
   interfaces: ['hf2'],
   parse(url) {
-    const address = parseHf2Address(url.slice('hf2:'.length));
+    const address = parseUnitPlace(url.slice('hf2:'.length));
     if (!address) throw new FlashlineError('probe-address', { params: { url, expected: HF2_FORMS } });
     return ({ chip }) => ({
       clock: realClock,

@@ -1,10 +1,10 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { hidAt, listHids, openHidAt } from '../../link/hid-devices.ts';
+import { type ListedHid, listHids, openHidAt } from '../../link/hid-devices.ts';
 import type { Link } from '../../link/link.ts';
 import type { UsbDeviceInfo } from '../../link/usb-device-info.ts';
 import { listUsbDevices, openUsbDevice } from '../../link/usb-devices.ts';
-import type { UsbPlace } from '../../link/usb-place.ts';
+import { oneAt, type UsbPlace } from '../../link/usb-place.ts';
 import { openReportLink, type ReportEndpoints } from '../../link/usb-report-link.ts';
 import type { I2cPort } from '../../probe/i2c-port.ts';
 import { REPORT_BYTES } from '../../probe/mcp2221/mcp2221-reports.ts';
@@ -18,10 +18,12 @@ const HUMAN_INTERFACE = 3;
 /** Finds and opens the adapter: by USB where Linux' own driver hides it from programs, elsewhere by the system's HID. */
 export async function openMcp2221At(place: UsbPlace, url: string, io: IoContext): Promise<I2cPort> {
   if (process.platform !== 'linux') {
-    const found = hidAt(place, url, await listHids(VENDOR, PRODUCT));
+    const nameOf = ({ portPath, path }: ListedHid) => (portPath === undefined ? path : `@${portPath}`);
+    const found = oneAt(place, url, await listHids(VENDOR, PRODUCT), nameOf);
     return new Mcp2221(await openHidAt(found, REPORT_BYTES, url, io), found.serial ?? '');
   }
-  const info = mcp2221At(place, url, await listUsbDevices({ platform: process.platform }));
+  const listed = (await listUsbDevices({ platform: process.platform })).filter(isMcp2221);
+  const info = oneAt(place, url, listed, ({ portPath }) => `i2c:mcp2221:@${portPath}`);
   return new Mcp2221(await openByUsb(info, url, io), info.serial ?? '');
 }
 
@@ -39,16 +41,6 @@ function reportEndpoints({ settings }: UsbDeviceInfo): ReportEndpoints | undefin
   return { interfaceNumber: hid.number, in: input.number, out: output.number, reportBytes: REPORT_BYTES };
 }
 
-function mcp2221At(place: UsbPlace, url: string, listed: readonly UsbDeviceInfo[]): UsbDeviceInfo {
-  const meant = listed.filter(
-    ({ vendorId, productId, serial, portPath }) =>
-      Number.parseInt(vendorId, 16) === VENDOR &&
-      Number.parseInt(productId, 16) === PRODUCT &&
-      (place.by === 'port' ? portPath === place.portPath : serial === place.serial),
-  );
-  const [found] = meant;
-  if (!found) throw new FlashlineError('probe-not-found', { params: { url } });
-  if (meant.length === 1) return found;
-  const candidates = meant.map(({ portPath }) => `i2c:mcp2221:@${portPath}`).join(', ');
-  throw new FlashlineError('probe-ambiguous', { params: { url, candidates } });
+export function isMcp2221({ vendorId, productId }: UsbDeviceInfo): boolean {
+  return Number.parseInt(vendorId, 16) === VENDOR && Number.parseInt(productId, 16) === PRODUCT;
 }

@@ -17,6 +17,9 @@ export interface FakeDevice {
   readonly address?: number;
   readonly serial?: string;
   readonly product?: string;
+  /** Four hexadecimal digits each; a micro:bit's where left out. */
+  readonly vendor?: string;
+  readonly productId?: string;
   readonly interfaces: readonly FakeInterface[];
 }
 
@@ -28,10 +31,10 @@ export const REPORT_64 = [
 
 /** Lays a device out below `root` as Linux does in /sys and /dev; returns its folder's path. */
 export function plugDevice(root: string, device: FakeDevice): string {
-  const { port, bus = 1, address = 7, interfaces } = device;
+  const { port, bus = 1, address = 7, vendor = '0d28', productId = '0204', interfaces } = device;
   const folder = join(root, 'sys/devices/pci0000:00/usb1', port);
   mkdirSync(folder, { recursive: true });
-  const text = { idVendor: '0d28', idProduct: '0204', busnum: bus, devnum: address, bConfigurationValue: 1 };
+  const text = { idVendor: vendor, idProduct: productId, busnum: bus, devnum: address, bConfigurationValue: 1 };
   const strings = { manufacturer: 'Maker', product: device.product, serial: device.serial };
   for (const [name, value] of Object.entries({ ...text, ...strings }))
     if (value !== undefined) writeFileSync(join(folder, name), `${value}\n`);

@@ -82,13 +82,16 @@ describe('watching probes', () => {
     let poke: () => void = () => undefined;
     let listening = 0;
     const added = Promise.withResolvers<ProbeChange>();
+    const listened = Promise.withResolvers<void>();
     const clock = {
       now: () => 0,
       monotonic: () => 0,
       // Time never passes: only a hint, or the end, wakes it.
       sleep: (_ms: number, signal?: AbortSignal) =>
         new Promise<void>((_resolve, reject) => {
-          signal?.addEventListener('abort', () => reject(new Error('cut short')), { once: true });
+          const cut = () => reject(new Error('cut short'));
+          if (signal?.aborted) cut();
+          signal?.addEventListener('abort', cut, { once: true });
         }),
     };
     const watching = watchProbes(
@@ -97,6 +100,7 @@ describe('watching probes', () => {
         hints: async (call) => {
           poke = call;
           listening++;
+          listened.resolve();
           return async () => {
             listening--;
           };
@@ -106,7 +110,7 @@ describe('watching probes', () => {
       { clock, signal: stop.signal },
       added.resolve,
     );
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await listened.promise;
     plugDevice(root, { port: '1-1', interfaces: [V2] });
     poke();
     expect((await added.promise).probe.portPath).toBe('1-1');

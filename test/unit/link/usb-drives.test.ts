@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '#main/bench/virtual-clock.ts';
 import { realClock } from '#main/app/real-clock.ts';
-import { parseHf2Address } from '#main/link/hf2-link.ts';
 import { openDriveAtPath, openDriveAtPort } from '#main/link/mounted-drive.ts';
+import { parseUnitPlace } from '#main/link/usb-place.ts';
 import { driveMountedAt, isHf2, listHidRaw, listUsbDrives } from '#main/link/usb-drives.ts';
 
 describe('drives and HID devices in /sys', () => {
@@ -112,11 +112,14 @@ describe('drives and HID devices in /sys', () => {
   });
 
   it.each([
-    ['1-2.3', { portPath: '1-2.3' }],
-    ['0123ABCD', { serial: '0123ABCD' }],
+    ['1-2.3', { by: 'port', portPath: '1-2.3' }],
+    ['@1-2.3', { by: 'port', portPath: '1-2.3' }],
+    ['0123ABCD', { by: 'serial', serial: '0123ABCD' }],
+    ['a%3Ab', { by: 'serial', serial: 'a:b' }],
+    ['%zz', undefined],
     ['', undefined],
     ['a b', undefined],
   ])('hf2:%s', (text, address) => {
-    expect(parseHf2Address(text)).toEqual(address);
+    expect(parseUnitPlace(text)).toEqual(address);
   });
 });

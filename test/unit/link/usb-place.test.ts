@@ -2,9 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { parseFtdiAddress } from '#main/app/connect/ftdi-address.ts';
-import { hidAt } from '#main/link/hid-devices.ts';
 import type { UsbControl } from '#main/link/usb-control.ts';
-import { parseUsbPlace } from '#main/link/usb-place.ts';
+import { oneAt, parseUnitPlace, parseUsbPlace, type UsbPlace } from '#main/link/usb-place.ts';
 import { openReportLink } from '#main/link/usb-report-link.ts';
 
 describe('a place on USB', () => {
@@ -28,19 +27,19 @@ describe('a place on USB', () => {
   it('is read or refused, whatever is written there', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
-        expect(() => [parseUsbPlace(text), parseFtdiAddress(text)]).not.toThrow();
+        expect(() => [parseUsbPlace(text), parseUnitPlace(text), parseFtdiAddress(text)]).not.toThrow();
       }),
       { numRuns: process.env['FLASHLINE_NIGHTLY'] ? 100_000 : 2000 },
     );
   });
 
   it('that two devices share is told with both', () => {
-    const twins = ['1-1', '1-2'].map((portPath) => ({ path: `/dev/${portPath}`, serial: 'S', portPath }));
-    const ask = () => hidAt({ by: 'serial', serial: 'S' }, 'url', twins);
-    expect(ask).toThrow(FlashlineError);
-    expect(ask).toThrow(/probe-ambiguous.*@1-1, @1-2/u);
-    expect(hidAt({ by: 'port', portPath: '1-2' }, 'url', twins).path).toBe('/dev/1-2');
-    expect(() => hidAt({ by: 'port', portPath: '1-3' }, 'url', twins)).toThrow(/probe-not-found/u);
+    const twins = ['1-1', '1-2'].map((portPath) => ({ serial: 'S', portPath }));
+    const ask = (place: UsbPlace) => oneAt(place, 'url', twins, ({ portPath }) => `kind:@${portPath}`);
+    expect(() => ask({ by: 'serial', serial: 'S' })).toThrow(FlashlineError);
+    expect(() => ask({ by: 'serial', serial: 'S' })).toThrow(/probe-ambiguous.*kind:@1-1, kind:@1-2/u);
+    expect(ask({ by: 'port', portPath: '1-2' })).toBe(twins[1]);
+    expect(() => ask({ by: 'port', portPath: '1-3' })).toThrow(/probe-not-found/u);
   });
 });
 
