@@ -26,7 +26,7 @@ export function benchCommand(context: CliContext, end: (code: ExitCode) => void)
     .addOption(
       new Option(
         '--probe <kind>',
-        'usbip: CMSIS-DAP by bulk at high or full speed (v2) or HID (v1); ftdi: JTAG or I2C by an FT2232H; mcp2221: I2C',
+        'usbip: CMSIS-DAP by bulk at high or full speed (v2) or HID (v1); ftdi: JTAG, SPI or I2C by an FT2232H; mcp2221: I2C',
       )
         .choices([...Object.keys(PROBES), ...ADAPTERS])
         .default('high-speed'),

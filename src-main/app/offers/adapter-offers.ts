@@ -1,11 +1,12 @@
-import { jtagBoard, i2cBoard } from '../../bench/ftdi/boards.ts';
+import { i2cBoard, jtagBoard, spiBoard } from '../../bench/ftdi/boards.ts';
 import { FtdiChip } from '../../bench/ftdi/ftdi-chip.ts';
 import { I2cBench } from '../../bench/i2c/i2c-bench.ts';
+import { SpiBench } from '../../bench/spi/spi-bench.ts';
 import { usbFtdi } from '../../bench/usbip/ftdi.ts';
 import { usbMcp2221 } from '../../bench/usbip/mcp2221.ts';
 import type { UsbipDevice } from '../../bench/usbip/server.ts';
 import { realClock } from '../compose-home.ts';
-import { BENCH_SEED } from '../connect/bench-way.ts';
+import { BENCH_SEED, benchOptions } from '../connect/bench-way.ts';
 import { usage, type Wanted } from './offer.ts';
 
 const realMs = () => realClock.monotonic();
@@ -16,6 +17,19 @@ export function ftdiJtag({ bench, chip, serial }: Wanted): UsbipDevice[] {
   const plugIn = () => {
     const { board } = bench.plugIn(chip, serial);
     return { chip: new FtdiChip(jtagBoard(board)), clock: board.clock };
+  };
+  return [usbFtdi({ serial, plugIn, realMs })];
+}
+
+/** A NOR flash behind an FT2232H, its chip select at AD3. Its board gets its power from the adapter's USB port. */
+export function ftdiSpi({ chip, serial, adapter = 'ftdi' }: Wanted): UsbipDevice[] {
+  if (adapter !== 'ftdi') throw usage(`${chip} is offered by ftdi`);
+  const bench = new SpiBench(benchOptions(null));
+  bench.boardFor(chip, serial);
+  const plugIn = () => {
+    const { nor, clock } = bench.boardFor(chip, serial);
+    nor.powerCycle(clock.elapsedNs);
+    return { chip: new FtdiChip(spiBoard(nor)), clock };
   };
   return [usbFtdi({ serial, plugIn, realMs })];
 }

@@ -1,6 +1,6 @@
 import type { Interface } from '#shared/model/recipe.ts';
 import { serveUsbip, type UsbipDevice } from '../../bench/usbip/server.ts';
-import { ftdiJtag, i2cAdapters } from './adapter-offers.ts';
+import { ftdiJtag, ftdiSpi, i2cAdapters } from './adapter-offers.ts';
 import { offerBitbang, offerGdb, usbProbes } from './debug-offers.ts';
 import { dfuDevices } from './dfu-offers.ts';
 import { offerUartPty, offerUartTcp } from './uart-offers.ts';
@@ -25,7 +25,7 @@ const OFFERS: Partial<Record<Interface, Offers>> = {
   dfu: { usb: dfuDevices },
   uf2: UF2,
   hf2: UF2,
-  spi: { tcp: offerSerprog },
+  spi: { tcp: offerSerprog, usb: ftdiSpi },
   i2c: { usb: i2cAdapters },
 };
 
