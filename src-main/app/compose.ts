@@ -1,5 +1,5 @@
 import type { Sample, StationState } from '#shared/contract/station.ts';
-import type { Failure } from '#shared/model/failure.ts';
+import { type Failure, FlashlineError } from '#shared/model/failure.ts';
 import { HeadSigner, signAfterFinish } from '../log/head-signer.ts';
 import type { UnitLog } from '../log/log.ts';
 import { nodeFiles } from '../release/files.ts';
@@ -38,6 +38,8 @@ export interface StationComposition {
   /** What the screens offer to try: read from the log, for the release's product. */
   readonly samples: (log: UnitLog, product: string) => Promise<readonly Sample[]>;
   readonly autoStart: boolean;
+  /** A developer's own risk (RunServices); rejects with `reflash-in-production` where the station has a plant. */
+  readonly trustKept?: boolean;
   readonly connect: Connector;
   /** Ends what waits for the plant while the station is put together. */
   readonly signal?: AbortSignal;
@@ -114,6 +116,8 @@ async function makeStation(
   { engine, plant, sync, log, signing }: StationParts,
 ): Promise<Station> {
   const here = workplace();
+  const { trustKept = false } = options;
+  if (trustKept && sync.book !== null) throw new FlashlineError('reflash-in-production');
   return new Station({
     ...here,
     // As the plant knows it, where there is one.
@@ -125,6 +129,7 @@ async function makeStation(
     slots: options.slots,
     samples: engine === null ? [] : await options.samples(log, engine.release.recipe.product.id),
     autoStart: options.autoStart,
+    trustKept,
     connect: options.connect,
     warn: options.warn,
     interrupted: await log.unacknowledged(),

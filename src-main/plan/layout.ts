@@ -4,6 +4,8 @@ import { bootMemories, type ChipDescription, type FlashMemory, flashMemories } f
 import { FlashlineError } from '#shared/model/failure.ts';
 import { Role } from '#shared/model/recipe.ts';
 import type { Image, Segment } from '../image/image.ts';
+import type { BlockFault } from '#shared/model/checksum-block.ts';
+import { markerFlag, type PlacedBlock, placeBlock } from './checksum-blocks.ts';
 import { type Contents, contentsOf } from './contents.ts';
 import { backgroundOf, withoutLockWords } from './locks.ts';
 
@@ -48,7 +50,7 @@ export interface WantedPage {
 }
 
 /**
- * A role's valid flag: the first words (initial SP and reset vector) of its lowest segment in the memories that the
+ * What vouches for a role: its valid flag or its checksum block's end marker. A valid flag is the first words (initial SP and reset vector) of its lowest segment in the memories that the
  * chip boots from. Whole words of one memory; shorter than 8 bytes only when the segment is.
  */
 export interface Flag {
@@ -65,8 +67,10 @@ export interface Layout {
   readonly images: readonly PlacedImage[];
   /** Sorted by address. */
   readonly pages: readonly WantedPage[];
-  /** At most one a role; only bootloader and application have one. */
+  /** In the order in which a role's are set: its valid flag (bootloader and application have one), its end marker. */
   readonly flags: readonly Flag[];
+  /** The release's checksum block, or why it does not count; undefined where no image has one. */
+  readonly block: PlacedBlock | BlockFault | undefined;
   readonly contents: Contents;
 }
 
@@ -91,8 +95,11 @@ export function layOut(chip: ChipDescription, images: readonly ReleaseImage[]): 
   const placements = ordered.map((source): Placement => ({ source, runs: place(chip, source) }));
   const pages = wantedPages(chip, placements);
   const contents = contentsOf(chip, pages);
-  const flags = FLAGGED.flatMap((role) => flagOf(chip, role, placements, contents));
-  return { chip, images: placements.map((placement) => hashed(placement, flags)), pages, flags, contents };
+  const valid = FLAGGED.flatMap((role) => flagOf(chip, role, placements, contents));
+  const block = placeBlock(chip, pages, contents);
+  const marker = block && 'block' in block ? [markerFlag(block, contents)] : [];
+  const flags = [...valid, ...marker.filter((flag) => !valid.some((other) => flagsOverlap(flag, other)))];
+  return { chip, images: placements.map((placement) => hashed(placement, flags)), pages, flags, block, contents };
 }
 
 /** The pages to survey: all that the release touches, contiguous ones in one range. */
@@ -224,12 +231,16 @@ function flagOf(chip: ChipDescription, role: Role, placements: readonly Placemen
   return [{ role, memory, address: start, bytes: contents.bytes(start, Math.min(wanted, end - start)) }];
 }
 
+function flagsOverlap(a: Flag, b: Flag): boolean {
+  return a.address < b.address + b.bytes.length && b.address < a.address + a.bytes.length;
+}
+
 function hashed({ source, runs }: Placement, flags: readonly Flag[]): PlacedImage {
   const { role, version, file } = source;
-  const flag = flags.find((candidate) => candidate.role === role);
+  const own = flags.filter((candidate) => candidate.role === role);
   const segments = runs.map((run) => {
     const sha256 = sha256Hex(run.data);
-    const blanked = flag && withFlagErased(run, flag);
+    const blanked = withFlagsErased(run, own);
     const { memory, address, data } = run;
     return { memory, address, data, sha256, sha256WithoutFlag: blanked ? sha256Hex(blanked) : sha256 };
   });
@@ -238,9 +249,15 @@ function hashed({ source, runs }: Placement, flags: readonly Flag[]): PlacedImag
   return { role, version, file, segments, sha256 };
 }
 
-/** The run's bytes with those that belong to the flag erased; undefined when none does. */
-function withFlagErased(run: Run, flag: Flag): Uint8Array | undefined {
-  const from = Math.max(run.address, flag.address) - run.address;
-  const to = Math.min(run.address + run.data.length, flag.address + flag.bytes.length) - run.address;
-  return from < to ? run.data.slice().fill(flag.memory.erased, from, to) : undefined;
+/** The run's bytes with those that belong to flags erased; undefined when none does. */
+function withFlagsErased(run: Run, flags: readonly Flag[]): Uint8Array | undefined {
+  let blanked: Uint8Array | undefined;
+  for (const flag of flags) {
+    const from = Math.max(run.address, flag.address) - run.address;
+    const to = Math.min(run.address + run.data.length, flag.address + flag.bytes.length) - run.address;
+    if (from >= to) continue;
+    blanked ??= run.data.slice();
+    blanked.fill(flag.memory.erased, from, to);
+  }
+  return blanked;
 }

@@ -3,6 +3,7 @@ import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/m
 import type { LockOperation, Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
 import { Role } from '#shared/model/recipe.ts';
 import { programRuns } from './contents.ts';
+import { pageDecisions } from './page-decisions.ts';
 import { eraseMs, pagesToErase } from './erase-cost.ts';
 import { coalescePages, type Flag, type Layout, type PageRange, type PlacedImage, type WantedPage } from './layout.ts';
 import type { PageState } from './page-state.ts';
@@ -31,11 +32,13 @@ export function makePlan({ layout, survey = [], canMassErase = false, locks = []
   const roles = mass ? decided.map((role) => afterMassErase(role, mass)) : decided;
   const operations = [
     ...roles.toReversed().flatMap((role) => role.invalidate.map((range) => invalidateOperation(role, range, mass))),
+    ...foreignMarkers(layout, decided, states),
     ...(mass ? [massEraseOperation(layout.chip, mass)] : []),
     ...roles.flatMap((role) => roleOperations(layout, role)),
     ...locks,
   ];
-  return { chip: layout.chip.id, images: plannedImages(layout), operations, ...costs(roles, mass) };
+  const decisions = pageDecisions(layout, new Set(roles.flatMap(({ kept }) => kept)), states);
+  return { chip: layout.chip.id, images: plannedImages(layout), operations, decisions, ...costs(roles, mass) };
 }
 
 /** A role's pages by what must happen to them. */
@@ -45,8 +48,8 @@ interface RoleDecision {
   readonly kept: readonly WantedPage[];
   /** Programmed, sorted by address; those of `invalidate` and `erase` are erased before. */
   readonly changed: readonly WantedPage[];
-  /** The flag that this plan clears and sets again; undefined when nothing changes. */
-  readonly pendingFlag: Flag | undefined;
+  /** The flags that this plan clears, and sets again in this order; none when nothing changes. */
+  readonly pendingFlags: readonly Flag[];
   readonly invalidate: readonly FlaggedPage[];
   readonly erase: readonly PageRange[];
 }
@@ -61,24 +64,69 @@ function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, Page
   const differs = (page: WantedPage) => states.get(page.address)?.crc32 !== page.crc32;
   const isBlank = (page: WantedPage) => states.get(page.address)?.blank === true;
   if (!pages.some(differs)) {
-    return { role, kept: pages, changed: [], pendingFlag: undefined, invalidate: [], erase: [] };
+    return { role, kept: pages, changed: [], pendingFlags: [], invalidate: [], erase: [] };
   }
-  const flag = layout.flags.find((candidate) => candidate.role === role);
-  const holdsFlag = (page: WantedPage) => flag !== undefined && overlaps(page, flag);
+  const flags = layout.flags.filter((candidate) => candidate.role === role);
+  // What vouches for the unit's old content goes with the flags.
+  const oldMarker = (page: WantedPage) => states.get(page.address)?.marker;
+  const holdsFlag = (page: WantedPage) => flags.some((flag) => overlaps(page, flag)) || oldMarker(page) !== undefined;
   const mustChange = (page: WantedPage) => differs(page) || holdsFlag(page);
   const changed = pages.filter(mustChange);
   return {
     role,
     kept: pages.filter((page) => !mustChange(page)),
     changed,
-    pendingFlag: flag,
-    // Page by page, the last first: should the flag lie in two, the reset vector goes before the stack pointer.
-    invalidate: changed
-      .filter((page) => holdsFlag(page) && !isBlank(page))
-      .toReversed()
-      .flatMap((page) => (flag ? [flaggedPage(page, flag)] : [])),
+    pendingFlags: flags,
+    invalidate: invalidated(
+      changed.filter((page) => holdsFlag(page) && !isBlank(page)),
+      flags,
+      oldMarker,
+    ),
     erase: eraseRanges(changed, (page) => !holdsFlag(page) && !isBlank(page) && !page.memory.overwrite),
   };
+}
+
+/**
+ * Page by page, those of the valid flag first, and the last of them first: should it lie in two, the reset vector goes
+ * before the stack pointer.
+ */
+function invalidated(
+  pages: readonly WantedPage[],
+  flags: readonly Flag[],
+  oldMarker: (page: WantedPage) => number | undefined,
+): FlaggedPage[] {
+  const [first] = flags;
+  const isFirst = (page: WantedPage) => first !== undefined && overlaps(page, first);
+  const ordered = [...pages.filter(isFirst).toReversed(), ...pages.filter((page) => !isFirst(page))];
+  return ordered.flatMap((page) => {
+    const { memory, address } = page;
+    const old = oldMarker(page);
+    if (old !== undefined && !isFirst(page)) return [{ memory, address, size: memory.page, flag: wordAt(memory, old) }];
+    const flag = flags.find((each) => overlaps(page, each));
+    return flag ? [flaggedPage(page, flag)] : [];
+  });
+}
+
+function wordAt({ start, word }: FlashMemory, address: number): { readonly address: number; readonly size: number } {
+  return { address: address - ((address - start) % word), size: Math.max(word, 4) };
+}
+
+/** The unit's end marker where the release has nothing to say: zeros over it, so that what it vouched for is not believed again. */
+function foreignMarkers(
+  { chip, block, pages }: Layout,
+  roles: readonly RoleDecision[],
+  states: ReadonlyMap<number, PageState>,
+): Operation[] {
+  if (!block || !('block' in block)) return [];
+  const { role } = block;
+  if (!roles.some((decision) => decision.role === role && decision.changed.length > 0)) return [];
+  const known = new Set(pages.map(({ address }) => address));
+  return [...states.values()].flatMap(({ address, marker }): Operation[] => {
+    const memory = flashMemories(chip).find(({ start, size }) => address >= start && address < start + size);
+    if (marker === undefined || known.has(address) || !memory) return [];
+    const flag = wordAt(memory, marker);
+    return [{ op: 'invalidate', role, memory: memory.name, address, size: memory.page, flag, zerosOnly: true }];
+  });
 }
 
 /** The pages that must be erased, and those of `changed` beside them that make it cheaper. */
@@ -158,7 +206,7 @@ function invalidateOperation(
 }
 
 function roleOperations(layout: Layout, decision: RoleDecision): Operation[] {
-  const { role, pendingFlag } = decision;
+  const { role, pendingFlags } = decision;
   return [
     ...decision.erase.map(({ memory, address, size }): Operation => ({
       op: 'erase',
@@ -167,7 +215,7 @@ function roleOperations(layout: Layout, decision: RoleDecision): Operation[] {
       size,
     })),
     ...coalescePages(decision.changed)
-      .flatMap((range) => withoutFlag(range, pendingFlag))
+      .flatMap((range) => withoutFlags(range, pendingFlags))
       .flatMap((range) => trimmed(layout, range))
       .map(({ memory, address, size }): Operation => ({ op: 'program', role, memory: memory.name, address, size })),
     ...layout.images
@@ -179,9 +227,9 @@ function roleOperations(layout: Layout, decision: RoleDecision): Operation[] {
         memory: segment.memory.name,
         address: segment.address,
         size: segment.data.length,
-        sha256: pendingFlag ? segment.sha256WithoutFlag : segment.sha256,
+        sha256: pendingFlags.length > 0 ? segment.sha256WithoutFlag : segment.sha256,
       })),
-    ...(pendingFlag ? flagOperations(pendingFlag) : []),
+    ...pendingFlags.flatMap(flagOperations),
   ];
 }
 
@@ -193,9 +241,13 @@ function flagOperations({ role, memory, address, bytes }: Flag): Operation[] {
   ];
 }
 
+function withoutFlags(range: PageRange, flags: readonly Flag[]): PageRange[] {
+  return flags.reduce<PageRange[]>((parts, flag) => parts.flatMap((part) => withoutFlag(part, flag)), [range]);
+}
+
 /** The range without the flag's words; the flag stands at its start, its end, or in between. */
-function withoutFlag(range: PageRange, flag: Flag | undefined): PageRange[] {
-  if (flag?.memory !== range.memory) return [range];
+function withoutFlag(range: PageRange, flag: Flag): PageRange[] {
+  if (flag.memory !== range.memory) return [range];
   const { memory } = range;
   const end = range.address + range.size;
   const before = Math.min(Math.max(flag.address, range.address), end);
@@ -240,7 +292,7 @@ function plannedImage({ role, version, sha256, segments }: PlacedImage): Planned
 function costs(
   roles: readonly RoleDecision[],
   mass: MassErase | undefined,
-): Omit<Plan, 'chip' | 'images' | 'operations'> {
+): Omit<Plan, 'chip' | 'images' | 'operations' | 'decisions'> {
   const total = { bytesToWrite: 0, bytesSkipped: 0, pagesToErase: 0, flashMs: mass?.ms ?? 0 };
   for (const { size, page } of mass?.memories ?? []) total.pagesToErase += size / page;
   for (const role of roles) {

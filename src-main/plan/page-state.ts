@@ -1,3 +1,17 @@
+/** How a page's state came to be known. */
+export type KnownBy =
+  /** The unit's checksum block and the image's say the same of it. */
+  | 'block'
+  /** The unit made a checksum of it. */
+  | 'digest'
+  | 'read'
+  /** A few bytes of it are not as wanted. */
+  | 'sample'
+  /** Both checksum blocks count, and no region of theirs has it: the rule is to write it. */
+  | 'uncovered'
+  /** It was taken for unchanged, and read back as something else. */
+  | 'rot';
+
 /** What a page of the unit holds, as far as planning needs to know. A hint: PASS never rests on it. */
 export interface PageState {
   readonly address: number;
@@ -5,4 +19,7 @@ export interface PageState {
   readonly blank: boolean;
   /** crc32 of the whole page (base/digest.ts); left out where it is known to differ from what is wanted. */
   readonly crc32?: number;
+  readonly by?: KnownBy;
+  /** The end marker of the unit's own checksum block stands here: an address in this page. */
+  readonly marker?: number;
 }

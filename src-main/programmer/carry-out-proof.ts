@@ -36,8 +36,8 @@ interface RoleReading {
   readonly image: PlannedImage;
   readonly digest: Hash;
   segments: number;
-  /** A flag that was still clear stands in the digest as it will be; it has to be read back as that. */
-  flagAwaited: boolean;
+  /** Flags that were still clear stand in the digest as they will be; they have to be read back as that. By address. */
+  readonly awaited: Set<number>;
 }
 
 /** What was read back from the unit, and what that proves. */
@@ -67,7 +67,7 @@ export class ReadBacks {
         digest.update(found);
         const pending = final !== expected && !equalBytes(expected, final);
         role.digest.update(pending ? final : found);
-        role.flagAwaited ||= pending;
+        if (pending) for (const flag of this.#flagsIn(operation.role, address, found.length)) role.awaited.add(flag);
       },
       end: () => {
         const whole = next === operation.address + operation.size;
@@ -85,19 +85,27 @@ export class ReadBacks {
     return new RoleProof(role);
   }
 
-  /** The role's flag was read back after it had been set, and is what it shall be. */
-  confirmFlag(role: Role): void {
-    this.#reading(role).flagAwaited = false;
+  /** The role's flag there was read back after it had been set, and is what it shall be. */
+  confirmFlag(role: Role, address: number): void {
+    this.#reading(role).awaited.delete(address);
   }
 
   /** SHA-256 over the role's segments as read back, in address order; throws when it is not the release's. */
   digest(role: Role): string {
     const reading = this.#whole(role);
-    if (reading.flagAwaited) throw new PlanFault(`the ${role} flag was not read back`);
+    if (reading.awaited.size > 0) throw new PlanFault(`the ${role} flag was not read back`);
     const { sha256 } = reading.image;
     const found = reading.digest.digest('hex');
     if (found !== sha256) throw new PlanFault(`the ${role} read back as ${found}, the release says ${sha256}`);
     return found;
+  }
+
+  #flagsIn(role: Role, from: number, length: number): number[] {
+    return this.#plan.operations.flatMap((operation) => {
+      if (operation.op !== 'validate' || operation.role !== role) return [];
+      const { address, size } = operation;
+      return address < from + length && from < address + size ? [address] : [];
+    });
   }
 
   #whole(role: Role): RoleReading {
@@ -111,7 +119,7 @@ export class ReadBacks {
     if (known) return known;
     const image = this.#plan.images.find((candidate) => candidate.role === role);
     if (image === undefined) throw new PlanFault(`the plan has no ${role}`);
-    const reading = { image, digest: createHash('sha256'), segments: 0, flagAwaited: false };
+    const reading = { image, digest: createHash('sha256'), segments: 0, awaited: new Set<number>() };
     this.#roles.set(role, reading);
     return reading;
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { IoContext } from '#shared/base/clock.ts';
+import { equalBytes } from '#shared/base/bytes.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
@@ -9,9 +10,11 @@ import type { Role } from '#shared/model/recipe.ts';
 import type { DigestProof } from '#shared/model/unit-record.ts';
 import type { Step } from '#shared/model/run-event.ts';
 import { type Contents, programRuns } from '../plan/contents.ts';
+import type { PageRange } from '../plan/layout.ts';
 import { memoryNamed, mismatch, PlanFault } from './carry-out-checks.ts';
 import { type ClearFlags, FlagGuard } from './carry-out-flags.ts';
 import { ReadBacks } from './carry-out-proof.ts';
+import { KeptPages, type Replan, RotFound } from './carry-out-rot.ts';
 import { carryOutLocks } from './carry-out-locks.ts';
 import type { FlashDevice } from './flash-device.ts';
 import type { LockStates, LockSteps } from './lock-steps.ts';
@@ -39,6 +42,10 @@ export interface CarryOutInput {
   readonly chip: ChipDescription;
   /** The unit's steps of no return; only plans with such steps ask for them. */
   readonly locks?: LockSteps | undefined;
+  /** The plan anew, once a role of which nothing was to change turned out to be rotten; left out: that is a failure. */
+  readonly replan?: Replan;
+  /** A developer's own risk: pages that the plan keeps are not read back. */
+  readonly trustKept?: boolean;
   readonly hooks: CarryOutHooks;
   readonly io: IoContext;
 }
@@ -49,6 +56,10 @@ export interface Outcome {
   /** The roles that rest on digests of the unit's own making. */
   readonly provenBy: Partial<Record<Role, DigestProof>>;
   readonly bytesWritten: number;
+  /** Pages that had been taken for unchanged, were read back as something else, and were written after all. */
+  readonly rot: readonly PageRange[];
+  /** Bytes of pages that nobody looked at: 0 unless `trustKept`. */
+  readonly unproven: number;
 }
 
 /**
@@ -57,11 +68,22 @@ export interface Outcome {
  * controller is read-only again and the flag of whatever was being changed is clear.
  */
 export async function carryOut(input: CarryOutInput): Promise<Outcome> {
-  try {
-    return await new Execution(input).execute();
-  } catch (error) {
-    await finishQuietly(input);
-    throw error;
+  const rot: PageRange[] = [];
+  let written = 0;
+  let { plan } = input;
+  for (;;) {
+    const execution = new Execution({ ...input, plan }, rot);
+    try {
+      const outcome = await execution.execute();
+      return { ...outcome, bytesWritten: outcome.bytesWritten + written };
+    } catch (error) {
+      if (!(error instanceof RotFound) || !input.replan) {
+        await finishQuietly(input);
+        throw error;
+      }
+      written += execution.bytesWritten;
+      plan = input.replan(plan, error.found);
+    }
   }
 }
 
@@ -93,6 +115,7 @@ const STEP_OF = {
 
 type Before = Extract<Operation, { op: 'invalidate' | 'mass-erase' }>;
 type After = Exclude<MemoryOperation, Before>;
+type Verify = Extract<Operation, { op: 'verify' }>;
 
 /** Read back and programmed in parts, so that a large image is never in memory once more for each slot. */
 const READ_PART = 0x10000;
@@ -112,15 +135,22 @@ class Execution {
   /** What is being programmed, or should have been read. */
   readonly #provenBy: Partial<Record<Role, DigestProof>> = {};
   readonly #scratch: Uint8Array;
+  readonly #kept: KeptPages;
   #step: Step | undefined;
   #bytesWritten = 0;
+  #unproven = 0;
 
-  constructor(input: CarryOutInput) {
+  constructor(input: CarryOutInput, rot: PageRange[]) {
     this.#input = input;
+    this.#kept = new KeptPages(input, rot);
     const longest = Math.max(...input.plan.operations.map(amountOf), 0);
     this.#scratch = new Uint8Array(Math.min(longest, PROGRAM_PART));
     this.#guard = new FlagGuard(input.plan, input.contents, input.chip, input.device);
     this.#readBacks = new ReadBacks(input.plan);
+  }
+
+  get bytesWritten(): number {
+    return this.#bytesWritten;
   }
 
   async execute(): Promise<Outcome> {
@@ -141,7 +171,8 @@ class Execution {
     await this.#input.device.finish(io);
     await this.#lock();
     if (this.#step !== undefined) this.#input.hooks.stepFinished(this.#step);
-    return { readBack, provenBy: this.#provenBy, bytesWritten: this.#bytesWritten };
+    const { rot } = this.#kept;
+    return { readBack, provenBy: this.#provenBy, bytesWritten: this.#bytesWritten, rot, unproven: this.#unproven };
   }
 
   async #lock(): Promise<void> {
@@ -211,22 +242,76 @@ class Execution {
     }
   }
 
-  async #verify(operation: Extract<Operation, { op: 'verify' }>): Promise<void> {
-    const { device, io } = this.#input;
+  async #verify(operation: Verify): Promise<void> {
+    const { digest } = this.#input.device;
     const reading = this.#readBacks.begin(operation);
     const progress = this.#progressOf(operation);
-    const { digest } = device;
     if (digest) this.#provenBy[operation.role] = digest.algorithm;
     for (const { address, size, before } of parts(operation, digest ? PROGRAM_PART : READ_PART)) {
       const expected = this.#scratch.subarray(0, size);
       this.#guard.expected.copyTo(expected, address);
-      const proven = digest && (await digest.of(address, size, io)) === digestOf(digest.algorithm, expected);
-      // Where the digest is another, the bytes tell what differs.
-      const found = proven ? expected : await device.read(address, size, io, (done) => progress(before + done));
+      const told = (done: number) => progress(before + done);
+      const first = await this.#found(address, expected, told);
+      const found = equalBytes(first, expected) ? first : await this.#repaired(operation, address, expected, first);
       progress(before + size);
       reading.take(address, expected, found, this.#guard.inTheEnd(address, expected));
     }
+    this.#kept.requireNoRot(operation);
     reading.end();
+  }
+
+  /** What the unit holds; told by a digest of its own where it has one. */
+  async #found(address: number, expected: Uint8Array, progress: (done: number) => void): Promise<Uint8Array> {
+    const { device, io, trustKept } = this.#input;
+    if (trustKept) return this.#foundInChanged(address, expected);
+    const { digest } = device;
+    const size = expected.length;
+    const proven = digest && (await digest.of(address, size, io)) === digestOf(digest.algorithm, expected);
+    // Where the digest is another, the bytes tell what differs.
+    return proven ? expected : device.read(address, size, io, progress);
+  }
+
+  async #foundInChanged(address: number, expected: Uint8Array): Promise<Uint8Array> {
+    const found = expected.slice();
+    for (const part of this.#kept.split(address, expected.length)) {
+      if (part.kept) this.#unproven += part.size;
+      else found.set(await this.#input.device.read(part.address, part.size, this.#input.io), part.address - address);
+    }
+    return found;
+  }
+
+  /**
+   * Pages that were kept and do not hold what they should, written after all, and read again. While flags of the role stand
+   * that cannot be: then they are remembered, and the plan is made anew.
+   */
+  async #repaired(verify: Verify, address: number, expected: Uint8Array, found: Uint8Array): Promise<Uint8Array> {
+    const rotten = this.#kept.rotten(address, expected, found);
+    const when = this.#kept.canWrite(verify.role);
+    if (rotten.length === 0 || when === 'never') return found;
+    if (when === 'later') {
+      this.#kept.remember(rotten);
+      return expected;
+    }
+    const { device, io } = this.#input;
+    for (const page of rotten) await this.#rewrite(verify.role, page);
+    this.#kept.wrote(rotten);
+    return device.read(address, expected.length, io);
+  }
+
+  async #rewrite(role: Role, { memory, address, size }: PageRange): Promise<void> {
+    const { device, hooks, io } = this.#input;
+    const range = { memory: memory.name, address, size };
+    if (!memory.overwrite) {
+      await hooks.beforeChange({ op: 'erase', ...range });
+      await device.erase(memory, address, size, io);
+    }
+    await hooks.beforeChange({ op: 'program', role, ...range });
+    const bytes = this.#guard.expected.bytes(address, size);
+    await device.program(memory, address, bytes, io);
+    this.#bytesWritten += memory.overwrite ? size : written(programRuns(memory, address, bytes));
+    // All of it, for what was read of the page before counts no more.
+    const difference = mismatch(address, bytes, await device.read(address, size, io));
+    if (difference) throw difference;
   }
 
   async #validate(operation: Extract<Operation, { op: 'validate' }>): Promise<void> {
@@ -243,7 +328,7 @@ class Execution {
     const difference = mismatch(operation.address, this.#guard.flagBytes(operation), found);
     if (difference) throw difference;
     if (sha256Hex(found) !== operation.sha256) throw new PlanFault('the plan and the release disagree about a flag');
-    this.#readBacks.confirmFlag(operation.role);
+    this.#readBacks.confirmFlag(operation.role, operation.address);
   }
 
   /** Runs one operation inside its step; every operation is a place where an abort takes effect. */
@@ -256,7 +341,13 @@ class Execution {
       this.#step = step;
       hooks.stepStarted(step);
     }
-    await work();
+    try {
+      await work();
+    } catch (error) {
+      // The plan that follows begins with another step.
+      if (error instanceof RotFound) hooks.stepFinished(step);
+      throw error;
+    }
     this.#done.set(step, (this.#done.get(step) ?? 0) + amountOf(operation));
     this.#tell(step, this.#done.get(step) ?? 0);
   }

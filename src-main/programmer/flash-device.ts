@@ -18,6 +18,8 @@ export interface FlashDigest {
 /** One way of writing a chip's flash: by its controller's registers, by a RAM loader, ... */
 export interface FlashDevice {
   readonly name: string;
+  /** Where `survey` rests on checksums that the unit makes. */
+  readonly surveysBy?: 'digest';
   /**
    * The states of the whole pages in [address, address + size); absent where they are made of what `read` tells
    * (`surveyPages` of survey.ts).

@@ -44,6 +44,7 @@ export function createRamLoader(target: Target, algorithm: FlashAlgorithm): Flas
 
 class RamLoader implements FlashDevice {
   readonly name: string;
+  readonly surveysBy = 'digest';
   protected readonly target: Target;
   protected readonly loader: LoaderCore;
   protected surveyCallBytes = SURVEY_CALL_BYTES;

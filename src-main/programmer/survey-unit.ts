@@ -7,6 +7,8 @@ import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { FlashDevice } from './flash-device.ts';
 import { surveyPages } from './survey.ts';
+import { FEW_PAGES, lookingPays, trialPlaces } from './look-cost.ts';
+import { surveyByBlock, withMarker } from './survey-block.ts';
 
 /** Bytes looked at in each place. */
 const SAMPLE = 16;
@@ -31,25 +33,66 @@ interface Sampled {
  * blank; touched pages that only look blank are then left at `blank: false`, which costs the plan nothing.
  */
 export async function surveyUnit(
-  layout: Layout,
+  whole: Layout,
   device: FlashDevice,
   io: IoContext,
   progress?: Progress,
 ): Promise<PageState[]> {
+  const told = await surveyByBlock(whole, device, io);
+  const layout = { ...whole, pages: told.rest };
+  const looked = await lookAt(layout, device, io, progress);
+  return withMarker([...told.states, ...looked], told.marker);
+}
+
+function lookAt(layout: Layout, device: FlashDevice, io: IoContext, progress?: Progress): Promise<PageState[]> {
   if (device.holds) return surveyByChecksums(layout, device.holds.bind(device), io, progress);
   if (!device.sample) return surveyAll(layout, device, io, progress);
   return new Survey(layout, device, io, progress).carry();
 }
 
+/** Every page, or, where a few of them show that looking costs more than it can save, those few. */
 async function surveyAll(layout: Layout, device: FlashDevice, io: IoContext, progress?: Progress) {
-  const states: PageState[] = [];
+  const states = new Map<number, PageState>();
   let before = 0;
-  for (const { memory, address, size } of surveyRanges(layout)) {
-    const told = progress && ((done: number) => progress(before + done));
-    states.push(...(await surveyPages(device, memory, address, size, io, told)));
-    before += size;
+  for (const memory of new Set(layout.pages.map((page) => page.memory))) {
+    const pages = layout.pages.filter((page) => page.memory === memory);
+    const rest = pages.length < FEW_PAGES ? pages : await onTrial(pages, device, io, states);
+    for (const { address, size } of coalescePages(rest)) {
+      const told = progress && ((done: number) => progress(before + done));
+      for (const state of await surveyPages(device, memory, address, size, io, told))
+        states.set(state.address, known(state, device));
+      before += size;
+    }
   }
-  return states;
+  return [...states.values()];
+}
+
+function known(state: PageState, device: FlashDevice): PageState {
+  return { ...state, by: device.surveysBy ?? 'read' };
+}
+
+/** The pages that are worth a look; those of the trial are in `states`. */
+async function onTrial(
+  pages: readonly WantedPage[],
+  device: FlashDevice,
+  io: IoContext,
+  states: Map<number, PageState>,
+): Promise<readonly WantedPage[]> {
+  const trial = trialPlaces(pages.length).flatMap((index) => pages[index] ?? []);
+  const looked = { pages: 0, bytes: 0, ms: 0, same: 0, blank: 0 };
+  const begun = io.clock.monotonic();
+  for (const { memory, address, crc32: wanted } of trial) {
+    for (const state of await surveyPages(device, memory, address, memory.page, io)) {
+      states.set(state.address, known(state, device));
+      looked.pages++;
+      looked.bytes += memory.page;
+      looked.same += Number(state.crc32 === wanted);
+      looked.blank += Number(state.blank && state.crc32 !== wanted);
+    }
+  }
+  looked.ms = io.clock.monotonic() - begun;
+  const [first] = pages;
+  return first && lookingPays(first.memory, looked) ? pages.filter(({ address }) => !states.has(address)) : [];
 }
 
 /** Pages that hold what is wanted; of the others nothing is known but that they differ. */
@@ -67,7 +110,8 @@ async function surveyByChecksums(
     const same = await holds(memory, address, layout.contents.bytes(address, size), io, told);
     for (const [index, isSame] of same.entries()) {
       const page = wanted.get(address + index * memory.page);
-      if (page) states.push({ address: page.address, blank: false, ...(isSame ? { crc32: page.crc32 } : {}) });
+      if (page)
+        states.push({ address: page.address, blank: false, by: 'digest', ...(isSame ? { crc32: page.crc32 } : {}) });
     }
     before += size;
   }
@@ -89,9 +133,13 @@ class Survey {
     this.#progress = progress;
   }
 
+  get #by(): 'digest' | 'read' {
+    return this.#device.surveysBy ?? 'read';
+  }
+
   async carry(): Promise<PageState[]> {
     const touched = await this.#sampled(this.#layout.pages.map((page) => ({ ...page, wanted: page })));
-    for (const { address } of touched) this.#states.set(address, { address, blank: false });
+    for (const { address } of touched) this.#states.set(address, { address, blank: false, by: 'sample' });
     await this.#checksum(touched.filter(({ looksRight, looksBlank }) => looksRight && !looksBlank));
     const blanks = touched.filter(({ looksBlank }) => looksBlank);
     if (!(await this.#massErasePays(touched, blanks))) await this.#checkBlank(blanks);
@@ -122,7 +170,7 @@ class Survey {
   async #checksum(pages: readonly Sampled[]): Promise<void> {
     for (const { memory, address, size } of coalescePages(pages)) {
       for (const state of await this.#timed(size, () => surveyPages(this.#device, memory, address, size, this.#io))) {
-        this.#states.set(state.address, state);
+        this.#states.set(state.address, { ...state, by: this.#by });
       }
     }
   }
@@ -144,7 +192,7 @@ class Survey {
       for (const [index, isBlank] of found.entries()) {
         const at = address + index * memory.page;
         const page = byAddress.get(at);
-        if (isBlank) this.#states.set(at, { address: at, blank: true, crc32: crc });
+        if (isBlank) this.#states.set(at, { address: at, blank: true, crc32: crc, by: this.#by });
         else if (page) written.push(page);
       }
     }

@@ -31,6 +31,18 @@ export interface Engine {
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
   /** Without page states: every touched page is erased and programmed (a dry run). `device` is what will carry it out. */
   plan(pages?: readonly PageState[], device?: FlashDevice): Plan;
-  /** `locks`: the unit's steps of no return, where it has some. */
-  carryOut(plan: Plan, device: FlashDevice, hooks: CarryOutHooks, io: IoContext, locks?: LockSteps): Promise<Outcome>;
+  carryOut(
+    plan: Plan,
+    device: FlashDevice,
+    hooks: CarryOutHooks,
+    io: IoContext,
+    options?: CarryOutOptions,
+  ): Promise<Outcome>;
+}
+
+export interface CarryOutOptions {
+  /** The unit's steps of no return, where it has some. */
+  readonly locks?: LockSteps | undefined;
+  /** Pages that the plan keeps are not read back: a developer's own risk, never a product's. */
+  readonly trustKept?: boolean;
 }

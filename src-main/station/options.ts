@@ -32,6 +32,8 @@ export interface RunServices {
   readonly appVersion: string;
   /** Left out: a station without a plant. Never asked about units of the bench. */
   readonly plant?: PlantRules;
+  /** A developer's own risk, of a station without a plant: pages that are kept are not read back, and the record says so. */
+  readonly trustKept?: boolean;
   readonly describeFailure: (failure: Failure) => FailureText;
   /** Failures that change no verdict (tear-down after the verdict, a listener that throws); for the station's log. */
   readonly warn: (failure: Failure) => void;

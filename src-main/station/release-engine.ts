@@ -1,8 +1,12 @@
 import type { IoContext } from '#shared/base/clock.ts';
+import type { Plan } from '#shared/model/plan.ts';
+import { statesAfterRot } from '../plan/after-rot.ts';
 import { surveyRanges } from '../plan/layout.ts';
 import { lockOperations } from '../plan/lock-operations.ts';
 import { makePlan, plannedImages } from '../plan/make-plan.ts';
+import type { PageState } from '../plan/page-state.ts';
 import { carryOut } from '../programmer/carry-out.ts';
+import type { Replan } from '../programmer/carry-out-rot.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
 import { surveyUnit } from '../programmer/survey-unit.ts';
@@ -16,13 +20,28 @@ export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
   const { digest, recipe, chip, layout, contents } = release;
   const ranges = surveyRanges(layout);
   const locks = lockOperations(recipe, layout);
+  /** What each plan was made of: should kept pages be rotten, the next is made of that. */
+  const surveys = new WeakMap<
+    Plan,
+    { readonly pages: readonly PageState[]; readonly device: FlashDevice | undefined }
+  >();
+  const plan = (pages: readonly PageState[] = [], device?: FlashDevice): Plan => {
+    const canMassErase = device?.eraseAll !== undefined;
+    const made = makePlan({ layout, survey: pages, canMassErase, locks });
+    surveys.set(made, { pages, device });
+    return made;
+  };
+  const replan: Replan = (old, { pages, operation }) => {
+    const { pages: survey = [], device } = surveys.get(old) ?? {};
+    return plan(statesAfterRot({ layout, survey, plan: old, pages, operation }), device);
+  };
   return {
     release: { digest, recipe, chip, images: plannedImages(layout) },
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
     survey: (device, io, progress) => surveyUnit(layout, device, io, progress),
-    plan: (pages = [], device) =>
-      makePlan({ layout, survey: pages, canMassErase: device?.eraseAll !== undefined, locks }),
-    carryOut: (plan, device, hooks, io, steps) => carryOut({ plan, contents, device, chip, hooks, io, locks: steps }),
+    plan,
+    carryOut: (made, device, hooks, io, { locks: steps, trustKept = false } = {}) =>
+      carryOut({ plan: made, contents, device, chip, hooks, io, locks: steps, replan, trustKept }),
   };
 }

@@ -2,7 +2,7 @@ import { toHex } from '#shared/base/bytes.ts';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { flashMemories } from '#shared/model/chip.ts';
 import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type Where } from '#shared/model/failure.ts';
-import type { Operation } from '#shared/model/plan.ts';
+import { type Operation, type PageRot, reasonTotals } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import {
@@ -94,6 +94,9 @@ class Run {
   /** The end was told: an abandoned step that wakes up tells nothing any more. */
   #finished = false;
   #bytes = { written: 0, skipped: 0 };
+  #pages: RecordDraft['pages'];
+  #rot: Outcome['rot'] = [];
+  #unproven = 0;
 
   constructor(request: RunRequest, engine: Engine, services: RunServices, signal: AbortSignal, listener: RunListener) {
     this.#request = request;
@@ -113,7 +116,12 @@ class Run {
 
   /** None for the bench's units: they are nobody's but this station's. */
   get #plant(): PlantRules | undefined {
-    return isSimulated(this.#request) ? undefined : this.#services.plant;
+    return isSimulated(this.#kind) ? undefined : this.#services.plant;
+  }
+
+  /** What tells whether this run counts for anything. */
+  get #kind(): Parameters<typeof isSimulated>[0] {
+    return { probe: this.#request.probe, ...(this.#services.trustKept ? { unproven: this.#unproven } : {}) };
   }
 
   async execute(): Promise<RunEnd> {
@@ -161,18 +169,26 @@ class Run {
     });
     const plan = this.#engine.plan(pages, device);
     this.#bytes.skipped = plan.bytesSkipped;
+    this.#pages = reasonTotals(plan.decisions);
     this.#tell({
       type: 'plan.ready',
       run: this.#id,
       operations: plan.operations,
       bytesToWrite: plan.bytesToWrite,
       bytesSkipped: plan.bytesSkipped,
+      pages: this.#pages,
     });
     const locks = lockStepsOf(target);
-    const done = await this.#engine.carryOut(plan, device, this.#hooks(), io, locks);
+    const done = await this.#engine.carryOut(plan, device, this.#hooks(), io, {
+      locks,
+      trustKept: this.#services.trustKept === true,
+    });
     this.#bytes.written = done.bytesWritten;
     this.#readBack = done.readBack;
     this.#provenBy = done.provenBy;
+    this.#rot = done.rot;
+    this.#unproven = done.unproven;
+    this.#bytes.skipped = Math.max(0, plan.bytesSkipped - done.rot.reduce((sum, { size }) => sum + size, 0));
     this.#requireReadBack();
     // Closed by now: where the unit was locked it could not be any more.
     this.#device = null;
@@ -229,7 +245,7 @@ class Run {
       product: product.id,
       serial: this.#request.serial,
       uid,
-      simulated: isSimulated(this.#request),
+      simulated: isSimulated(this.#kind),
     });
     if (passed)
       throw new FlashlineError('already-passed', { params: { serial: passed.serial, when: passed.finishedAt } });
@@ -373,12 +389,15 @@ class Run {
       uid: this.#uid,
       images: opening.images.map((image) => ({
         ...image,
-        sha256: { ...image.sha256, readBack: this.#readBack[image.role] ?? null },
+        sha256: { ...image.sha256, readBack: (this.#unproven === 0 && this.#readBack[image.role]) || null },
         ...provenBy(this.#provenBy[image.role]),
       })),
       finishedAt: this.#utc(),
       bytesWritten: this.#bytes.written,
       bytesSkipped: this.#bytes.skipped,
+      ...(this.#pages ? { pages: this.#pages } : {}),
+      ...(this.#rot.length > 0 ? { rot: this.#rot.map(rotOf) } : {}),
+      ...(this.#services.trustKept ? { unproven: this.#unproven } : {}),
       steps: this.#steps.times(),
       verdict: failure ? verdictOf(failure) : 'PASS',
       failure,
@@ -433,4 +452,8 @@ class Run {
 
 function provenBy(proof: DigestProof | undefined): { readonly provenBy?: DigestProof } {
   return proof ? { provenBy: proof } : {};
+}
+
+function rotOf({ memory, address, size }: Outcome['rot'][number]): PageRot {
+  return { memory: memory.name, address, size };
 }

@@ -18,6 +18,7 @@ const REST = {
   cancelling: false,
   verdict: null,
   failure: null,
+  pages: null,
   noisyHz: null,
 } as const;
 
@@ -43,6 +44,7 @@ export function afterEvent(slot: SlotState, event: RunEvent, elapsedMs: number):
     case 'unit.identified':
       return { ...now, uid: event.uid, noisyHz: noisyHz(event.reach) };
     case 'plan.ready':
+      return { ...now, pages: event.pages ?? null };
     case 'run.finished':
       return now;
     case 'step.started':

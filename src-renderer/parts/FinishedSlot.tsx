@@ -3,6 +3,7 @@ import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import type { Failure, Verdict } from '#shared/model/failure.ts';
 import { place, readableParams } from './format.ts';
+import { PagesLine } from './PagesLine.tsx';
 import { ReworkButton } from './ReworkButton.tsx';
 import type { SlotProps } from './slot-props.ts';
 import { StepList } from './StepList.tsx';
@@ -54,6 +55,7 @@ function Passed({ slot }: SlotProps) {
   return (
     <Box sx={{ flex: 1, display: 'flex', flexDirection: 'column', justifyContent: 'flex-end', gap: '0.25rem' }}>
       <NoiseNote slot={slot} />
+      <PagesLine slot={slot} />
       <StepList slot={slot} dense />
       <Box sx={visuallyHidden}>{t('meaning.PASS')}</Box>
     </Box>

@@ -48,12 +48,7 @@ export function RecordDetail({ record }: { readonly record: UnitRecord }) {
       {record.images.map((image) => (
         <Image key={image.role} image={image} />
       ))}
-      <Fact name={t('log.written')}>
-        {t('log.bytes', {
-          written: kibibytes(record.bytesWritten, i18n.language),
-          skipped: kibibytes(record.bytesSkipped, i18n.language),
-        })}
-      </Fact>
+      <Written record={record} />
       <Fact name={t('log.keys')} mono>
         {record.signingKeys.length === 0 ? t('log.none') : record.signingKeys.join(', ')}
       </Fact>
@@ -76,6 +71,32 @@ export function RecordDetail({ record }: { readonly record: UnitRecord }) {
         {record.sequence} · {record.hash}
       </Fact>
     </Box>
+  );
+}
+
+/** How much was written, why pages were written or kept, and what was rotten. */
+function Written({ record }: { readonly record: UnitRecord }) {
+  const { t, i18n } = useTranslation();
+  const { bytesWritten, bytesSkipped, unproven } = record;
+  const [pages, rot] = [record.pages ?? [], record.rot ?? []];
+  const size = (bytes: number) => kibibytes(bytes, i18n.language);
+  return (
+    <>
+      <Fact name={t('log.written')}>
+        {t('log.bytes', { written: size(bytesWritten), skipped: size(bytesSkipped) })}
+      </Fact>
+      {pages.map(({ action, reason, bytes }) => (
+        <Fact key={`${action} ${reason}`} name={t(`pages.${action}`)}>
+          {t('pages.size', { size: size(bytes), why: t(`pages.${reason}`) })}
+        </Fact>
+      ))}
+      {rot.length > 0 && (
+        <Fact name={t('pages.rot')} mono>
+          {rot.map(({ address }) => hexAddress(address)).join(', ')}
+        </Fact>
+      )}
+      {unproven !== undefined && <Fact name={t('pages.unproven')}>{t('pages.reflash', { size: size(unproven) })}</Fact>}
+    </>
   );
 }
 

@@ -2,6 +2,7 @@ import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import { AbortButton } from './AbortButton.tsx';
 import { kibibytes } from './format.ts';
+import { PagesLine } from './PagesLine.tsx';
 import type { SlotProps } from './slot-props.ts';
 import { StepList } from './StepList.tsx';
 import { COLORS } from './theme.ts';
@@ -10,6 +11,7 @@ export function RunningSlot({ slot }: SlotProps) {
   return (
     <Box sx={{ flex: 1, display: 'flex', flexDirection: 'column', justifyContent: 'space-between', pt: '0.5rem' }}>
       <StepList slot={slot} dense />
+      <PagesLine slot={slot} />
       <ProgressBar slot={slot} />
       <AbortButton slot={slot} />
     </Box>

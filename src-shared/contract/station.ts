@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Failure, Verdict } from '../model/failure.ts';
+import { ReasonTotal } from '../model/plan.ts';
 import { RunEvent, Step } from '../model/run-event.ts';
 import { UnitRecord } from '../model/unit-record.ts';
 import { command, event, query } from './define.ts';
@@ -36,6 +37,8 @@ export const SlotState = z.object({
   cancelling: z.boolean(),
   verdict: Verdict.nullable(),
   failure: Failure.nullable(),
+  /** What the plan writes and keeps, in whole pages, and why; null before there is one. */
+  pages: z.array(ReasonTotal).nullable(),
   /** The wires are noisy, and were clocked down to this; null where they are clean. */
   noisyHz: z.number().nullable(),
 });

@@ -42,6 +42,7 @@ export const FAILURES = {
   'serial-pattern': { verdict: 'ERROR', blame: 'station', params: ['serial', 'pattern'] },
   'slot-busy': { verdict: 'ERROR', blame: 'station', params: ['slot'] },
   'slot-empty': { verdict: 'ERROR', blame: 'station', params: ['slot'] },
+  'reflash-in-production': { verdict: 'ERROR', blame: 'station', params: [] },
   'nothing-to-rework': { verdict: 'ERROR', blame: 'station', params: [] },
   'no-release': { verdict: 'ERROR', blame: 'station', params: [] },
   'slot-unknown': { verdict: 'ERROR', blame: 'station', params: ['slot'] },

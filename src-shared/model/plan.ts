@@ -73,10 +73,53 @@ export const PlannedImage = z.object({
 });
 export type PlannedImage = z.infer<typeof PlannedImage>;
 
+/** Why pages are kept, or written. */
+export const PageReason = z.enum([
+  /** Kept: the checksum blocks agree, the unit's own checksum does, or they were read. */
+  'block',
+  'digest',
+  'read',
+  /** Written: a sample was enough to see that it differs. */
+  'sample',
+  /** In no region of the checksum block: always written. */
+  'uncovered',
+  /** Nobody looked: that would have cost more than it could save. */
+  'unseen',
+  /** It holds the valid flag, or an end marker, which are cleared first and set last. */
+  'flag',
+  'marker',
+  /** It was taken for unchanged, and read back as something else. */
+  'rot',
+]);
+export type PageReason = z.infer<typeof PageReason>;
+
+/** What happens to neighbouring pages of one memory. */
+export const PageDecision = z.object({ ...range, action: z.enum(['keep', 'write']), reason: PageReason });
+export type PageDecision = z.infer<typeof PageDecision>;
+
+/** Where pages were found rotten. */
+export const PageRot = z.object(range);
+export type PageRot = z.infer<typeof PageRot>;
+
+/** Bytes of whole pages by what happens to them, and why. */
+export const ReasonTotal = z.object({ action: z.enum(['keep', 'write']), reason: PageReason, bytes: z.number().int() });
+export type ReasonTotal = z.infer<typeof ReasonTotal>;
+
+export function reasonTotals(decisions: readonly PageDecision[]): ReasonTotal[] {
+  const totals = new Map<string, ReasonTotal>();
+  for (const { action, reason, size } of decisions) {
+    const key = `${action} ${reason}`;
+    totals.set(key, { action, reason, bytes: (totals.get(key)?.bytes ?? 0) + size });
+  }
+  return [...totals.values()];
+}
+
 export const Plan = z.object({
   chip: z.string(),
   images: z.array(PlannedImage),
   operations: z.array(Operation),
+  /** Every page that the release touches, by address. */
+  decisions: z.array(PageDecision),
   bytesToWrite: z.number().int(),
   bytesSkipped: z.number().int(),
   pagesToErase: z.number().int(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Blame, FailureCode, Verdict } from './failure.ts';
-import { Operation } from './plan.ts';
+import { Operation, ReasonTotal } from './plan.ts';
 import { Reach, UnitRecord } from './unit-record.ts';
 
 /** The steps of a run, in the order in which they happen (docs/architecture.md numbers them). */
@@ -50,6 +50,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     operations: z.array(Operation),
     bytesToWrite: z.number(),
     bytesSkipped: z.number(),
+    /** What is written and kept, in whole pages, and why. */
+    pages: z.array(ReasonTotal).optional(),
   }),
   z.object({ type: z.literal('step.started'), run, step: Step }),
   /** `done` and `total` in bytes; of `lock` in steps. */

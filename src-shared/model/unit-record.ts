@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Failure, Verdict } from './failure.ts';
+import { PageRot, ReasonTotal } from './plan.ts';
 import { Interface, Role } from './recipe.ts';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -80,6 +81,12 @@ export const RecordDraft = z.object({
   finishedAt: z.string(),
   bytesWritten: z.number().int(),
   bytesSkipped: z.number().int(),
+  /** What was written and kept, in whole pages, and why; left out where no plan was made. */
+  pages: z.array(ReasonTotal).optional(),
+  /** Pages that had been taken for unchanged, were read back as something else, and were written after all. */
+  rot: z.array(PageRot).optional(),
+  /** A developer's own risk: so many bytes of kept pages were not read back. Such a run counts for nothing. */
+  unproven: z.number().int().optional(),
   /** Milliseconds a step, by the run's clock. */
   steps: z.array(z.object({ step: z.string(), ms: z.number() })),
   verdict: Verdict,
@@ -112,9 +119,18 @@ export const UnitRecord = RecordDraft.extend({
 });
 export type UnitRecord = z.infer<typeof UnitRecord>;
 
-/** A unit of the virtual bench. It counts for nothing beyond the bench: not as a pass of a real unit, not for the plant. */
-export function isSimulated({ probe }: { readonly probe: string }): boolean {
-  return probe.startsWith('bench:');
+/**
+ * A unit of the virtual bench, or one that a developer flashed without the whole read-back. It counts for nothing beyond
+ * that: not as a pass of a real unit, not for the plant.
+ */
+export function isSimulated({
+  probe,
+  unproven,
+}: {
+  readonly probe: string;
+  readonly unproven?: number | undefined;
+}): boolean {
+  return probe.startsWith('bench:') || unproven !== undefined;
 }
 
 /** The hash before the first record. */

@@ -69,8 +69,9 @@ async function add(file: string, options: AddOptions, context: CliContext): Prom
     mayGrow: image.format !== 'elf',
     regions: rangesOf(file, image, options, other && equalRanges(image.segments, other.segments, place.memory.page)),
   });
+  const content = write(added);
   try {
-    await writeFile(options.out, write(added));
+    await writeFile(options.out, content);
   } catch (cause) {
     throw new FlashlineError('file-unreadable', { where: { file: options.out }, params: { file: options.out }, cause });
   }

@@ -1,10 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import type { BlockMemory } from '#shared/model/checksum-block.ts';
+import {
+  type BlockFault,
+  type BlockMemory,
+  type ChecksumBlock,
+  markerFault,
+  MOST_BLOCK_BYTES,
+  parseChecksumBlock,
+} from '#shared/model/checksum-block.ts';
 import { type ChipDescription, flashHolding } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Image } from '../../image/image.ts';
+import type { Image, Segment } from '../../image/image.ts';
 import { openImage } from '../../image/open-image.ts';
+import { bytesAt } from '../../image/splice.ts';
 import { chipsOf } from '../compose-chips.ts';
 import { chipSources, type CliContext } from './command.ts';
 import { numberOf } from './numbers.ts';
@@ -76,4 +84,13 @@ async function readOrThrow(file: string): Promise<Uint8Array> {
 
 export function usage(detail: string): FlashlineError {
   return new FlashlineError('usage', { params: { detail } });
+}
+
+/** The block of these bytes, or why it does not count. */
+export function blockIn(segments: readonly Segment[], { position, memory }: BlockPlace): ChecksumBlock | BlockFault {
+  const holder = segments.find(({ address, data }) => position >= address && position < address + data.length);
+  const from = holder ? position - holder.address : 0;
+  const block = parseChecksumBlock(holder?.data.subarray(from, from + MOST_BLOCK_BYTES) ?? new Uint8Array(), memory);
+  if ('fault' in block) return block;
+  return markerFault(block, bytesAt(segments, block.markerAt, 4)) ?? block;
 }

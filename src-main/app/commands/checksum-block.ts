@@ -1,36 +1,33 @@
 import { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
-import {
-  type BlockFault,
-  type ChecksumBlock,
-  markerFault,
-  MOST_BLOCK_BYTES,
-  parseChecksumBlock,
-  regionAgrees,
-} from '#shared/model/checksum-block.ts';
+import { type BlockFault, type ChecksumBlock, regionAgrees } from '#shared/model/checksum-block.ts';
 import { checksumOf } from '../../image/add-checksum-block.ts';
 import type { Segment } from '../../image/image.ts';
 import { bytesAt } from '../../image/splice.ts';
 import { checksumBlockAddCommand } from './checksum-block-add.ts';
 import {
+  blockIn,
   blockPlace,
   type BlockPlace,
   placeOptions,
   type PlaceOptions,
   readFlashImage,
 } from './checksum-block-place.ts';
+import { checksumBlockPlanCommand } from './checksum-block-plan.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 
-type ShowOptions = CommonOptions & PlaceOptions & { readonly against?: string };
+type ShowOptions = CommonOptions & PlaceOptions;
 
 export function checksumBlockCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   return withExamples(new Command('checksum-block'), [
     'checksum-block show firmware.hex --chip nrf51822',
+    'checksum-block plan --device read-back.hex --image new.hex --chip nrf51822',
     'checksum-block add firmware.elf --chip atsamd21g18a --sections .text,.rodata --out firmware-block.elf',
   ])
     .description('checksum blocks: what lets a flasher skip what has not changed')
     .addCommand(showCommand(context, end))
-    .addCommand(checksumBlockAddCommand(context, end));
+    .addCommand(checksumBlockAddCommand(context, end))
+    .addCommand(checksumBlockPlanCommand(context, end));
 }
 
 function showCommand(context: CliContext, end: (code: ExitCode) => void): Command {
@@ -46,14 +43,6 @@ function showCommand(context: CliContext, end: (code: ExitCode) => void): Comman
     else for (const line of linesOf(file, found, segments, place)) context.print(line);
     end('fault' in found ? 2 : 0);
   });
-}
-
-export function blockIn(segments: readonly Segment[], { position, memory }: BlockPlace): ChecksumBlock | BlockFault {
-  const holder = segments.find(({ address, data }) => position >= address && position < address + data.length);
-  const from = holder ? position - holder.address : 0;
-  const block = parseChecksumBlock(holder?.data.subarray(from, from + MOST_BLOCK_BYTES) ?? new Uint8Array(), memory);
-  if ('fault' in block) return block;
-  return markerFault(block, bytesAt(segments, block.markerAt, 4)) ?? block;
 }
 
 function shown(found: ChecksumBlock | BlockFault, segments: readonly Segment[], { position }: BlockPlace) {

@@ -22,6 +22,7 @@ interface FlashOptions extends CommonOptions {
   readonly probe?: string;
   readonly slot: string;
   readonly rework?: boolean;
+  readonly reflash?: boolean;
   readonly dryRun?: boolean;
   readonly benchPace?: string;
 }
@@ -37,6 +38,7 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
     .addOption(probeOption())
     .option('--slot <slot>', 'the slot, for the record', '1')
     .option('--rework', 'also a unit that already passed')
+    .option('--reflash', 'for a developer’s own board: what is kept is not read back; the run counts for nothing')
     .option('--dry-run', 'prints the plan and touches nothing; with --probe the plan for the unit that is there')
     .addOption(benchPaceOption())
     .action(async (options: FlashOptions) => end(await (options.dryRun ? dryRun : flash)(options, context)));
@@ -46,7 +48,9 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
   const { release, serial, probe, slot } = options;
   if (serial === undefined) throw missing('--serial', 'HB000001');
   if (probe === undefined) throw missing('--probe', 'bench:nrf52840');
-  const host = await openStation({ release, slots: [{ slot, probe }], pace: paceOf(options.benchPace) }, context);
+  const trustKept = options.reflash === true;
+  const station = { release, slots: [{ slot, probe }], pace: paceOf(options.benchPace), trustKept };
+  const host = await openStation(station, context);
   try {
     const unit = { slot, serial, rework: options.rework === true };
     const end = await runUnit(host.station, unit, options.json ? jsonRun(context) : humanRun(context), context);

@@ -1,5 +1,5 @@
 import { hexAddress } from '#shared/base/bytes.ts';
-import type { LockOperation, Plan } from '#shared/model/plan.ts';
+import type { LockOperation, PageDecision, PageReason, Plan } from '#shared/model/plan.ts';
 import type { Engine } from '../../station/engine.ts';
 import type { CliContext } from './command.ts';
 import { withUnit } from './with-unit.ts';
@@ -22,6 +22,24 @@ function lockLine({ op, name, expected }: LockOperation, index: number): string 
   return `  ${String(index + 1).padStart(3)}  ${op.padEnd(12)} ${name}: for good, must then be ${expected}`;
 }
 
+/** English, as everything that the command line says. */
+export const REASONS: Readonly<Record<PageReason, string>> = {
+  block: 'the checksum blocks agree about it',
+  digest: 'by a checksum of the unit’s own',
+  read: 'by reading it',
+  sample: 'a sample of it differs',
+  uncovered: 'no region of the checksum block has it',
+  unseen: 'nobody looked: writing costs less',
+  flag: 'it holds the valid flag',
+  marker: 'it holds an end marker',
+  rot: 'it was read back as something else',
+};
+
+export function decisionLine({ action, reason, memory, address, size }: PageDecision): string {
+  const range = `${memory.padEnd(6)} ${hexAddress(address)} ${String(size).padStart(8)} bytes`;
+  return `       ${action.padEnd(12)} ${range}  ${REASONS[reason]}`;
+}
+
 export function planLines(plan: Plan): string[] {
   const images = plan.images.map(
     ({ role, version, address, size, sha256 }) =>
@@ -38,6 +56,7 @@ export function planLines(plan: Plan): string[] {
     `Plan for ${plan.chip}:`,
     ...images,
     ...operations,
+    ...plan.decisions.map(decisionLine),
     `  ${bytesToWrite} bytes to write, ${bytesSkipped} kept, ${pagesToErase} pages to erase; the flash alone needs ${(flashMs / 1000).toFixed(3)} s`,
   ];
 }

@@ -1,8 +1,10 @@
 import { assertNever } from '#shared/base/assert-never.ts';
+import { hexAddress } from '#shared/base/bytes.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import { noisyHz, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { CliContext } from './command.ts';
 import { failureLines } from './outcome.ts';
+import { REASONS } from './plan-lines.ts';
 
 type Finished = Extract<RunEvent, { type: 'run.finished' }>;
 
@@ -31,6 +33,8 @@ export function humanRun(context: CliContext): (event: RunEvent) => void {
         settle(
           `  ${event.operations.length} operations, ${event.bytesToWrite} bytes to write, ${event.bytesSkipped} kept`,
         );
+        for (const { action, reason, bytes } of event.pages ?? [])
+          settle(`    ${action === 'keep' ? 'keeps' : 'writes'} pages of ${bytes} bytes: ${REASONS[reason]}`);
         break;
       case 'step.started':
         terminal?.rewrite(`  ${event.step} ...`);
@@ -66,7 +70,20 @@ function lastBlock(event: Finished): string[] {
   if (!failure && code !== undefined) why.push(`  What:   ${message ?? code}`, `  To do:  ${remedy ?? ''}`);
   const noise = noiseLines(noisyHz(record?.reach));
   const kept = record ? [`  Record: ${record.sequence} ${record.hash.slice(0, 16)}`] : [];
-  return [rule, head, ...why, ...noise, ...kept, rule];
+  return [rule, head, ...why, ...noise, ...partialLines(record), ...kept, rule];
+}
+
+function partialLines(record: UnitRecord | null): string[] {
+  const { rot = [], unproven } = record ?? {};
+  const lines = rot.map(
+    ({ memory, address, size }) =>
+      `  Note:   ${size} bytes of ${memory} at ${hexAddress(address)} had been taken for unchanged, were not, and were written.`,
+  );
+  if (unproven === undefined) return lines;
+  return [
+    ...lines,
+    `  Note:   ${unproven} bytes were not read back: a developer’s re-flash, which counts for nothing.`,
+  ];
 }
 
 function noiseLines(hz: number | null): string[] {

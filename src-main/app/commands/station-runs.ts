@@ -15,11 +15,13 @@ export interface CommandStation {
   readonly slots: readonly { readonly slot: string; readonly probe: string }[];
   /** The bench's virtual seconds to a real one; null for as fast as it can. */
   readonly pace: number | null;
+  /** A developer's own risk: see RunServices. */
+  readonly trustKept?: boolean;
 }
 
 /** The station of one command; says what an earlier run left open. Throws `probe-address` before anything is opened. */
 export async function openStation(options: CommandStation, context: CliContext): Promise<ComposedStation> {
-  const { release, slots, pace } = options;
+  const { release, slots, pace, trustKept = false } = options;
   for (const { probe } of slots) checkProbeUrl(probe);
   const host = await composeStation({
     resources: context.resources,
@@ -30,6 +32,7 @@ export async function openStation(options: CommandStation, context: CliContext):
     slots: slots.map(({ slot, probe }) => ({ id: slot, name: slot, probe })),
     samples: noSamples,
     autoStart: false,
+    trustKept,
     connect: connectorOf({ pace }),
     warn: (failure) => context.say(warningLine(failure, context)),
   });

@@ -24,7 +24,7 @@ const FILES: Readonly<Record<string, Uint8Array>> = {
 };
 for (const [name, bytes] of Object.entries(FILES)) writeFileSync(join(home, name), bytes);
 const here = (name: string) => join(home, name);
-const PLACE = ['--chip', 'atsamd21g18a', '--address', '0x2000'];
+const PLACE = ['--at', '0x20b4', '--page', '256', '--address', '0x2000'];
 
 describe('flashline checksum-block', () => {
   test.each(Object.keys(FILES))('add gives %s a block, in its own format, and show agrees', async (name) => {
@@ -37,7 +37,7 @@ describe('flashline checksum-block', () => {
     const { regions, marker, markerAt } = block;
     expect(show).toMatchObject({ valid: true, position: 0x20b4, marker, markerAt, page: 256, frequent: false });
     expect(show.regions).toEqual(regions.map((region: object) => Object.assign(region, { sha256: true })));
-    const image = openImage(name, readFileSync(out), { address: 0x2000, families: [FAMILY] });
+    const image = openImage(name, new Uint8Array(readFileSync(out)), { address: 0x2000, families: [FAMILY] });
     expect(image.format).toBe(openImage(name, FILES[name] ?? data, { address: 0x2000 }).format);
     const bytes = image.segments[0]?.data.slice(0, 0x1000) ?? new Uint8Array();
     bytes.fill(0xff, 0xb4, 0x100);
@@ -60,11 +60,11 @@ describe('flashline checksum-block', () => {
     ['no place', ['a.hex']],
     ['a page of no size', ['a.hex', '--at', '0x20b4', '--page', '100']],
     ['a chip that has none', ['a.hex', '--chip', 'nrf52840']],
-    ['two kinds of regions', ['a.hex', '--chip', 'atsamd21g18a', '--regions', '0x2100-0x2200', '--equal-to', 'a.hex']],
-    ['a range backwards', ['a.hex', '--chip', 'atsamd21g18a', '--regions', '0x2200-0x2100']],
-    ['sections of a HEX file', ['a.hex', '--chip', 'atsamd21g18a', '--sections', '.text']],
-    ['a section that is not there', ['a.elf', '--chip', 'atsamd21g18a', '--sections', '.text']],
-    ['a .bin with a hole', ['a.bin', '--chip', 'atsamd21g18a', '--address', '0x2000', '--marker-at', '0x9000']],
+    ['two kinds of regions', ['a.hex', ...PLACE, '--regions', '0x2100-0x2200', '--equal-to', 'a.hex']],
+    ['a range backwards', ['a.hex', ...PLACE, '--regions', '0x2200-0x2100']],
+    ['sections of a HEX file', ['a.hex', ...PLACE, '--sections', '.text']],
+    ['a section that is not there', ['a.elf', ...PLACE, '--sections', '.text']],
+    ['a .bin with a hole', ['a.bin', ...PLACE, '--marker-at', '0x9000']],
   ])('add refuses %s', async (_, [name = '', ...options]) => {
     const args = options.map((option) => (option === 'a.hex' ? here(option) : option));
     const { code } = await cliHere(['checksum-block', 'add', here(name), ...args, '--out', here('no')], { home });
@@ -77,5 +77,43 @@ describe('flashline checksum-block', () => {
     writeFileSync(here('tags.uf2'), encodeUf2Block({ ...block, flags: Uf2Flag.tags }));
     const args = ['checksum-block', 'add', here('tags.uf2'), ...PLACE, '--out', here('no')];
     expect(await cliHere(args, { home })).toMatchObject({ code: 2 });
+  });
+});
+
+describe('flashline checksum-block plan', () => {
+  const REGIONS = ['--regions', '0x2100-0x2600,0x2600-0x2f00'];
+  const file = (name: string, bytes: Uint8Array) => {
+    writeFileSync(join(home, name), bytes);
+    return here(name);
+  };
+  const changed = data.slice();
+  changed[0x700] = (changed[0x700] ?? 0) ^ 4;
+
+  async function planOf(device: string, image: string, ...more: string[]) {
+    const args = ['checksum-block', 'plan', '--device', device, '--image', image, ...PLACE, '--json', ...more];
+    const { code, lines } = await cliHere(args, { home });
+    expect(code).toBe(0);
+    return JSON.parse(lines[0] ?? '');
+  }
+
+  test('tells each page’s reason, with a look at the pages and without one', async () => {
+    const [old, next] = [here('old-block.bin'), here('new-block.bin')];
+    for (const [bytes, out] of [
+      [file('old.bin', data), old],
+      [file('new.bin', changed), next],
+    ] as const)
+      expect(
+        await cliHere(['checksum-block', 'add', bytes, ...PLACE, ...REGIONS, '--out', out], { home }),
+      ).toMatchObject({ code: 0 });
+    expect(await planOf(old, old)).toMatchObject({ pages: { written: 3, kept: 14 } });
+    expect(await planOf(old, next)).toMatchObject({
+      pages: { written: 4, kept: 13 },
+      faults: { device: null, image: null },
+    });
+    const blind = await planOf(old, next, '--block-only');
+    expect(blind.pages).toEqual({ written: 12, kept: 5 });
+    const without = await planOf(here('old.bin'), next);
+    expect(without).toMatchObject({ pages: { written: 3 }, faults: { device: { fault: 'no-magic' } } });
+    expect(await planOf(here('old.bin'), next, '--block-only')).toMatchObject({ pages: { written: 17, kept: 0 } });
   });
 });

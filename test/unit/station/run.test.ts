@@ -310,7 +310,10 @@ describe('verdicts', () => {
 
   it('is never PASS without a read-back, whatever the programmer claims', async () => {
     const services = rig.services(new FakeBoard());
-    const lying = { ...rig.engine, carryOut: async () => ({ readBack: {}, provenBy: {}, bytesWritten: 2500 }) };
+    const lying = {
+      ...rig.engine,
+      carryOut: async () => ({ readBack: {}, provenBy: {}, bytesWritten: 2500, rot: [], unproven: 0 }),
+    };
     const request = { serial: SERIAL, slot: '1', probe: 'fake:1', rework: false };
     const end = await executeRun(request, lying, services, new AbortController().signal, () => undefined);
     expect(end).toMatchObject({ verdict: 'ERROR', failure: { code: 'internal' } });

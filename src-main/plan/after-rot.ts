@@ -1,0 +1,39 @@
+import { crc32 } from '#shared/base/digest.ts';
+import type { Operation, Plan } from '#shared/model/plan.ts';
+import { Role } from '#shared/model/recipe.ts';
+import type { FlashMemory } from '#shared/model/chip.ts';
+import type { Layout, PageRange } from './layout.ts';
+import type { PageState } from './page-state.ts';
+
+export interface RotInput {
+  readonly layout: Layout;
+  /** What the plan was made of. */
+  readonly survey: readonly PageState[];
+  readonly plan: Plan;
+  readonly pages: readonly PageRange[];
+  /** The read-back that found them: what stands before it in the plan was carried out. */
+  readonly operation: Operation;
+}
+
+/** What the unit holds when a plan is left for rot: roles before are proven, flags behind are clear, the rotten pages differ. */
+export function statesAfterRot({ layout, survey, plan, pages, operation }: RotInput): PageState[] {
+  const states = new Map(survey.map((state) => [state.address, state]));
+  const role = 'role' in operation ? operation.role : undefined;
+  const before = role === undefined ? [] : Role.options.slice(0, Role.options.indexOf(role));
+  const done = plan.operations.slice(0, plan.operations.indexOf(operation));
+  const cleared = new Set(done.flatMap((each) => (each.op === 'invalidate' && !each.zerosOnly ? [each.address] : [])));
+  const erased = new Set(done.flatMap((each) => (each.op === 'mass-erase' ? each.memories : [])));
+  for (const page of layout.pages) {
+    const { address, memory } = page;
+    const known = states.get(address);
+    if (before.includes(page.role))
+      states.set(address, { address, blank: false, crc32: page.crc32, by: known?.by ?? 'read' });
+    else if (cleared.has(address) || erased.has(memory.name)) states.set(address, blankPage(memory, address));
+  }
+  for (const { address } of pages) states.set(address, { address, blank: false, by: 'rot' });
+  return [...states.values()];
+}
+
+function blankPage(memory: FlashMemory, address: number): PageState {
+  return { address, blank: true, crc32: crc32(new Uint8Array(memory.page).fill(memory.erased)), by: 'read' };
+}
