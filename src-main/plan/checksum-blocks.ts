@@ -1,59 +1,6 @@
-import { type ChipDescription, flashHolding, type FlashMemory } from '#shared/model/chip.ts';
-import {
-  type BlockFault,
-  blockSize,
-  type ChecksumBlock,
-  markerFault,
-  MOST_BLOCK_BYTES,
-  parseChecksumBlock,
-  regionAgrees,
-} from '#shared/model/checksum-block.ts';
-import type { Role } from '#shared/model/recipe.ts';
-import type { Contents } from './contents.ts';
-import type { Flag, Layout, WantedPage } from './layout.ts';
-
-/** A release's checksum block: it vouches for the image that it stands in, and for that one only. */
-export interface PlacedBlock {
-  readonly role: Role;
-  /** Where it stands. */
-  readonly address: number;
-  readonly memory: FlashMemory;
-  /** The flash whose pages its regions count. */
-  readonly flash: FlashMemory;
-  readonly block: ChecksumBlock;
-}
-
-type Pages = readonly Pick<WantedPage, 'memory' | 'address' | 'role'>[];
-
-/** The block that the chip's description says where to find; undefined where it says nothing. Nobody looks anywhere else. */
-export function placeBlock(
-  chip: ChipDescription,
-  pages: Pages,
-  contents: Contents,
-): PlacedBlock | BlockFault | undefined {
-  const position = chip.checksumBlock?.position;
-  const flash = chip.boot && flashHolding(chip, chip.boot.vectors, 1);
-  const holder = position === undefined ? undefined : pageAt(pages, position);
-  if (position === undefined || !holder || !flash) return undefined;
-  const { memory, role } = holder;
-  const room = Math.min(MOST_BLOCK_BYTES, memory.start + memory.size - position);
-  const block = parseChecksumBlock(contents.bytes(position, room), flash);
-  if ('fault' in block) return block;
-  const marker = pageAt(pages, block.markerAt);
-  const stands = markerFault(block, marker && contents.bytes(block.markerAt, 4));
-  if (stands) return stands;
-  // Written last, so torn last: only for its own image can that be said.
-  if (marker?.role !== role) return { fault: 'marker-missing', detail: 'the end marker belongs to another image' };
-  return { role, address: position, memory, flash, block };
-}
-
-/** The end marker as a flag of its image: cleared first, set last. */
-export function markerFlag({ role, block, flash }: PlacedBlock, contents: Contents): Flag {
-  const { markerAt } = block;
-  const address = markerAt - ((markerAt - flash.start) % flash.word);
-  const size = Math.max(flash.word, 4);
-  return { role, memory: flash, address, bytes: contents.bytes(address, size) };
-}
+import { blockSize, type ChecksumBlock, regionAgrees } from '#shared/model/checksum-block.ts';
+import type { Layout, WantedPage } from './layout.ts';
+import type { PlacedBlock } from './placed-block.ts';
 
 /** What two blocks say of the pages of the image's role. */
 export interface BlockVerdict {
@@ -112,8 +59,4 @@ export function markerPlace(
   return flash.zeroable && !layout.chip.locks.some(({ address }) => address >= page && address < page + flash.page)
     ? { page }
     : undefined;
-}
-
-function pageAt(pages: Pages, address: number): Pages[number] | undefined {
-  return pages.find((page) => address >= page.address && address < page.address + page.memory.page);
 }

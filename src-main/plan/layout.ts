@@ -5,7 +5,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { Role } from '#shared/model/recipe.ts';
 import type { Image, Segment } from '../image/image.ts';
 import type { BlockFault } from '#shared/model/checksum-block.ts';
-import { markerFlag, type PlacedBlock, placeBlock } from './checksum-blocks.ts';
+import { markerFlag, type PlacedBlock, placeBlock } from './placed-block.ts';
 import { type Contents, contentsOf } from './contents.ts';
 import { backgroundOf, withoutLockWords } from './locks.ts';
 

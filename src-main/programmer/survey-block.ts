@@ -1,6 +1,7 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import { markerFault, MOST_BLOCK_BYTES, parseChecksumBlock } from '#shared/model/checksum-block.ts';
-import { compareBlocks, markerPlace, type PlacedBlock } from '../plan/checksum-blocks.ts';
+import { compareBlocks, markerPlace } from '../plan/checksum-blocks.ts';
+import type { PlacedBlock } from '../plan/placed-block.ts';
 import type { Layout, WantedPage } from '../plan/layout.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { FlashDevice } from './flash-device.ts';

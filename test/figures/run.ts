@@ -11,6 +11,7 @@ import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureLogBackup } from './log-backup.ts';
 import { measureLogStation } from './log-station.ts';
 import { measureOperatorLatency } from './operator-latency.ts';
+import { measurePartial } from './partial.ts';
 import { measurePlantIngest } from './plant-ingest.ts';
 import { measurePlantScale } from './plant-scale.ts';
 import { measureProgramChips } from './program-chips.ts';
@@ -29,6 +30,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'link-cmsis-dap': measureCmsisDapLink,
   'log-backup': measureLogBackup,
   'log-station': () => measureLogStation(),
+  partial: measurePartial,
   'plant-ingest': measurePlantIngest,
   'plant-scale': () => measurePlantScale(),
   'program-chips': measureProgramChips,

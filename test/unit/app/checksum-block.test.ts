@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { cliHere } from '#test/support/cli-here.ts';
+// Loaded with the file, so that no test's time has it in it.
+import '#main/app/commands/checksum-block.ts';
 import { writeIntelHex } from '#main/image/ihex.ts';
 import { openImage } from '#main/image/open-image.ts';
 import { encodeUf2Block, Uf2Flag } from '#main/image/uf2-block.ts';
