@@ -1,4 +1,4 @@
-import { attribute, readDocument } from './xml.ts';
+import { attribute, readDocument, withoutComments } from './xml.ts';
 
 /** Flash that the server knows how to write; addresses and sizes in bytes. */
 export interface FlashRegion {
@@ -19,8 +19,7 @@ export async function readFlashRegions(ask: (request: string) => Promise<string>
 
 export function parseFlashRegions(document: string): FlashRegion[] {
   const regions: FlashRegion[] = [];
-  const memories = document.replaceAll(/<!--.*?-->/gsu, '').matchAll(/<memory(\s[^>]*?)(?:\/>|>(.*?)<\/memory>)/gsu);
-  for (const [, attributes = '', inside = ''] of memories) {
+  for (const { attributes, inside } of memoriesIn(withoutComments(document))) {
     if (attribute(attributes, 'type') !== 'flash' || regions.length === MAX_REGIONS) continue;
     const start = Number(attribute(attributes, 'start'));
     const size = Number(attribute(attributes, 'length'));
@@ -29,4 +28,23 @@ export function parseFlashRegions(document: string): FlashRegion[] {
     if (start >= 0 && size > 0 && blockSize > 0 && start + size <= 2 ** 32) regions.push({ start, size, blockSize });
   }
   return regions;
+}
+
+const OPEN = '<memory';
+const CLOSE = '</memory>';
+
+/** Each memory's own tag and what is between it and its end, in one pass. */
+function* memoriesIn(document: string): Generator<{ readonly attributes: string; readonly inside: string }> {
+  for (let at = document.indexOf(OPEN); at >= 0; at = document.indexOf(OPEN, at)) {
+    at += OPEN.length;
+    const tagEnd = document.indexOf('>', at);
+    if (tagEnd < 0) return;
+    // `<memory-map>` is none.
+    if (!/\s/u.test(document.charAt(at))) continue;
+    const attributes = document.slice(at, tagEnd);
+    const end = attributes.endsWith('/') ? tagEnd : document.indexOf(CLOSE, tagEnd);
+    if (end < 0) return;
+    yield { attributes, inside: document.slice(tagEnd + 1, end) };
+    at = end;
+  }
 }

@@ -1,5 +1,5 @@
 import type { CoreRegister } from '../run-control.ts';
-import { attribute, readDocument } from './xml.ts';
+import { attribute, readDocument, withoutComments } from './xml.ts';
 
 /** Where a register is: its number for `p`/`P`, its byte offset in `g`/`G`. All of a Cortex-M's are 32 bits. */
 export interface RegisterPlace {
@@ -47,7 +47,7 @@ export async function readRegisterLayout(
     const document = await readDocument('features', name, ask, packetSize);
     if (document === undefined) continue;
     // Includes stand where the included registers belong in the order of `g`.
-    for (const [tag] of document.replaceAll(/<!--.*?-->/gsu, '').matchAll(/<(?:xi:include|reg)\b[^>]*>/gu)) {
+    for (const [tag] of withoutComments(document).matchAll(/<(?:xi:include|reg)\b[^<>]*>/gu)) {
       const include = attribute(tag, 'href');
       if (tag.startsWith('<xi:include') && include !== undefined) waiting.push(include);
       if (!tag.startsWith('<reg')) continue;
