@@ -4,6 +4,7 @@ import { isAteccUnit } from '../../programmer/atecc/open-atecc.ts';
 import { type ElementView, lookAtElement } from '../../programmer/atecc/show.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, withExamples } from './command.ts';
 import { line } from './debug-lines.ts';
+import { compressCommand, expandCommand } from './element-certificate.ts';
 import { chipFor, withUnit } from './with-unit.ts';
 
 const EXAMPLE = 'secure-element show --probe bench:atecc608b';
@@ -15,7 +16,7 @@ interface ShowOptions extends CommonOptions {
 
 export function secureElementCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   const made = withExamples(new Command('secure-element'), [EXAMPLE]).description(
-    'what a secure element says of itself',
+    'what a secure element says of itself, and the certificates that it keeps in 72 bytes',
   );
   made.addCommand(
     command('show', 'revision, serial, locks and the configuration of every slot; changes nothing', [EXAMPLE])
@@ -26,6 +27,7 @@ export function secureElementCommand(context: CliContext, end: (code: ExitCode) 
         end(0);
       }),
   );
+  made.addCommand(compressCommand(context, end)).addCommand(expandCommand(context, end));
   return made;
 }
 
