@@ -1,3 +1,4 @@
+import { assertNever } from '#shared/base/assert-never.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Recipe, RecipeLock } from '#shared/model/recipe.ts';
 import type { Layout } from './layout.ts';
@@ -52,8 +53,12 @@ function hasStep({ step }: RecipeLock, chip: ChipDescription, via: Via): boolean
       return via === 'spi' && chip.spi !== undefined;
     case 'write-protection':
       return kind === 'stm32f4-rdp' || kind === 'stm32g0-rdp' || loader?.writeProtection !== undefined;
-    default:
+    case 'atecc-config':
+    case 'atecc-data':
+    case 'atecc-slot':
       return isElement(chip, via);
+    default:
+      return assertNever(step, 'step');
   }
 }
 

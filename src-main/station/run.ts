@@ -210,11 +210,12 @@ class Run {
    * Most locked chips tell their hardware id only once they are erased: then the serial alone must tell a unit that
    * passed. The id is the first that is read of the open chip.
    */
-  async #unlock({ by, found, readUid, open }: LockToOpen, io: IoContext): Promise<void> {
-    await this.#admit(await readUid(io));
+  async #unlock(lock: LockToOpen, io: IoContext): Promise<void> {
+    const { by, found } = lock;
+    await this.#admit(await lock.readUid(io));
     await this.#beforeChange({ op: 'unlock', by, found });
     const total = flashMemories(this.#engine.release.chip).reduce((sum, { size }) => sum + size, 0);
-    await open(io, (done) => this.#steps.progress('unlock', done, total));
+    await lock.open(io, (done) => this.#steps.progress('unlock', done, total));
     this.#unlocked = found;
   }
 

@@ -155,4 +155,18 @@ describe.runIf(requirePrograms(['flashrom']))('flashrom and Flashline on the sam
     const { locks } = await ours(url, 'w25q128jv', (unit, io) => unit.identify(io));
     expect(locks).toMatchObject({ 'block protection': '0x001C' });
   });
+
+  it('reads a chip that Flashline has protected whole, and finds it open where Flashline has opened it', async () => {
+    const url = await serve('w25q128jv');
+    const protect = { op: 'lock', step: 'block-protection', name: 'blocks', expected: 'all blocks' } as const;
+    const nothing = { bytes: (_: number, size: number) => new Uint8Array(size), copyTo: () => undefined };
+    await ours(url, 'w25q128jv', async (unit, io) => {
+      const step = unit.locks?.step(protect, nothing);
+      await step?.carryOut(io);
+      expect(await step?.observe(io)).toBe('all blocks');
+    });
+    expect((await flashrom('--wp-status')).text).toMatch(/start=0x00000000 length=0x01000000/u);
+    await ours(url, 'w25q128jv', (unit, io) => unit.protection?.unlock(io) ?? Promise.reject(new TypeError()));
+    expect((await flashrom('--wp-status')).text).toMatch(/start=0x00000000 length=0x00000000/u);
+  });
 });

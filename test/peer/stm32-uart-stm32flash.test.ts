@@ -170,10 +170,27 @@ serial: { pattern: '^HB[0-9]{6}$' }
     );
 
     it(
-      'takes the lifting of its protections, and starts',
+      'is locked by our recipe for both, and takes from stm32flash the lifting of one protection after the other',
       async () => {
+        const locks = 'locks: [{ step: readout-protection }, { step: write-protection, role: application }]';
+        const locked = await flash(firmware(4), 'HB000004', locks);
+        expect(JSON.parse(locked.lines.at(-1) ?? '{}')).toMatchObject({
+          verdict: 'PASS',
+          record: {
+            locks: {
+              RDP: 'level 1 (READ is refused)',
+              'write protection': expect.stringMatching(/^0x08000000 to 0x0800(?:3|0)FFF$/u),
+            },
+          },
+        });
+        expect((await stm32flash('-r', join(folder, 'no.bin'))).ok).toBe(false);
         expect(await stm32flash('-k')).toMatchObject({ ok: true });
+        // Everything was erased, and the pages still take nothing.
+        const file = join(folder, 'theirs.bin');
+        const write = ['-w', file, '-v', '-n', '0', '-S', String(FLASH)];
+        expect((await stm32flash(...write)).said).not.toContain('Wrote and verified');
         expect(await stm32flash('-u')).toMatchObject({ ok: true });
+        expect((await stm32flash(...write)).said).toContain('Wrote and verified');
         expect(await stm32flash('-g', String(FLASH))).toMatchObject({ ok: true });
       },
       LONG_MS,

@@ -77,11 +77,7 @@ export function expandCommand(context: CliContext, end: (code: ExitCode) => void
 
 function tell(context: CliContext, { json }: CommonOptions, told: Record<string, unknown>): void {
   if (json) context.print(JSON.stringify({ type: 'certificate', ...told }));
-  else for (const [name, value] of Object.entries(told)) context.print(`${name}: ${text(value)}`);
-}
-
-function text(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  else for (const [name, value] of Object.entries(told)) context.print(`${name}: ${JSON.stringify(value)}`);
 }
 
 async function read(file: string): Promise<Uint8Array> {

@@ -25,14 +25,9 @@ export class NorLocks implements LockSteps {
   }
 
   step(operation: LockOperation): LockStep {
-    switch (operation.step) {
-      case 'quad-enable':
-        return this.#quadEnable(operation);
-      case 'block-protection':
-        return this.#blockProtection(operation);
-      default:
-        throw unsuited(operation, `a NOR flash has no step ${operation.step}`);
-    }
+    if (operation.step === 'quad-enable') return this.#quadEnable(operation);
+    if (operation.step === 'block-protection') return this.#blockProtection(operation);
+    throw unsuited(operation, `a NOR flash has no step ${operation.step}`);
   }
 
   #quadEnable(operation: LockOperation): LockStep {

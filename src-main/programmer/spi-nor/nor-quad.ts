@@ -1,3 +1,4 @@
+import { assertNever } from '#shared/base/assert-never.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { ask, Opcode, tell, writeEnable } from './nor-commands.ts';
 import type { NorChip } from './nor-chip.ts';
@@ -36,8 +37,11 @@ export async function enableQuad(nor: NorChip, io: IoContext): Promise<void> {
       return nor.writeRegister([writeEnable, tell(Opcode.writeStatus2, wanted)], io);
     case 'sr2-bit7':
       return nor.writeRegister([writeEnable, tell(Opcode.writeStatus3e, wanted)], io);
-    default:
+    case 'none':
+    case 'unknown':
       throw new RangeError(`there is no quad enable bit to be set: ${quadEnable}`);
+    default:
+      return assertNever(quadEnable, 'way to quad enable');
   }
 }
 

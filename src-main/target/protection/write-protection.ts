@@ -31,7 +31,7 @@ export interface PageLocks {
   read(io: IoContext): Promise<ReadonlySet<number>>;
   /** These and no others, `added` among them. Resets the chip. */
   write(pages: ReadonlySet<number>, added: readonly number[], io: IoContext): Promise<void>;
-  refusesWrite?(address: number, io: IoContext): Promise<boolean>;
+  readonly refusesWrite?: (address: number, io: IoContext) => Promise<boolean>;
 }
 
 export function writeProtection(chip: ChipDescription, locks: PageLocks): WriteProtection {
