@@ -21,8 +21,8 @@ export const TRIAL_PAGES = 8;
  */
 export function lookingPays(memory: FlashMemory, { pages, bytes, ms, same, blank }: Looked): boolean {
   const looking = (ms / bytes) * memory.page;
-  // One of each kind is thought to be seen beside what was: after eight looks nobody can be certain.
-  const [isSame, isBlank] = [(same + 1) / (pages + 3), (blank + 1) / (pages + 3)];
+  // Half a page of each kind is thought to be seen beside what was: after eight looks nobody can be certain.
+  const [isSame, isBlank] = [(same + 0.5) / (pages + 1), (blank + 0.5) / (pages + 1)];
   const erasing = memory.overwrite ? 0 : eraseMsOfPage(memory);
   const writing = erasing + ((memory.page / memory.word) * memory.wordUs) / 1000 + looking;
   return isSame * writing + isBlank * erasing >= looking;

@@ -11,11 +11,11 @@ const PACKET_KB_PER_S = 63;
 const FLASH_KB_PER_S = 256 / 16;
 
 /** All that a SAM D21 has for firmware, written, read back, and written again with 4 KiB changed; virtual time. */
-export async function measureUf2(): Promise<object> {
+export async function measureUf2() {
   return { hf2: await measure('hf2'), drive: await measure('uf2') };
 }
 
-async function measure(way: Way): Promise<object> {
+async function measure(way: Way) {
   const bench = uf2Bench();
   const data = noise(SIZE, 7);
   writeU32(data, 4, APP + 0x101);
