@@ -22,17 +22,27 @@ export interface FileKeyringOptions {
   readonly random: RandomBytes;
 }
 
+/** Null where there is no such file. Throws `key-unavailable`. */
+export async function readFileKeyring({ file }: Pick<FileKeyringOptions, 'file'>): Promise<Keyring | null> {
+  const there = readKeyFile(file);
+  return there === null ? null : keyringOf(there, file);
+}
+
 /**
  * The plant's keys in one file that only its owner may read. Made where it is missing; of two processes that make it at once one
  * wins and both use its key. Throws `key-unavailable`.
  */
 export async function openFileKeyring(options: FileKeyringOptions): Promise<Keyring> {
-  const { keys } = readKeyFile(options.file) ?? (await makeKeyFile(options));
+  return keyringOf(readKeyFile(options.file) ?? (await makeKeyFile(options)), options.file);
+}
+
+async function keyringOf({ keys }: KeyFile, file: string): Promise<Keyring> {
   const [current] = keys;
-  if (current === undefined) throw unavailable(options.file, 'it has no key');
+  if (current === undefined) throw unavailable(file, 'it has no key');
   const signer = await jwsSigner(current);
   return {
     signer,
+    publicKeys: keys.map(({ kty, crv, x }) => ({ kty, crv, x })),
     async verify(jws, typ, key) {
       if (key !== undefined) return verifyJws(jws, typ, key);
       for (const own of keys) {

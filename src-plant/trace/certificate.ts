@@ -41,11 +41,17 @@ const RUNS_SINCE = `
 const PassRow = z.object({ body: z.string(), genesis: z.string() });
 const BodyRow = z.object({ body: z.string() });
 
+/** What is on the unit now, signed. Rejects as `provenContent` does. */
+export async function certifyUnit(sql: Sql, issuer: Issuer, unit: CertifiedUnit): Promise<SignedCertificate> {
+  const certificate = await provenContent(sql, issuer.name, unit);
+  return { certificate, jws: await issuer.signer.sign(certificate, STATEMENTS.certificate) };
+}
+
 /**
- * What is on the unit now, by its newest PASS, signed. Rejects with `not-found` for a unit that never passed, and with
+ * What is on the unit now, by its newest PASS. Rejects with `not-found` for a unit that never passed, and with
  * `state-conflict` where a later run that did not pass changed it: what it carries since then, nobody has proven.
  */
-export async function certifyUnit(sql: Sql, issuer: Issuer, unit: CertifiedUnit): Promise<SignedCertificate> {
+export async function provenContent(sql: Sql, plant: string, unit: CertifiedUnit): Promise<Certificate> {
   const key = [unit.serial, unit.product];
   const [row] = z.array(PassRow).parse(await sql.query(NEWEST_PASS, key, 'certificate-pass'));
   if (row === undefined)
@@ -56,11 +62,10 @@ export async function certifyUnit(sql: Sql, issuer: Issuer, unit: CertifiedUnit)
     const detail = `${unit.serial} was changed after its last PASS, by a run that ended with ${changed.verdict} on ${changed.finishedAt}`;
     throw new FlashlineError('state-conflict', { params: { detail } });
   }
-  const certificate = certificateOf(recordOf(row.body), issuer.name, row.genesis, unit.now);
-  return { certificate, jws: await issuer.signer.sign(certificate, STATEMENTS.certificate) };
+  return certificateOf(recordOf(row.body), plant, row.genesis, unit.now);
 }
 
-function recordOf(body: string): UnitRecord {
+export function recordOf(body: string): UnitRecord {
   return UnitRecord.parse(JSON.parse(body));
 }
 
@@ -74,7 +79,8 @@ function mayHaveChanged({ verdict, bytesWritten, steps, failure }: UnitRecord): 
   return bytesWritten > 0 || begun.some((step) => CHANGING.has(step));
 }
 
-function certificateOf(record: UnitRecord, plant: string, chain: string, now: Date): Certificate {
+/** `chain`: the hash of its first record. */
+export function certificateOf(record: UnitRecord, plant: string, chain: string, now: Date): Certificate {
   return {
     plant,
     serial: record.serial,

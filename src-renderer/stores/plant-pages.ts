@@ -1,3 +1,4 @@
+import { VERIFY_PAGE } from '#shared/contract/plant/common.ts';
 import type { PlantCall } from '#shared/contract/plant/endpoints.ts';
 import { plantEndpoints } from '#shared/contract/plant/endpoints.ts';
 import type { Access, PlantRole } from '#shared/contract/plant/endpoint.ts';
@@ -7,6 +8,7 @@ export const PLANT_PAGES = [
   { name: 'home', path: '/', needs: 'yield.report' },
   { name: 'trace', path: '/trace', needs: 'unit.trace' },
   { name: 'find', path: '/find', needs: 'unit.find' },
+  { name: 'verify', path: VERIFY_PAGE, needs: 'certificate.verify' },
   { name: 'recall', path: '/recall', needs: 'recall.search' },
   { name: 'releases', path: '/releases', needs: 'release.list' },
   { name: 'orders', path: '/orders', needs: 'order.list' },

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { realClock } from '#main/app/real-clock.ts';
 import { openDatabase } from '#plant/database/open-database.ts';
 import { createIngest, type Ingest } from '#plant/ingest/ingest.ts';
-import { verifyJws } from '#plant/keyring/jws.ts';
 import { LineStation } from '#test/support/line-station.ts';
 import { newSigner } from '#test/support/plant-chain.ts';
+import { keyringOf } from '#test/support/plant/plant-in-memory.ts';
 import { type CheckedStation, checkPlant } from '#test/support/plant-checker/check.ts';
 import type { FaultKind } from '#test/support/plant-checker/fault.ts';
 import { type Postgres, startPostgres } from '#test/support/postgres.ts';
@@ -87,7 +87,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('the checker of plant and stat
     postgres = await startPostgres({ settings: { fsync: 'off' } });
     const database = await openDatabase({ url: await postgres.createDatabase('plant') }, { clock: realClock });
     const signer = await newSigner();
-    const keyring = { signer, verify: (jws: string, typ: string, key = signer.publicKey) => verifyJws(jws, typ, key) };
+    const keyring = keyringOf(signer);
     try {
       const ingest = createIngest({ database, keyring });
       stations = await Promise.all(['line 1', 'line 2'].map((name, index) => work(name, index, ingest)));

@@ -8,9 +8,9 @@ import { recover } from '#plant/catalog/recovery.ts';
 import type { Database } from '#plant/database/database.ts';
 import { migrateDatabase, openDatabase } from '#plant/database/open-database.ts';
 import { createIngest, type Ingest } from '#plant/ingest/ingest.ts';
-import { verifyJws } from '#plant/keyring/jws.ts';
 import { LineStation } from '#test/support/line-station.ts';
 import { newSigner } from '#test/support/plant-chain.ts';
+import { keyringOf } from '#test/support/plant/plant-in-memory.ts';
 import { checkPlant } from '#test/support/plant-checker/check.ts';
 import { type Postgres, type PostgresFolder, postgresFolder, startPostgres } from '#test/support/postgres.ts';
 import { requirePrograms } from '#test/support/programs.ts';
@@ -57,7 +57,7 @@ describe.skipIf(!requirePrograms(['postgresql']))('backup and restore as docs/op
   async function open(cluster: Postgres): Promise<Plant> {
     const database = await openDatabase({ url: cluster.urlOf('plant', 'flashline_server') }, { clock: realClock });
     const signer = await newSigner();
-    const keyring = { signer, verify: (jws: string, typ: string, key = signer.publicKey) => verifyJws(jws, typ, key) };
+    const keyring = keyringOf(signer);
     const leasing = { database, signer, random: realRandom, days: 1 };
     return {
       database,

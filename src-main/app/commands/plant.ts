@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { realClock } from '../real-clock.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
+import { plantAdoptKey } from './plant-adopt-key.ts';
+import { plantCertificate } from './plant-certificate.ts';
 import { type PlaceOptions, withPlace } from './plant-place.ts';
 import { plantRecovered } from './plant-recovered.ts';
 import { plantServe } from './plant-serve.ts';
@@ -19,6 +21,8 @@ export function plantCommand(context: CliContext, end: (code: ExitCode) => void)
     .addCommand(migrate(context, end))
     .addCommand(enrolStation(context, end))
     .addCommand(plantRecovered(context, end))
+    .addCommand(plantAdoptKey(context, end))
+    .addCommand(plantCertificate(context, end))
     .addCommand(plantUser(context, end));
 }
 

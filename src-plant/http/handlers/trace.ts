@@ -1,6 +1,6 @@
 import type { RandomBytes } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Database } from '../../database/database.ts';
+import type { Database, Sql } from '../../database/database.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import { createLink, listLinks, productsOfLink, revokeLink } from '../../trace/buyer-links.ts';
 import { traceForBuyer } from '../../trace/buyer-trace.ts';
@@ -9,7 +9,7 @@ import { listFindings, settleFinding } from '../../trace/findings.ts';
 import { countUnits, findUnits } from '../../trace/found-units.ts';
 import { traceUnit } from '../../trace/unit-trace.ts';
 import { verifyCertificate } from '../../trace/verify-certificate.ts';
-import { type Handlers, personOf, scopeOf } from '../handlers.ts';
+import { type CallContext, type Handlers, personOf, scopeOf } from '../handlers.ts';
 
 export interface TraceServices {
   readonly database: Database;
@@ -46,7 +46,10 @@ export function traceHandlers({ database, keyring, random, plant }: TraceService
       if (scope !== null && !scope.includes(product)) found([], `a PASS of ${product} ${serial}`);
       return certifyUnit(database, issuer, { product, serial, now: context.now });
     },
-    'certificate.verify': ({ body: { jws } }) => verifyCertificate(keyring, jws),
+    'certificate.verify': async ({ body: { jws, secret } }, context) => {
+      const scope = await comparisonScope(database, secret, context);
+      return verifyCertificate({ database, keyring, plant }, { text: jws, scope, now: context.now });
+    },
     'recall.search': async ({ query: { by, value, product, before, limit } }, context) => {
       const search = { by, value, scope: scopeOf(context, product) };
       const page = await findUnits(database, search, { before, limit });
@@ -70,6 +73,13 @@ export function traceHandlers({ database, keyring, random, plant }: TraceService
     'buyer.trace': async ({ body: { secret, serial } }, { now }) =>
       traceForBuyer(database, issuer, { serial, products: await productsOfLink(database, secret, now), now }),
   };
+}
+
+/** What somebody may be told beyond what is proven: null for everything, nothing for nobody in particular. */
+async function comparisonScope(sql: Sql, secret: string | undefined, context: CallContext) {
+  if (context.caller.kind === 'person') return scopeOf(context);
+  if (secret === undefined) return [];
+  return productsOfLink(sql, secret, context.now);
 }
 
 function found<T>(items: T[], what: string): T[] {

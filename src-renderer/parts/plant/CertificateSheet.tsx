@@ -1,6 +1,7 @@
 import Box from '@mui/material/Box';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { VERIFY_PAGE } from '#shared/contract/plant/common.ts';
 import type { Certificate } from '#shared/contract/plant/web-messages.ts';
 import { MONO } from '../theme.ts';
 import { count, utcTime } from './plant-format.ts';
@@ -26,11 +27,10 @@ export function CertificateSheet({ certificate, jws, publicKey }: CertificateShe
       <Box sx={{ fontFamily: MONO, fontSize: '1.5rem', fontWeight: 700, overflowWrap: 'anywhere' }}>
         {certificate.serial}
       </Box>
-      <Facts certificate={certificate} />
-      <Images certificate={certificate} />
+      <CertificateFacts certificate={certificate} />
       <Box>
         <h3>{t('certificate.signature')}</h3>
-        <p>{t('certificate.verify')}</p>
+        <p>{t('certificate.verify', { page: `${location.origin}${VERIFY_PAGE}` })}</p>
         <p>
           {t('certificate.key')} <code data-part="public-key">{publicKey ?? '…'}</code>
         </p>
@@ -39,6 +39,16 @@ export function CertificateSheet({ certificate, jws, publicKey }: CertificateShe
         </Box>
       </Box>
     </Box>
+  );
+}
+
+/** All that a certificate states. */
+export function CertificateFacts({ certificate }: { readonly certificate: Certificate }) {
+  return (
+    <>
+      <Facts certificate={certificate} />
+      <Images certificate={certificate} />
+    </>
   );
 }
 

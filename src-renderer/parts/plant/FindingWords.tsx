@@ -11,7 +11,7 @@ export function FindingWords({ finding }: { readonly finding: Finding }) {
   const facts = [
     ...(product === null ? [] : [[t('word.product'), product] as const]),
     ...(station === null ? [] : [[t('word.station'), station] as const]),
-    ...Object.entries(detail).map(([name, value]) => [t(`detail.${name}`, name), value] as const),
+    ...Object.entries(detail).map(([name, value]) => [t(`detail.${name}`, name), valueOf(name, value)] as const),
   ];
   return (
     <Box sx={{ minWidth: 0, overflowWrap: 'anywhere' }}>
@@ -19,4 +19,9 @@ export function FindingWords({ finding }: { readonly finding: Finding }) {
       <Box sx={{ color: COLORS.quiet }}>{facts.map(([name, value]) => `${name}: ${value}`).join(' · ')}</Box>
     </Box>
   );
+}
+
+/** As somebody says it who sets a clock: in seconds. */
+function valueOf(name: string, value: string): string {
+  return name === 'skewMs' ? String(Math.round(Number(value) / 1000)) : value;
 }

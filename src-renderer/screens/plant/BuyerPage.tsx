@@ -10,16 +10,20 @@ import { Loaded, Nothing } from '../../parts/plant/Loaded.tsx';
 import { useAsk } from '../../parts/plant/plant-context.ts';
 import { Page } from '../../parts/plant/Page.tsx';
 import { Problem } from '../../parts/plant/Problem.tsx';
+import { saveFile } from '../../parts/plant/save-file.ts';
+import { VerifyCertificate } from '../../parts/plant/VerifyCertificate.tsx';
 
 /** A buyer's own view, by a link and without an account: the certificates of units of his products, and no more. */
 export function BuyerPage({ secret }: { readonly secret: string }) {
   const { t } = useTranslation();
   const [serial, setSerial] = useState('');
   const [text, setText] = useState('');
+  const [verifying, setVerifying] = useState(false);
   const about = useAsk('plant.about');
   const look = (code: string): void => {
     const wanted = code.trim().slice(0, 128);
     setText(wanted);
+    setVerifying(false);
     if (wanted !== '') setSerial(wanted);
   };
   const latest = useRef(look);
@@ -37,7 +41,14 @@ export function BuyerPage({ secret }: { readonly secret: string }) {
         <Page
           title={t('buyer.title', { plant: about.data?.name ?? '…' })}
           next={t('buyer.next')}
-          actions={<LanguageButton />}
+          actions={
+            <>
+              <LanguageButton />
+              <Button data-part="verify" onClick={() => setVerifying(!verifying)}>
+                {t(verifying ? 'buyer.back' : 'page.verify')}
+              </Button>
+            </>
+          }
         >
           {about.error !== null && <Problem error={about.error} onRetry={() => void about.refetch()} />}
           <Box component="form" role="search" onSubmit={submit} sx={{ display: 'flex', gap: '0.5rem' }}>
@@ -53,7 +64,9 @@ export function BuyerPage({ secret }: { readonly secret: string }) {
             </Button>
           </Box>
           <Box>
-            {serial === '' ? (
+            {verifying ? (
+              <VerifyCertificate secret={secret} maySee />
+            ) : serial === '' ? (
               <Nothing>{t('buyer.how')}</Nothing>
             ) : (
               <Certificates key={serial} secret={secret} serial={serial} publicKey={about.data?.publicKey.x ?? null} />
@@ -89,8 +102,17 @@ function Certificates({ secret, serial, publicKey }: CertificatesProps) {
                 publicKey={publicKey}
               />
             ))}
-            <Box sx={{ '@media print': { display: 'none' } }}>
+            <Box sx={{ display: 'flex', gap: '0.5rem', flexWrap: 'wrap', '@media print': { display: 'none' } }}>
               <Button onClick={() => window.print()}>{t('common.print')}</Button>
+              {found.map(({ certificate: { product }, jws }) => (
+                <Button
+                  key={product.id}
+                  onClick={() => saveFile(`certificate-${product.id}-${serial}.jws`, 'application/jose', jws)}
+                >
+                  {t('certificate.download')}
+                  {found.length > 1 && `: ${product.name}`}
+                </Button>
+              ))}
             </Box>
           </Box>
         )

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Redirect, Route, Switch } from 'wouter';
+import { BUYER_PAGE, VERIFY_PAGE } from '#shared/contract/plant/common.ts';
 import type { Person } from '#shared/contract/plant/web-messages.ts';
 import { Nothing, Waiting } from '../../parts/plant/Loaded.tsx';
 import { Page } from '../../parts/plant/Page.tsx';
@@ -23,11 +24,13 @@ import { SignInPage } from './SignInPage.tsx';
 import { StationsPage } from './StationsPage.tsx';
 import { TracePage } from './TracePage.tsx';
 import { UsersPage } from './UsersPage.tsx';
+import { OpenVerifyPage, VerifyPage } from './VerifyPage.tsx';
 
 const PAGES: Readonly<Record<PlantPageName, () => ReactNode>> = {
   home: HomePage,
   trace: TracePage,
   find: FindPage,
+  verify: VerifyPage,
   recall: RecallPage,
   releases: ReleasesPage,
   orders: OrdersPage,
@@ -43,7 +46,7 @@ const PAGES: Readonly<Record<PlantPageName, () => ReactNode>> = {
 export function PlantApp({ secret, oidcPath }: { readonly secret: string; readonly oidcPath: string }) {
   return (
     <Switch>
-      <Route path="/buyer">
+      <Route path={BUYER_PAGE}>
         <BuyerPage secret={secret} />
       </Route>
       <Route>
@@ -56,7 +59,15 @@ export function PlantApp({ secret, oidcPath }: { readonly secret: string; readon
 function SignedIn({ oidcPath }: { readonly oidcPath: string }) {
   const session = useSession();
   if (session.data !== undefined && session.data !== null) return <Pages person={session.data} />;
-  if (session.data === null) return <SignInPage oidcPath={oidcPath} />;
+  if (session.data === null)
+    return (
+      <Switch>
+        <Route path={VERIFY_PAGE} component={OpenVerifyPage} />
+        <Route>
+          <SignInPage oidcPath={oidcPath} />
+        </Route>
+      </Switch>
+    );
   if (session.error !== null) return <Problem error={session.error} onRetry={() => void session.refetch()} />;
   return <Waiting />;
 }

@@ -4,7 +4,8 @@ import TextField from '@mui/material/TextField';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useSearchParams } from 'wouter';
+import { Link, useSearchParams } from 'wouter';
+import { VERIFY_PAGE } from '#shared/contract/plant/common.ts';
 import { FailureCode, FAILURES } from '#shared/model/failure.ts';
 import { PlantCallFailed } from '../../client/plant-client.ts';
 import { LanguageButton } from '../../parts/plant/LanguageButton.tsx';
@@ -40,6 +41,9 @@ export function SignInPage({ oidcPath }: { readonly oidcPath: string }) {
           </>
         )}
         <Box sx={{ color: COLORS.quiet, mt: '1rem', fontSize: '0.8125rem' }}>{t('sign_in.help')}</Box>
+        <Box sx={{ mt: '0.5rem', fontSize: '0.8125rem' }}>
+          <Link href={VERIFY_PAGE}>{t('page.verify')}</Link>
+        </Box>
       </Box>
     </Box>
   );

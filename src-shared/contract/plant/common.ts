@@ -8,6 +8,8 @@ export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** The page that a buyer's link opens; the link's secret stands behind `#`, which browsers do not send. */
 export const BUYER_PAGE = '/buyer';
+/** The page that says whether a certificate is authentic; open to anybody. */
+export const VERIFY_PAGE = '/verify';
 
 /** UTC, ISO 8601. */
 export const Instant = z.iso.datetime();

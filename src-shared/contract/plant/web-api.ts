@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { API, Done, Instant, Jws, Label, Name, Next, PublicKeyJwk, Sha256 } from './common.ts';
+import { MAX_CERTIFICATE_TEXT } from './certificate-text.ts';
 import { endpoint, PlantRole } from './endpoint.ts';
 import {
   AuditEntry,
   BuyerLink,
   Certificate,
+  CertificateCheck,
   Finding,
   FoundUnit,
   Person,
@@ -106,9 +108,14 @@ export const webEndpoints = {
     method: 'POST',
     path: `${API}/certificates/verify`,
     access: 'none',
-    summary: 'Whether this plant signed a certificate, and what it says',
-    body: z.strictObject({ jws: Jws }),
-    answer: z.object({ certificate: Certificate.nullable(), reason: z.string().nullable() }),
+    summary:
+      'Whether a text is a certificate that this plant signed, what it says, and to whom may see the unit what differs',
+    body: z.strictObject({
+      jws: z.string().max(MAX_CERTIFICATE_TEXT),
+      /** Of a buyer's link. */ secret: z.string().max(256).optional(),
+    }),
+    answer: CertificateCheck,
+    maxBytes: 1024 * 1024,
   }),
   'recall.search': endpoint({
     method: 'GET',

@@ -66,6 +66,54 @@ export const Certificate = z.object({
 });
 export type Certificate = z.infer<typeof Certificate>;
 
+/**
+ * What a text that somebody holds is. `changed`: it names a key of this plant's and is not what that key signed. `newer`: signed
+ * here, with content that this version does not know. From `empty` on it can be nobody's certificate.
+ */
+export const CertificateVerdict = z.enum([
+  'authentic',
+  'changed',
+  'other-key',
+  'other-statement',
+  'newer',
+  'empty',
+  'too-large',
+  'other-file',
+  'truncated',
+  'no-certificate',
+]);
+export type CertificateVerdict = z.infer<typeof CertificateVerdict>;
+
+/** One fact that is otherwise: `images.application.sha256`, `locks.APPROTECT`; null where one side has no such fact. */
+export const CertificateDifference = z.object({
+  fact: z.string(),
+  text: z.string().nullable(),
+  plant: z.string().nullable(),
+});
+export type CertificateDifference = z.infer<typeof CertificateDifference>;
+
+export const CertificateCheck = z.object({
+  verdict: CertificateVerdict,
+  /** Proven to be what the plant signed; else null. */
+  certificate: Certificate.nullable(),
+  /** In English, for whoever reads the answer raw; null for an authentic one. */
+  reason: z.string().nullable(),
+  /** The key that signed it: thumbprint (RFC 7638) and the key itself; `current` is false for one that the plant had before. */
+  key: z.object({ id: z.string(), x: z.string(), current: z.boolean() }).nullable(),
+  /** Which key the text says that it is signed by. */
+  namedKey: z.string().nullable(),
+  /** What a text that is not authentic says. Nobody vouches for any of it. */
+  claims: Certificate.nullable(),
+  /**
+   * Only for whoever may see the unit anyway: what the plant itself knows. `signed`: against the run that the text speaks of;
+   * `now`: against what the unit carries today, by its last PASS; `unproven`: since then a run changed the unit and did not pass.
+   */
+  compared: z
+    .object({ with: z.enum(['signed', 'now', 'unproven']), differs: z.array(CertificateDifference) })
+    .nullable(),
+});
+export type CertificateCheck = z.infer<typeof CertificateCheck>;
+
 export const FoundUnit = z.object({
   serial: z.string(),
   product: z.string(),

@@ -1,7 +1,7 @@
 import type { Database } from '#plant/database/database.ts';
 import { createIngest, type Ingest } from '#plant/ingest/ingest.ts';
-import { verifyJws } from '#plant/keyring/jws.ts';
 import { newSigner } from '../plant-chain.ts';
+import { keyringOf } from '../plant/plant-in-memory.ts';
 
 /** What the suites of this folder try, on PGlite and on PostgreSQL alike. */
 export interface SuitePlant {
@@ -14,7 +14,7 @@ export interface SuitePlant {
 /** `asOwner` runs SQL that the server itself may not. */
 export async function suitePlant(database: Database, asOwner: (sql: string) => Promise<unknown>): Promise<SuitePlant> {
   const signer = await newSigner();
-  const keyring = { signer, verify: (jws: string, typ: string, key = signer.publicKey) => verifyJws(jws, typ, key) };
+  const keyring = keyringOf(signer);
   const tables =
     'chains, records, links, chain_gaps, units, marks, yield_hours, yield_days, run_hours, run_days, findings';
   return {

@@ -62,7 +62,11 @@ export async function openPlant(given?: Database, keys?: Keyring): Promise<Plant
 }
 
 export function keyringOf(signer: Signer): Keyring {
-  return { signer, verify: (jws, typ, key = signer.publicKey) => verifyJws(jws, typ, key) };
+  return {
+    signer,
+    publicKeys: [signer.publicKey],
+    verify: (jws, typ, key = signer.publicKey) => verifyJws(jws, typ, key),
+  };
 }
 
 export function asStation(name: string, now = NOW): CallContext {

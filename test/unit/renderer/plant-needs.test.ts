@@ -97,9 +97,9 @@ describe('the navigation', () => {
   it('offers what the roles may use', () => {
     const names = (roles: Person['roles']) => pagesFor(roles).map(({ name }) => name);
     expect(names(['admin'])).toEqual(PLANT_PAGES.map(({ name }) => name));
-    expect(names(['operator'])).toEqual(['trace', 'find']);
-    expect(names(['buyer'])).toEqual(['trace', 'find']);
+    expect(names(['operator'])).toEqual(['trace', 'find', 'verify']);
+    expect(names(['buyer'])).toEqual(['trace', 'find', 'verify']);
     expect(names(['supervisor'])).not.toContain('users');
-    expect(names([])).toEqual([]);
+    expect(names([])).toEqual(['verify']);
   });
 });

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPublicKey, verify } from 'node:crypto';
 import { STATEMENTS } from '#shared/contract/plant/station-api.ts';
+import { Certificate } from '#shared/contract/plant/web-messages.ts';
+import type { CallContext } from '#plant/http/handlers.ts';
 import type { RecordDraft } from '#shared/model/unit-record.ts';
 import { AS_NOBODY, asPerson, EMPTY, NOW, openPlant, type PlantInMemory } from '#test/support/plant/plant-in-memory.ts';
 import { FAILED, newSigner } from '#test/support/plant-chain.ts';
@@ -16,7 +18,9 @@ const eve = asPerson('eve', ['quality']);
 const hour = (n: number): Partial<RecordDraft> => ({ finishedAt: new Date(Date.UTC(2028, 1, 29, n)).toISOString() });
 const certify = (serial: string, product = 'hello-nrf52') =>
   plant.calls['unit.certificate']({ ...EMPTY, params: { serial, product } }, eve);
-const check = (jws: string) => plant.calls['certificate.verify']({ ...EMPTY, body: { jws } }, AS_NOBODY);
+const checkAs = (jws: string, caller: CallContext) =>
+  plant.calls['certificate.verify']({ ...EMPTY, body: { jws } }, caller);
+const check = (jws: string) => checkAs(jws, AS_NOBODY);
 
 describe('a certificate', () => {
   test('says what the newest PASS proved, and any Ed25519 implementation can check it', async () => {
@@ -47,7 +51,15 @@ describe('a certificate', () => {
       record: { sequence: 2, hash: newest?.hash, chain: line.genesis },
       issuedAt: NOW.toISOString(),
     });
-    expect(await check(jws)).toEqual({ certificate, reason: null });
+    expect(await check(jws)).toEqual({
+      verdict: 'authentic',
+      certificate,
+      reason: null,
+      key: { id: plant.keyring.signer.keyId, x: plant.keyring.signer.publicKey.x, current: true },
+      namedKey: plant.keyring.signer.keyId,
+      claims: null,
+      compared: null,
+    });
     const [head = '', payload = '', signature = ''] = jws.split('.');
     const key = createPublicKey({ key: { ...plant.keyring.signer.publicKey }, format: 'jwk' });
     expect(verify(null, Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url'))).toBe(true);
@@ -92,15 +104,80 @@ describe('a certificate', () => {
     const { certificate, jws } = await certify('C1');
     const stranger = await (await newSigner()).sign(certificate, STATEMENTS.certificate);
     const otherKind = await plant.keyring.signer.sign(certificate, STATEMENTS.numberLease);
-    const [head, , signature] = jws.split('.');
-    const altered = Buffer.from(JSON.stringify({ ...certificate, serial: 'C9' })).toString('base64url');
-    const unsigned = `${Buffer.from('{"alg":"none","typ":"flashline-certificate+jwt"}').toString('base64url')}.${altered}.AA`;
-    for (const forged of [stranger, otherKind, `${head}.${altered}.${signature}`, unsigned, 'a.b.c'])
-      expect(await check(forged)).toMatchObject({ certificate: null, reason: expect.stringMatching(/did not sign/) });
     const strange = await plant.keyring.signer.sign({ made: 'by a later version' }, STATEMENTS.certificate);
-    expect(await check(strange)).toMatchObject({
-      certificate: null,
-      reason: expect.stringMatching(/cannot|no certificate/),
+    for (const [forged, verdict] of [
+      [stranger, 'other-key'],
+      [otherKind, 'other-statement'],
+      [altered(jws, { serial: 'C9' }), 'changed'],
+      [strange, 'newer'],
+      ['a.b.c', 'no-certificate'],
+      [jws.slice(0, -9), 'truncated'],
+    ])
+      expect(await check(forged ?? '')).toMatchObject({
+        verdict,
+        certificate: null,
+        reason: expect.any(String),
+        compared: null,
+      });
+  });
+
+  test('that was changed is held against what was signed, for who may see the unit and for nobody else', async () => {
+    const { jws } = await certify('C1');
+    const forged = altered(jws, { serial: 'C9', locks: {}, issuedAt: '2020-01-01T00:00:00.000Z' });
+    const { compared } = await checkAs(forged, eve);
+    expect(compared).toEqual({
+      with: 'signed',
+      differs: [
+        { fact: 'serial', text: 'C9', plant: 'C1' },
+        { fact: 'locks.APPROTECT', text: null, plant: '0xffffff00' },
+      ],
     });
+    const image = { role: 'application', version: '9', size: 1, sha256: 'f'.repeat(64) };
+    const facts = (await checkAs(altered(jws, { images: [image] }), eve)).compared?.differs.map(({ fact }) => fact);
+    expect(facts).toEqual(
+      expect.arrayContaining(['images.bootloader.sha256', 'images.application.version', 'images.application.sha256']),
+    );
+    expect((await checkAs(altered(jws, { issuedAt: '2020-01-01T00:00:00.000Z' }), eve)).compared?.differs).toEqual([]);
+    const moved = { record: { sequence: 1, hash: 'f'.repeat(64), chain: 'f'.repeat(64) } };
+    expect((await checkAs(altered(jws, moved), eve)).compared?.differs.map(({ fact }) => fact)).toEqual([
+      'record.sequence',
+      'record.hash',
+      'record.chain',
+    ]);
+    for (const serial of ['C9 of nobody', 'C9\0', '\ud800'])
+      expect((await checkAs(altered(jws, { ...moved, serial }), eve)).compared).toBeNull();
+
+    const buyer = asPerson('bo', ['buyer'], ['hello-nrf52']);
+    const stranger = asPerson('bo', ['buyer'], ['other']);
+    expect((await checkAs(forged, buyer)).compared?.differs).toHaveLength(2);
+    for (const caller of [AS_NOBODY, stranger]) expect((await checkAs(forged, caller)).compared).toBeNull();
+    // From place to place: of which units there are, a buyer is told by their serials only.
+    const probing = altered(jws, { serial: 'C9', record: { ...certificateIn(jws).record, hash: 'f'.repeat(64) } });
+    expect((await checkAs(probing, buyer)).compared).toBeNull();
+    expect((await checkAs(probing, eve)).compared?.differs).toHaveLength(2);
+  });
+
+  test('that is authentic is held against today', async () => {
+    const line = await plant.enrol('c-4');
+    await plant.send(line, [{ serial: 'C4', uid: 'u4', ...hour(1) }]);
+    const { jws } = await certify('C4');
+    expect((await checkAs(jws, eve)).compared).toEqual({ with: 'now', differs: [] });
+    expect((await check(jws)).compared).toBeNull();
+    await plant.send(line, [{ serial: 'C4', uid: 'u4', ...hour(2), release: 'd'.repeat(64), rework: true }]);
+    const { verdict, compared } = await checkAs(jws, eve);
+    expect([verdict, compared?.with]).toEqual(['authentic', 'now']);
+    expect(compared?.differs).toContainEqual({ fact: 'release', text: 'a'.repeat(64), plant: 'd'.repeat(64) });
+    await plant.send(line, [{ serial: 'C4', uid: 'u4', ...hour(3), ...FAILED }]);
+    expect((await checkAs(jws, eve)).compared).toEqual({ with: 'unproven', differs: [] });
   });
 });
+
+function altered(jws: string, change: Partial<Certificate>): string {
+  const [head, , signature] = jws.split('.');
+  const body = Buffer.from(JSON.stringify({ ...certificateIn(jws), ...change })).toString('base64url');
+  return `${head}.${body}.${signature}`;
+}
+
+function certificateIn(jws: string): Certificate {
+  return Certificate.parse(JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()));
+}
