@@ -5,8 +5,18 @@ import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import { Name } from '#shared/contract/plant/common.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { PasswordCost } from './accounts/password.ts';
+import {
+  adoptKeys,
+  claimPlant,
+  knownPlantKey,
+  noKey,
+  KEYS_LOOK_MS,
+  KeyWatch,
+  readingKeyring,
+} from './accounts/plant-identity.ts';
 import { createOidc } from './accounts/oidc.ts';
 import { type OidcSettings, readOidcFile } from './accounts/oidc-settings.ts';
+import type { Database } from './database/database.ts';
 import { requireSchemaOrNewer } from './database/migrate.ts';
 import { type DatabasePlace, migrateDatabase, openDatabase } from './database/open-database.ts';
 import { connectDesk, serveDesk } from './desk/desk-socket.ts';
@@ -17,8 +27,11 @@ import { isLoopback } from './http/metrics.ts';
 import { OIDC_CALLBACK } from './http/oidc-routes.ts';
 import type { DescribeFailure } from './http/refusal.ts';
 import { createServer } from './http/server.ts';
-import { ownTls, readTlsFiles, type TlsFiles } from './http/tls.ts';
-import { openFileKeyring } from './keyring/file-keyring.ts';
+import { ownTls, readTlsFiles, spkiOf, type TlsFiles } from './http/tls.ts';
+import { TLS_LOOK_MS, TlsKeeper } from './http/tls-keeper.ts';
+import { openFileKeyring, readFileKeyring } from './keyring/file-keyring.ts';
+import { verifyJws } from './keyring/jws.ts';
+import type { Keyring } from './keyring/keyring.ts';
 
 export { migrateDatabase, readOidcFile };
 export type { Desk };
@@ -78,7 +91,7 @@ const DRAIN_MS = 10_000;
 export async function startPlant(options: PlantOptions): Promise<Plant> {
   const closing = new Closing();
   try {
-    const parts = await openParts(options, closing);
+    const parts = await openParts(options, closing, 'server');
     const services = composeServices(parts);
     parts.deskReady(services.desk);
     const app = await createServer({
@@ -90,12 +103,19 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       metricsToken: options.metricsToken ?? null,
       proxies: options.proxies ?? [],
       pages: options.pages,
-      requireReady: () => requireSchemaOrNewer(parts.database),
+      requireReady: async () => {
+        await requireSchemaOrNewer(parts.database);
+        await parts.keys.look();
+      },
       log: options.log,
       openId: options.oidc ? createOidc(options.oidc, parts.keyring, OIDC_CALLBACK) : null,
     });
     const unused = unusedSockets(app, parts.tls !== null);
     closing.add(() => drain(app, unused));
+    const { tls, keys } = parts;
+    if (tls !== null) closing.add(repeat(options.clock, TLS_LOOK_MS, () => tls.look()));
+    // What it finds is told where something is signed, and by /ready.
+    closing.add(repeat(options.clock, KEYS_LOOK_MS, () => keys.look().catch(() => undefined)));
     const port = await listen(app, options);
     const host = options.host.includes(':') ? `[${options.host}]` : options.host;
     const url = `${parts.tls === null ? 'http' : 'https'}://${host}:${port}`;
@@ -115,7 +135,7 @@ export async function openDesk(place: PlantPlace): Promise<{ readonly desk: Desk
   if (running !== null) return { desk: running, close: async () => undefined };
   const closing = new Closing();
   try {
-    const { desk } = composeServices(await openParts(place, closing));
+    const { desk } = composeServices(await openParts(place, closing, 'desk'));
     return { desk, close: () => closing.run() };
   } catch (thrown) {
     await closing.run();
@@ -136,24 +156,50 @@ class Closing {
   }
 }
 
+/**
+ * After the plant's key was lost or stolen: the key file's newest key is the plant's from now on. Where there is no file one is
+ * made. Answers the key (JWK `x`).
+ */
+export async function adoptPlantKey(place: PlantPlace): Promise<{ readonly publicKey: string }> {
+  const closing = new Closing();
+  try {
+    const now = new Date(place.clock.now());
+    await takeFolder(place, closing);
+    const database = await openDatabase(databaseOf(place), { clock: place.clock });
+    closing.add(() => database.close());
+    const keyring = await openFileKeyring({ file: keyFileOf(place), now, random: place.random });
+    const tls = await readTls(place, now);
+    await adoptKeys(database, { keyring, tlsSpki: ownSpki(tls) }, 'command line', now);
+    return { publicKey: keyring.signer.publicKey.x };
+  } finally {
+    await closing.run();
+  }
+}
+
 interface Parts extends ServiceParts {
+  readonly keys: KeyWatch;
   /** From here on the command line is answered. */
   readonly deskReady: (desk: Desk) => void;
 }
 
-async function openParts(place: PlantPlace, closing: Closing): Promise<Parts> {
-  const { folder, clock, random, version, passwordCost } = place;
+async function openParts(place: PlantPlace, closing: Closing, as: 'server' | 'desk'): Promise<Parts> {
+  const { clock, random, version, passwordCost } = place;
   const now = () => new Date(clock.now());
   const name = nameOf(place.name);
   const deskReady = await takeFolder(place, closing);
-  const keyring = await openFileKeyring({ file: place.keyFile ?? join(folder, 'plant-key.json'), now: now(), random });
-  const tls = await tlsOf(place, now());
   const database = await openDatabase(databaseOf(place), { clock });
   closing.add(() => database.close());
+  const keyring = await keysOf(place, database, as);
+  const first = await readTls(place, now());
+  const files = { keyring: keyring ?? (await readingKeys(database)), tlsSpki: ownSpki(first) };
+  const keys = new KeyWatch(database, files);
+  if (keyring !== null) await claimPlant(database, files, now());
   return {
     database,
-    keyring,
-    tls,
+    keys,
+    keyring: keys.guard(files.keyring),
+    tls:
+      first === null ? null : new TlsKeeper({ first, now, read: async () => (await readTls(place, now())) ?? first }),
     random,
     now,
     name,
@@ -188,8 +234,52 @@ function nameOf(text: string): string {
   throw usage(`a plant's name has letters, digits, spaces and . _ + / - and at most 64 of them, not ${text}`);
 }
 
+function keyFileOf({ keyFile, folder }: PlantPlace): string {
+  return keyFile ?? join(folder, 'plant-key.json');
+}
+
+/**
+ * Made only for a plant that has no key yet. A server without the plant's key is none; whoever works at a desk can do without
+ * (null).
+ */
+async function keysOf(place: PlantPlace, database: Database, as: 'server' | 'desk'): Promise<Keyring | null> {
+  const file = keyFileOf(place);
+  const known = await knownPlantKey(database);
+  const there = await readFileKeyring({ file });
+  if (known === null) return there ?? openFileKeyring({ file, now: new Date(place.clock.now()), random: place.random });
+  const isPlants = there?.publicKeys.some(({ x }) => x === known.publicKey.x) === true;
+  if (as === 'desk') return isPlants ? there : null;
+  if (there === null) throw noKey(`there is no key file ${file}, and the plant has a key`);
+  return there;
+}
+
+async function readingKeys(database: Database): Promise<Keyring> {
+  const known = await knownPlantKey(database);
+  if (known === null) throw noKey('the plant has none');
+  return readingKeyring(known, verifyJws);
+}
+
+function ownSpki(tls: TlsFiles | null): Uint8Array | null {
+  return tls?.own === true ? spkiOf(tls) : null;
+}
+
+/** Returns what ends it. */
+function repeat(clock: Clock, ms: number, work: () => Promise<void>): () => Promise<void> {
+  const ended = new AbortController();
+  const working = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      await clock.sleep(ms, ended.signal);
+      if (!ended.signal.aborted) await work();
+    }
+  };
+  working().catch((thrown: unknown) => {
+    if (!ended.signal.aborted) throw thrown;
+  });
+  return async () => ended.abort();
+}
+
 /** Passwords and records cross no network in the clear. */
-async function tlsOf({ host, tls, folder, random }: PlantPlace, now: Date): Promise<TlsFiles | null> {
+async function readTls({ host, tls, folder, random }: PlantPlace, now: Date): Promise<TlsFiles | null> {
   if (tls !== null) return readTlsFiles(tls.cert, tls.key);
   if (isLoopback(host)) return null;
   const hosts = host === '0.0.0.0' || host === '::' ? [] : [host];

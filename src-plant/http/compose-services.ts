@@ -18,12 +18,13 @@ import { ingestHandlers } from './handlers/ingest.ts';
 import { traceHandlers } from './handlers/trace.ts';
 import { yieldHandlers } from './handlers/yield.ts';
 import type { AllHandlers } from './session-context.ts';
-import { spkiOf, type TlsFiles } from './tls.ts';
+import { spkiOf } from './tls.ts';
+import type { TlsKeeper } from './tls-keeper.ts';
 
 export interface ServiceParts {
   readonly database: Database;
   readonly keyring: Keyring;
-  readonly tls: TlsFiles | null;
+  readonly tls: TlsKeeper | null;
   readonly random: RandomBytes;
   readonly now: () => Date;
   readonly name: string;
@@ -43,7 +44,7 @@ export function composeServices(parts: ServiceParts): Services {
   const passwords = createPasswords(random, parts.passwordCost);
   const userSessions = createUserSessions(database, random);
   const users = createUsers({ database, passwords, sessions: userSessions });
-  const tlsSpki = () => (tls?.own === true ? spkiOf(tls) : null);
+  const tlsSpki = () => (tls?.current.own === true ? spkiOf(tls.current) : null);
   const stations = createStations({ database, random, plantKey: publicKey, tlsSpki });
   return {
     database,

@@ -31,6 +31,7 @@ const STATUS: Readonly<Record<PlantCode, number> & Partial<Record<FailureCode, n
   'plant-unreachable': 502,
   'plant-untrusted': 502,
   'plant-database': 503,
+  'plant-keys': 503,
   'plant-schema': 503,
 };
 

@@ -6,12 +6,15 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { constantTimeEqual } from './constant-time.ts';
 import { plantGauges } from './plant-gauges.ts';
 import type { Sql } from '../database/database.ts';
+import type { TlsKeeper } from './tls-keeper.ts';
 
 export interface MetricsParts {
   readonly database: Sql;
   readonly now: () => Date;
   /** Who shows it (`Authorization: Bearer`) may read the metrics; null: whoever is on this computer. */
   readonly token: string | null;
+  /** Null: plain HTTP. */
+  readonly tls: TlsKeeper | null;
 }
 
 /** Seconds; a batch of a thousand records is among the long ones. */
@@ -22,7 +25,7 @@ const Ingested = z.object({ accepted: z.number() });
 /**
  * Prometheus metrics of this process. Labels are names of calls, statuses and kinds: sets that no caller can make grow.
  */
-export function serveMetrics(app: FastifyInstance, { database, now, token }: MetricsParts): void {
+export function serveMetrics(app: FastifyInstance, { database, now, token, tls }: MetricsParts): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const labels = ['call', 'status'] as const;
@@ -41,6 +44,7 @@ export function serveMetrics(app: FastifyInstance, { database, now, token }: Met
   });
   sessionGauge(registry, database, now);
   plantGauges(registry, database);
+  if (tls !== null) tlsGauges(registry, tls);
   app.addHook('onResponse', async (request, reply) => {
     seconds.observe({ call: callOf(request), status: String(reply.statusCode) }, reply.elapsedTime / 1000);
   });
@@ -75,6 +79,28 @@ function sessionGauge(registry: Registry, database: Sql, now: () => Date): void 
     },
   });
   gauge.reset();
+}
+
+function tlsGauges(registry: Registry, tls: TlsKeeper): void {
+  const registers = [registry];
+  const until = new Gauge({
+    name: 'flashline_tls_certificate_end_seconds',
+    help: 'When the TLS certificate that is served ends, in seconds since 1970',
+    registers,
+    collect() {
+      this.set(tls.state.until.getTime() / 1000);
+    },
+  });
+  const refused = new Gauge({
+    name: 'flashline_tls_renewal_refused',
+    help: '1 while the files of the TLS certificate are not those that are served, because they cannot be',
+    registers,
+    collect() {
+      this.set(tls.state.refused === null ? 0 : 1);
+    },
+  });
+  until.set(tls.state.until.getTime() / 1000);
+  refused.set(0);
 }
 
 function mayRead(request: FastifyRequest, token: string | null): boolean {

@@ -19,7 +19,7 @@ import type { Oidc } from '../accounts/oidc.ts';
 import type { StationSessions } from '../accounts/station-sessions.ts';
 import type { UserSessions } from '../accounts/user-sessions.ts';
 import type { Database } from '../database/database.ts';
-import type { TlsFiles } from './tls.ts';
+import type { TlsKeeper } from './tls-keeper.ts';
 
 export interface ServerParts {
   readonly database: Database;
@@ -29,7 +29,7 @@ export interface ServerParts {
   readonly now: () => Date;
   readonly describe: DescribeFailure;
   /** Null: plain HTTP. */
-  readonly tls: TlsFiles | null;
+  readonly tls: TlsKeeper | null;
   readonly limits: RateLimits;
   readonly metricsToken: string | null;
   /** Addresses of reverse proxies whose X-Forwarded-* headers are believed. */
@@ -52,6 +52,7 @@ const HEADERS_MS = 10_000;
 /** How often the two above are looked at. */
 const CHECK_MS = 2000;
 const KEEP_ALIVE_MS = 72_000;
+const MIN_TLS = 'TLSv1.2';
 /** Longer than any label, percent-encoded. */
 const MAX_PARAM_LENGTH = 2048;
 
@@ -72,7 +73,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   packAnswers(app);
   await describeApi(app, parts);
   serveMetrics(app, { ...parts, token: parts.metricsToken });
-  serveHealth(app, parts.requireReady);
+  serveHealth(app, parts);
   bindEndpoints(app, parts.handlers, { cookies, now: parts.now });
   signingRoutes(app);
   if (parts.openId !== null) oidcRoutes(app, { ...parts, oidc: parts.openId, cookies, secure });
@@ -83,8 +84,18 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
 function makeApp(parts: ServerParts): FastifyInstance {
   const timeouts = { headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS };
   if (parts.tls === null) return Fastify({ ...optionsOf<HttpServer>(parts), http: timeouts });
-  const { cert, key } = parts.tls;
-  const app = Fastify({ ...optionsOf<HttpsServer>(parts), https: { ...timeouts, cert, key, minVersion: 'TLSv1.2' } });
+  const { cert, key } = parts.tls.current;
+  const app = Fastify({ ...optionsOf<HttpsServer>(parts), https: { ...timeouts, cert, key, minVersion: MIN_TLS } });
+  parts.tls.serve({
+    // Connections that are there go on with what they began with.
+    use: (files) => app.server.setSecureContext({ cert: files.cert, key: files.key, minVersion: MIN_TLS }),
+    told: (news) => {
+      if (news.kind === 'taken')
+        app.log.info({ until: news.until.toISOString() }, 'a renewed TLS certificate is served');
+      else
+        app.log.error({ detail: news.detail }, 'a renewed TLS certificate is not taken: the old one is still served');
+    },
+  });
   // The two kinds of server differ only in their sockets, which nothing of ours touches.
   return app;
 }
@@ -116,11 +127,16 @@ function logCalls(app: FastifyInstance): void {
   });
 }
 
-function serveHealth(app: FastifyInstance, requireReady: () => Promise<void>): void {
+function serveHealth(app: FastifyInstance, { requireReady, tls }: ServerParts): void {
   const schema = { hide: true };
-  app.get('/health', { schema }, async () => ({ status: 'ok' }));
+  app.get('/health', { schema }, async () => ({ status: 'ok', ...(tls === null ? {} : { tls: healthOf(tls) }) }));
   app.get('/ready', { schema }, async () => {
     await requireReady();
     return { status: 'ready' };
   });
+}
+
+/** For anybody: whether the certificate is renewed as it should be, and no name of a file. */
+function healthOf({ state }: TlsKeeper): { readonly until: string; readonly renewal: 'ok' | 'refused' } {
+  return { until: state.until.toISOString(), renewal: state.refused === null ? 'ok' : 'refused' };
 }

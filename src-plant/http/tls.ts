@@ -1,6 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync, mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { networkInterfaces, hostname } from 'node:os';
 import { join } from 'node:path';
 import type { RandomBytes } from '#shared/base/clock.ts';
@@ -35,6 +36,8 @@ export function readTlsFiles(certFile: string, keyFile: string): TlsFiles {
     const [cert, key] = [readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8')];
     if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
       throw new Error(`the key does not belong to the certificate ${certFile}`);
+    // What else a TLS server would refuse: a key that is too short, a broken chain.
+    createSecureContext({ cert, key });
     return { cert, key, own: false };
   } catch (thrown) {
     throw unavailable(thrown);

@@ -2,6 +2,7 @@ import type { Migration } from '../migration.ts';
 import { records } from './0001-records.ts';
 import { accounts } from './0002-accounts.ts';
 import { catalog } from './0003-catalog.ts';
+import { plantKey } from './0004-plant-key.ts';
 
 /** Every migration there is, in order. */
-export const MIGRATIONS: readonly Migration[] = [records, accounts, catalog];
+export const MIGRATIONS: readonly Migration[] = [records, accounts, catalog, plantKey];
