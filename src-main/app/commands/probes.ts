@@ -108,7 +108,7 @@ function portEntries({ path, device, port, serial, manufacturer, product, ...ids
 }
 
 function usbEntry({ url, serial, portPath, can, description, access, unmounted }: PluggedIn): ProbeEntry {
-  const mayMount = process.getuid?.() === 0;
+  const mayMount = process.geteuid?.() === 0;
   const problem = PROBLEMS[access] ?? (unmounted && !mayMount ? 'drive-unmounted' : null);
   const words = problem === null ? '' : PROBLEM_WORDS[problem];
   return { url, serial, port: portPath, can, problem, description: `${description}${words}` };

@@ -42,7 +42,7 @@ async function atPort(portPath: string, url: string, chip: ChipDescription, io: 
       params: { url, detail: 'drives are found by their ports on Linux only' },
     });
   if (!(await driveAtPort(portPath))) await askForBootLoader(portPath, url, chip, io);
-  return openDriveAtPort(portPath, url, { mayMount: process.getuid?.() === 0 }, io);
+  return openDriveAtPort(portPath, url, { mayMount: process.geteuid?.() === 0 }, io);
 }
 
 /** Opens and closes the firmware's serial port at 1200 baud, and waits for the drive. */
