@@ -27,6 +27,7 @@ export const layers = {
     'src-main/image/uf2-block.ts',
     // An image's header says which units it is for.
     'src-main/image/esp-image.ts',
+    'src-main/image/esp-signature.ts',
     'src-main/image/flm.ts',
     'src-main/image/svf.ts',
     'src-main/image/svf-bits.ts',

@@ -1,6 +1,7 @@
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Recipe, RecipeLock } from '#shared/model/recipe.ts';
+import { espLockFaults, isEspLock } from './esp-lock-operations.ts';
 import type { Layout } from './layout.ts';
 import type { Steps } from './lock-operations.ts';
 
@@ -19,6 +20,7 @@ type Via = Recipe['interface'];
 export function lockFaults(steps: Steps, via: Via, layout: Layout): LockFault[] {
   const { keys = [], locks = [] } = steps;
   const { chip, images } = layout;
+  if (via === 'uart' && chip.uart?.kind === 'esp') return espLockFaults(steps, chip.uart.efuse);
   const none = `${chip.name} by ${via} has no such step`;
   const roles = new Set(images.map(({ role }) => role));
   return [
@@ -42,7 +44,9 @@ function isElement(chip: ChipDescription, via: Via): boolean {
   return via === 'i2c' && chip.i2c?.kind === 'atecc';
 }
 
-function hasStep({ step }: RecipeLock, chip: ChipDescription, via: Via): boolean {
+function hasStep(lock: RecipeLock, chip: ChipDescription, via: Via): boolean {
+  if (isEspLock(lock)) return false;
+  const { step } = lock;
   const kind = via === 'swd' || via === 'jtag' ? chip.protection?.kind : undefined;
   const loader = via === 'uart' && chip.uart?.kind === 'stm32' ? chip.uart : undefined;
   switch (step) {

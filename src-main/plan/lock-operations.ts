@@ -1,6 +1,8 @@
 import { assertNever } from '#shared/base/assert-never.ts';
+import type { EspLock } from '#shared/model/esp-locks.ts';
 import type { LockOperation, LockStepName } from '#shared/model/plan.ts';
 import type { Recipe, RecipeLock, Role } from '#shared/model/recipe.ts';
+import { ESP_ORDER, espLockOperation, isEspLock } from './esp-lock-operations.ts';
 import { coalescePages, type Layout } from './layout.ts';
 
 /**
@@ -16,6 +18,7 @@ const ORDER: readonly LockStepName[] = [
   'block-protection',
   'write-protection',
   'readout-protection',
+  ...ESP_ORDER,
 ];
 
 export type Steps = Pick<Recipe, 'keys' | 'locks'>;
@@ -33,11 +36,11 @@ export function lockOperations({ keys = [], locks = [] }: Steps, layout: Layout)
     name: `key ${slot}`,
     expected: 'present',
   }));
-  const others = locks.map((lock) => lockOperation(lock, layout));
+  const others = locks.map((lock) => (isEspLock(lock) ? espLockOperation(lock, locks) : lockOperation(lock, layout)));
   return [...made, ...others].toSorted((a, b) => ORDER.indexOf(a.step) - ORDER.indexOf(b.step));
 }
 
-function lockOperation(lock: RecipeLock, layout: Layout): LockOperation {
+function lockOperation(lock: Exclude<RecipeLock, EspLock>, layout: Layout): LockOperation {
   const { step } = lock;
   switch (step) {
     case 'atecc-slot':

@@ -17,6 +17,15 @@ export const LockStepName = z.enum([
   'block-protection',
   'write-protection',
   'readout-protection',
+  'esp-key-digest',
+  'esp-custom-mac',
+  'esp-revoke-digest',
+  'esp-disable-jtag',
+  'esp-write-protect',
+  'esp-read-protect',
+  'esp-secure-boot',
+  'esp-secure-download',
+  'esp-disable-download',
 ]);
 export type LockStepName = z.infer<typeof LockStepName>;
 
@@ -50,6 +59,11 @@ export const Operation = z.discriminatedUnion('op', [
     slot: z.number().int().optional(),
     /** What is protected, as whole pages; of read-out protection, bytes that nobody must be able to read afterwards. */
     ranges: z.array(z.object({ address: z.number().int(), size: z.number().int() })).optional(),
+    /** Of eFuses: what is burnt in hexadecimal, which use of a key, a field or block, digests that this plan burns before. */
+    data: z.string().optional(),
+    use: z.number().int().optional(),
+    field: z.string().optional(),
+    digests: z.array(z.string()).optional(),
     /** As people and records have it. */
     name: z.string(),
     /** What the unit must say of it in the end. */

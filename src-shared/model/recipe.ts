@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ESP_LOCKS } from './esp-locks.ts';
 
 export const Role = z.enum(['bootloader', 'application', 'filesystem', 'manufacturing']);
 export type Role = z.infer<typeof Role>;
@@ -53,6 +54,7 @@ const RecipeLock = z.discriminatedUnion('step', [
       .literal('readout-protection')
       .describe('Debuggers and boot loaders see nothing of the chip any more, until it is erased whole'),
   }),
+  ...ESP_LOCKS,
 ]);
 export type RecipeLock = z.infer<typeof RecipeLock>;
 

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   identify: async () => (await import('./identify.ts')).identifyCommand,
   read: async () => (await import('./read.ts')).readCommand,
   'secure-element': async () => (await import('./secure-element.ts')).secureElementCommand,
+  efuse: async () => (await import('./efuse.ts')).efuseCommand,
   erase: async () => (await import('./erase.ts')).eraseCommand,
   reset: async () => (await import('./reset.ts')).resetCommand,
   svf: async () => (await import('./svf.ts')).svfCommand,

@@ -9,8 +9,13 @@ import type { FlashDevice } from '../flash-device.ts';
 import type { Programmer } from '../programmer.ts';
 import { EspFlash } from './esp-flash.ts';
 import { guardOf } from './guard.ts';
+import type { LockSteps } from '../lock-steps.ts';
+import { EspLockSteps } from './lock-steps.ts';
 import { EspLoader, ROM_BAUD } from './loader.ts';
 import { parseReset, type Reset, RESETS } from './resets.ts';
+import { revisionText } from './efuse/revision.ts';
+import { type EfuseView, viewOf } from './efuse/show.ts';
+import { readEfuses } from './efuse/state.ts';
 import type { Security } from './security.ts';
 import { EspSession, resetsOf } from './session.ts';
 import { loadStub } from './stub.ts';
@@ -73,17 +78,23 @@ function espOf(chip: ChipDescription): EspUart {
   throw new FlashlineError('interface-unsupported', { params: { interface: 'uart', chip: chip.name } });
 }
 
+export function isEspUnit(unit: object): unit is EspProgrammer {
+  return unit instanceof EspProgrammer;
+}
+
 class EspProgrammer implements Programmer {
   readonly chip: ChipDescription;
   readonly #session: EspSession;
   readonly #uid: string;
   readonly #security: Security;
+  readonly locks: LockSteps;
 
   constructor(session: EspSession, chip: ChipDescription, uid: string, security: Security) {
     this.#session = session;
     this.chip = chip;
     this.#uid = uid;
     this.#security = security;
+    this.locks = new EspLockSteps(session);
   }
 
   reach(): ReturnType<NonNullable<Programmer['reach']>> {
@@ -112,6 +123,13 @@ class EspProgrammer implements Programmer {
     const revision = await this.#session.revision(io);
     const { flashSize } = this.#session;
     return new EspFlash(this.#session, guardOf({ chip, flashSize, revision, secureBoot: this.#security.secureBoot }));
+  }
+
+  /** Only reads; by whichever loader runs. */
+  async efuses(io: IoContext): Promise<EfuseView> {
+    const { loader, efuse } = this.#session;
+    const revision = await this.#session.revision(io);
+    return viewOf(await readEfuses(efuse, loader, io), revisionText(revision));
   }
 
   start(io: IoContext): Promise<void> {

@@ -2,6 +2,7 @@ import { hexAddress, toHex, wordsToBytes } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
 import type { EspUart } from '#shared/model/interfaces/esp.ts';
 import { OP, request } from './commands.ts';
 import { EfuseReader } from './efuse/reader.ts';
@@ -48,6 +49,14 @@ export class EspSession {
 
   get loader(): EspLoader {
     return this.#parts.loader;
+  }
+
+  get chip(): ChipDescription {
+    return this.#parts.chip;
+  }
+
+  get efuse(): EspEfuse {
+    return this.#parts.esp.efuse;
   }
 
   /** Of the SPI flash, in bytes; known once the stub runs. */
@@ -155,6 +164,25 @@ export class EspSession {
         await this.startStub(io);
       }
     }
+  }
+
+  /**
+   * Does `work`, which may be done again, at the rate at which the line errs least: for what cannot be taken back. The stub
+   * runs. Rejects as `steady`.
+   */
+  async carefully<T>(work: () => Promise<T>, timeoutMs: number, io: IoContext): Promise<T> {
+    return this.steady(
+      0,
+      timeoutMs,
+      async () => {
+        if (this.loader.baud !== ROM_BAUD) {
+          await this.loader.changeBaud(ROM_BAUD, true, io);
+          await this.loader.readRegister(this.#parts.esp.mac.low, io);
+        }
+        return work();
+      },
+      io,
+    );
   }
 
   /** Into its firmware. */

@@ -58,13 +58,15 @@ export const EspEfuse = z.strictObject({
   failBlocksLater: z.number().int().default(0),
   /** The first chip's: not zero where its 3/4 code found an error. */
   decodeStatus: z.number().int().optional(),
-  /** Before a burn, by the crystal's frequency in MHz: bits under `mask` of a register. */
+  /** Before a burn, by the frequency in MHz of what drives the controller: bits under `mask` of a register. */
   timing: z.record(
     z.string().regex(/^\d+$/u),
     z.array(z.strictObject({ register: z.number().int(), mask: Address, value: Address })),
   ),
-  /** The crystal that every board has; absent where it is measured by the divider of UART 0. */
-  crystalMhz: z.number().int().optional(),
+  /** What drives it while the stub runs, which sets the bus of some chips to 80 MHz and else leaves the crystal. */
+  clockMhz: z.number().int().optional(),
+  /** Where boards differ in their crystals: the register of UART 0's divider, of which the crystal's frequency follows. */
+  divider: Address.optional(),
   blocks: z.array(EfuseBlock).min(2),
   fields: z.array(EfuseField).min(1),
   /** In the order of a secure boot digest's slots. */

@@ -21,6 +21,8 @@ const BOOT_NS = toNs(5);
 const STUB_START_NS = toNs(11);
 /** Of a frame's end, its interrupt takes what else the UART has by then: the stub waits ten bytes' time for more. */
 const DEAF_BYTES = 10;
+/** What the stub sets the bus of some chips to. */
+const BOOSTED_MHZ = 80;
 /** What the UART keeps for a ROM that is busy. */
 const FIFO = 128;
 
@@ -232,6 +234,8 @@ export class EspDevice implements UartDevice {
 
   #newController(): EfuseController {
     const { efuse, cells, part } = this.#parts;
-    return new EfuseController(efuse, cells, part.crystalMhz);
+    return new EfuseController(efuse, cells, () =>
+      part.boosted && this.#mode === 'stub' ? BOOSTED_MHZ : part.crystalMhz,
+    );
   }
 }

@@ -8,6 +8,8 @@ export interface EspPart {
   /** As the bench's parts come from the factory, hundreds being major, and the fields that say it. */
   readonly revision: Readonly<Record<string, number>>;
   readonly crystalMhz: number;
+  /** The stub raises its clocks (esp-flasher-stub, main.c). */
+  readonly boosted: boolean;
   /** Words outside of eFuses and SPI that somebody may look at. */
   readonly words: readonly (readonly [address: number, word: number])[];
   readonly spi: number;
@@ -24,6 +26,7 @@ const riscv = {
   spiOld: false,
   bootloader: 0,
   crystalMhz: 40,
+  boosted: false,
   words: [],
 } as const;
 
@@ -45,6 +48,7 @@ export const ESP_PARTS: Readonly<Record<string, EspPart>> = {
     ],
     revision: { CHIP_VER_REV1: 1, CHIP_VER_REV2: 1, WAFER_VERSION_MINOR: 1 },
     crystalMhz: 40,
+    boosted: true,
     // SYSCON's date: with both bits of the eFuses revision 3.
     words: [
       [0x3ff6_607c, 0x8000_0000],
@@ -65,6 +69,7 @@ export const ESP_PARTS: Readonly<Record<string, EspPart>> = {
     ],
     revision: { WAFER_VERSION_MAJOR: 1 },
     crystalMhz: 40,
+    boosted: true,
     words: [],
     greeting: 'ESP-ROM:esp32s2-rc4-20191025\r\nBuild:Oct 25 2019\r\n',
   },

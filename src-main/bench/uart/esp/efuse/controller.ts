@@ -23,17 +23,17 @@ const NONE_TOO = 3;
 export class EfuseController {
   readonly #efuse: EspEfuse;
   readonly #cells: EfuseCells;
-  /** Of the crystal: the timing that burns well. */
-  readonly #crystalMhz: number;
+  /** What drives it now: by that goes the timing that burns well. */
+  readonly #clockMhz: () => number;
   readonly #registers = new Map<number, number>();
   #latched: Uint8Array[] = [];
   #busyUntil = 0;
   #diesAt = Infinity;
 
-  constructor(efuse: EspEfuse, cells: EfuseCells, crystalMhz: number) {
+  constructor(efuse: EspEfuse, cells: EfuseCells, clockMhz: () => number) {
     this.#efuse = efuse;
     this.#cells = cells;
-    this.#crystalMhz = crystalMhz;
+    this.#clockMhz = clockMhz;
     this.#latch();
   }
 
@@ -108,8 +108,11 @@ export class EfuseController {
   }
 
   #isTimed(): boolean {
-    const rows = this.#efuse.timing[this.#crystalMhz] ?? [];
-    return rows.every(({ register, mask, value }) => ((this.#registers.get(register) ?? 0) & mask) >>> 0 === value);
+    const rows = this.#efuse.timing[this.#clockMhz()] ?? [];
+    return (
+      rows.length > 0 &&
+      rows.every(({ register, mask, value }) => ((this.#registers.get(register) ?? 0) & mask) >>> 0 === value)
+    );
   }
 
   #latch(): void {
