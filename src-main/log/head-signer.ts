@@ -75,7 +75,7 @@ export class HeadSigner {
 export function signAfterFinish(log: UnitLog, signer: HeadSigner): UnitLog {
   return {
     begin: (opening) => log.begin(opening),
-    journal: (run, entry) => log.journal(run, entry),
+    journal: (run, entries) => log.journal(run, entries),
     async finish(draft) {
       const record = await log.finish(draft);
       signer.headMoved();

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Clock } from '#shared/base/clock.ts';
 import { type Failure, FlashlineError, toFailure } from '#shared/model/failure.ts';
 import { migrate } from './migrate.ts';
-import { asLogFailure } from './sqlite-error.ts';
+import { asLogFailure, isBusy } from './sqlite-error.ts';
 
 export interface LogDatabaseOptions {
   /** Its folder is made if it is not there. */
@@ -21,6 +21,9 @@ export interface LogDatabaseOptions {
 }
 
 type Value = string | number | null;
+
+/** What `wal_checkpoint` answers: pages in the write-ahead log, and those of them that are in the file. */
+const Checkpoint = z.tuple([z.object({ busy: z.number(), log: z.number(), checkpointed: z.number() })]);
 
 /** A process waits at most this long for another one's transaction; each takes a few milliseconds. */
 const BUSY_MS = 10_000;
@@ -115,21 +118,6 @@ export class LogDatabase {
     return this.#between('BEGIN IMMEDIATE', work);
   }
 
-  /**
-   * All or nothing for what nothing on a unit rests on: written when it returns, so that this process may die, but a power cut
-   * may take it until the next transaction is on the disk, which takes all before it there (sqlite.org/pragma.html#pragma_synchronous,
-   * NORMAL in WAL mode). Half of a run's waiting is for the disk.
-   */
-  unhurried<T>(work: () => T): T {
-    if (this.sqlite.inTransaction) return work();
-    this.sqlite.pragma('synchronous = NORMAL');
-    try {
-      return this.transaction(work);
-    } finally {
-      this.sqlite.pragma('synchronous = FULL');
-    }
-  }
-
   /** Reads one moment of the file, whatever other processes write meanwhile; keeps none of them waiting. */
   snapshot<T>(work: () => T): T {
     return this.#between('BEGIN DEFERRED', work);
@@ -164,8 +152,7 @@ export class LogDatabase {
       () => {
         if (signal.aborted) return undefined;
         try {
-          // Whoever reads or writes at the same time goes on (sqlite.org/wal.html#checkpointing).
-          this.sqlite.pragma('wal_checkpoint(PASSIVE)');
+          this.#checkpoint();
         } catch (thrown) {
           // Nothing is lost: the write-ahead log has it, and the next write tells again.
           warn(toFailure(asLogFailure(thrown, this.file)));
@@ -174,6 +161,22 @@ export class LogDatabase {
       },
       () => undefined,
     );
+  }
+
+  /** Whoever reads or writes at the same time goes on (sqlite.org/wal.html#checkpointing). */
+  #checkpoint(): void {
+    const { busy, log, checkpointed } = Checkpoint.parse(this.sqlite.pragma('wal_checkpoint(PASSIVE)'))[0];
+    if (busy !== 0 || log !== checkpointed) return;
+    // All of it is in the file: whoever writes next begins the write-ahead log anew, and waits for the disk twice. Done here,
+    // with a page that stays as it is, no run waits for that; where another process writes at this moment, it does it.
+    this.sqlite.pragma('busy_timeout = 0');
+    try {
+      this.sqlite.exec('PRAGMA application_id = 0');
+    } catch (thrown) {
+      if (!isBusy(thrown)) throw thrown;
+    } finally {
+      this.sqlite.pragma(`busy_timeout = ${BUSY_MS}`);
+    }
   }
 
   #timed<T>(sql: string, work: (statement: Sqlite.Statement) => T): T {

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { makeFolder } from './log-database.ts';
+import { isBusy } from './sqlite-error.ts';
 
 /** Whoever mends a log of a million records is waited for. */
 const OTHERS_MS = 120_000;
@@ -46,7 +47,7 @@ export class LogPresence {
       this.#lock.exec('BEGIN EXCLUSIVE');
       return true;
     } catch (thrown) {
-      if (thrown instanceof Sqlite.SqliteError && thrown.code.startsWith('SQLITE_BUSY')) return false;
+      if (isBusy(thrown)) return false;
       throw thrown;
     }
   }

@@ -25,10 +25,7 @@ export type RunOpening = Pick<
   | 'order'
 >;
 
-/**
- * A run's steps as they happen; `change` entries are durable before the unit is changed. `step` entries outlive the process at
- * once, and a power cut with the next entry or record that is durable.
- */
+/** A run's steps as they happen; `change` entries are durable before the unit is changed. */
 export type JournalEntry =
   | { readonly kind: 'identified'; readonly uid: string | null; readonly locks: Readonly<Record<string, string>> }
   | { readonly kind: 'step'; readonly step: string; readonly ms: number }
@@ -86,11 +83,22 @@ export interface StationYield extends YieldCounts {
 /** What is known of a PASS for ever, also when its record is in an archive. */
 export type PassedUnit = Pick<UnitRecord, 'run' | 'serial' | 'uid' | 'finishedAt'>;
 
-/** The unit log. Everything it resolves, but for `step` entries, is on disk (WAL, synchronous FULL); it rejects with `log-unwritable`. */
+export interface AskedUnit {
+  readonly product: string;
+  readonly serial: string;
+  readonly uid: string | null;
+  /** Among the bench's units or among real ones, never both. */
+  readonly simulated: boolean;
+  /** Of this process step; DEFAULT_PROCESS when left out. */
+  readonly process?: string | undefined;
+}
+
+/** The unit log. Everything it resolves is on disk (WAL, synchronous FULL); it rejects with `log-unwritable`. */
 export interface UnitLog {
   /** Opens a run. A run that is open while its process is gone becomes INTERRUPTED at the next opening of the log. */
   begin(opening: RunOpening): Promise<void>;
-  journal(run: string, entry: JournalEntry): Promise<void>;
+  /** All of them with one wait for the disk. */
+  journal(run: string, entries: readonly JournalEntry[]): Promise<void>;
   /** Closes the run: record, chain and outbox row in one transaction. Throws if the run is not open. */
   finish(draft: RecordDraft): Promise<UnitRecord>;
   /** The records made by this opening for runs whose process died. */
@@ -102,15 +110,7 @@ export interface UnitLog {
   /** Newest first. */
   records(query: RecordQuery): Promise<UnitRecord[]>;
   /** The newest PASS of this unit (by serial of the product, or by hardware id), if any. */
-  lastPass(unit: {
-    readonly product: string;
-    readonly serial: string;
-    readonly uid: string | null;
-    /** Among the bench's units or among real ones, never both. */
-    readonly simulated: boolean;
-    /** Of this process step; DEFAULT_PROCESS when left out. */
-    readonly process?: string | undefined;
-  }): Promise<PassedUnit | undefined>;
+  lastPass(unit: AskedUnit): Promise<PassedUnit | undefined>;
   close(): Promise<void>;
 }
 

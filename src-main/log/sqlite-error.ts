@@ -11,6 +11,11 @@ export function isDamage(thrown: unknown): boolean {
   return thrown instanceof SyntaxError || thrown instanceof z.ZodError;
 }
 
+/** Another process writes. */
+export function isBusy(thrown: unknown): boolean {
+  return thrown instanceof Sqlite.SqliteError && thrown.code.startsWith('SQLITE_BUSY');
+}
+
 /** No room: SQLite says FULL, the system ENOSPC or EDQUOT; an index of the write-ahead log that cannot grow is an I/O error. */
 function isFull(thrown: Error): boolean {
   const code = 'code' in thrown ? thrown.code : undefined;

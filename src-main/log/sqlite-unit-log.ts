@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { Clock } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { canonicalJson, sealRecord } from '#shared/model/record-chain.ts';
-import { DEFAULT_PROCESS, isSimulated, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import { isSimulated, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
 import { interruptedDraft } from './interrupted.ts';
+import { lastPassOf } from './last-pass.ts';
 import type {
+  AskedUnit,
   ExportedRecord,
   ExportPlace,
   ExportQuery,
@@ -33,12 +35,6 @@ export interface UnitLogOptions {
 
 const Body = z.object({ body: z.string() });
 const Tail = z.object({ sequence: z.number(), hash: z.string() });
-const Passed = z.object({
-  run: z.string(),
-  serial: z.string(),
-  uid: z.string().nullable(),
-  finished_at: z.string(),
-});
 const OpenRun = z.object({ run: z.string(), opening: z.string(), owner: z.string() });
 const Entry = z.object({ entry: z.string() });
 const Exported = z.object({ finished_at: z.string(), sequence: z.number(), body: z.string() });
@@ -57,30 +53,29 @@ export function openUnitLog(options: UnitLogOptions & LogDatabaseOptions): Sqlit
 export class SqliteUnitLog implements UnitLog, LogReports {
   readonly #database: LogDatabase;
   readonly #options: UnitLogOptions;
+  readonly #owner: string;
   readonly #interrupted: readonly UnitRecord[];
 
   /** Closes the runs of processes that died with an INTERRUPTED record each, and keeps them for `interruptedAtOpening`. */
   constructor(database: LogDatabase, options: UnitLogOptions) {
     this.#database = database;
     this.#options = options;
+    this.#owner = JSON.stringify(options.processes.self());
     this.#interrupted = this.#closeDeadRuns();
   }
 
   async begin(opening: RunOpening): Promise<void> {
     this.#options.requireSpace?.();
-    const owner = JSON.stringify(this.#options.processes.self());
     const sql = 'INSERT INTO runs (run, opening, owner) VALUES (?, ?, ?)';
-    this.#database.run(sql, opening.run, canonicalJson(opening), owner);
+    this.#database.run(sql, opening.run, canonicalJson(opening), this.#owner);
   }
 
-  async journal(run: string, entry: JournalEntry): Promise<void> {
-    const write = () => {
+  async journal(run: string, entries: readonly JournalEntry[]): Promise<void> {
+    this.#database.transaction(() => {
       this.#requireOpen(run);
-      this.#database.run('INSERT INTO journal (run, entry) VALUES (?, ?)', run, canonicalJson(entry));
-    };
-    // What a step took vouches for nothing.
-    if (entry.kind === 'step') this.#database.unhurried(write);
-    else this.#database.transaction(write);
+      for (const entry of entries)
+        this.#database.run('INSERT INTO journal (run, entry) VALUES (?, ?)', run, canonicalJson(entry));
+    });
   }
 
   async finish(draft: RecordDraft): Promise<UnitRecord> {
@@ -124,26 +119,8 @@ export class SqliteUnitLog implements UnitLog, LogReports {
     return rows.map(({ finished_at, sequence, body }) => ({ finishedAt: finished_at, sequence, body }));
   }
 
-  async lastPass(unit: {
-    readonly product: string;
-    readonly serial: string;
-    readonly uid: string | null;
-    readonly simulated: boolean;
-    readonly process?: string | undefined;
-  }): Promise<PassedUnit | undefined> {
-    const columns = 'run, sequence, serial, uid, finished_at';
-    // A record that cannot be read was a PASS of some step: it protects its unit from all of them.
-    const ofStep = `(NOT json_valid(body) OR coalesce(json_extract(body, '$.process'), '${DEFAULT_PROCESS}') = ?)`;
-    const passes = `SELECT ${columns} FROM records WHERE verdict = 'PASS' AND simulated = ? AND ${ofStep} AND`;
-    const archived = `SELECT ${columns} FROM archived_passes WHERE simulated = ? AND process = ? AND`;
-    const sql = `${passes} product = ? AND serial = ? UNION ${passes} uid = ?
-      UNION ${archived} product = ? AND serial = ? UNION ${archived} uid = ? ORDER BY sequence DESC LIMIT 1`;
-    const { product, serial, uid, process = DEFAULT_PROCESS } = unit;
-    const simulated = Number(unit.simulated);
-    const asked = [simulated, process, product, serial, simulated, process, uid];
-    const found = this.#database.first(Passed, sql, ...asked, ...asked);
-    if (found === undefined) return undefined;
-    return { run: found.run, serial: found.serial, uid: found.uid, finishedAt: found.finished_at };
+  async lastPass(unit: AskedUnit): Promise<PassedUnit | undefined> {
+    return lastPassOf(this.#database, unit);
   }
 
   verify(): Promise<ChainCheck> {

@@ -1,4 +1,3 @@
-import { toHex } from '#shared/base/bytes.ts';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { flashMemories } from '#shared/model/chip.ts';
 import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type Where } from '#shared/model/failure.ts';
@@ -12,7 +11,7 @@ import {
   type RecordDraft,
   type UnitRecord,
 } from '#shared/model/unit-record.ts';
-import type { RunOpening } from '../log/log.ts';
+import type { JournalEntry, RunOpening } from '../log/log.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { Connection, OpenedUnit } from '../programmer/programmer.ts';
@@ -22,6 +21,7 @@ import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
 import type { PlantRules } from './plant-rules.ts';
+import { runId } from './run-id.ts';
 import { openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
 
@@ -104,7 +104,7 @@ class Run {
     this.#services = services;
     this.#signal = signal;
     this.#listener = listener;
-    this.#id = toHex(services.random(16));
+    this.#id = runId(services.wallClock, services.random);
     this.#clock = services.wallClock;
     this.#since = this.#clock.monotonic();
     this.#steps = new StepTracker(
@@ -223,7 +223,7 @@ class Run {
     const identity = await target.identify(io);
     this.#uid = identity.uid;
     this.#locks = identity.locks;
-    await this.#services.log.journal(this.#id, { kind: 'identified', uid: identity.uid, locks: identity.locks });
+    await this.#journal({ kind: 'identified', uid: identity.uid, locks: identity.locks });
     const reach = target.reach?.();
     const { uid, chip } = identity;
     this.#tell({ type: 'unit.identified', run: this.#id, uid, chip, ...(reach ? { reach } : {}) });
@@ -283,9 +283,7 @@ class Run {
   async #beforeChange(operation: Operation | UnlockOperation): Promise<void> {
     this.#requireUnderWay();
     this.#mayHaveChanged = true;
-    await this.#journalSteps();
-    const entry = { kind: 'change', operation: JSON.stringify(operation), at: this.#utc() } as const;
-    await this.#services.log.journal(this.#id, entry);
+    await this.#journal({ kind: 'change', operation: JSON.stringify(operation), at: this.#utc() });
   }
 
   async #step<T>(step: Step, io: IoContext, work: () => Promise<T>): Promise<T> {
@@ -294,14 +292,13 @@ class Run {
     const result = await work();
     this.#requireUnderWay();
     this.#unjournalled.push({ step, ms: this.#steps.finish() });
-    await this.#journalSteps();
     return result;
   }
 
-  async #journalSteps(): Promise<void> {
-    for (const { step, ms } of this.#unjournalled.splice(0)) {
-      await this.#services.log.journal(this.#id, { kind: 'step', step, ms });
-    }
+  /** With what the steps before it took: that alone is worth no wait for the disk. */
+  async #journal(entry: JournalEntry): Promise<void> {
+    const steps = this.#unjournalled.splice(0).map(({ step, ms }) => ({ kind: 'step', step, ms }) as const);
+    await this.#services.log.journal(this.#id, [...steps, entry]);
   }
 
   /** Stops an abandoned run's work for good, should what it hung on return after all. */

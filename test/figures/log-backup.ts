@@ -35,7 +35,7 @@ export async function measureLogBackup(): Promise<LogBackup> {
     const run = `r${count}`;
     const begun = performance.now();
     await log.begin(opening(run));
-    await log.journal(run, { kind: 'change', operation: 'erase', at: '2026-03-01T08:00:00.000Z' });
+    await log.journal(run, [{ kind: 'change', operation: 'erase', at: '2026-03-01T08:00:00.000Z' }]);
     await log.finish(draft(run, { serial: `S${count}`, locks: { PAD: 'x'.repeat(bytes) } }));
     const ms = performance.now() - begun;
     await sleep(5);

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { toHex } from '#shared/base/bytes.ts';
 import type { RecordDraft } from '#shared/model/unit-record.ts';
-import { openStoresOf, type StationLog } from '#main/app/compose-home.ts';
+import { openStoresOf, realClock, realRandom, type StationLog } from '#main/app/compose-home.ts';
+import { runId } from '#main/station/run-id.ts';
 import { finishedAt, fullLogHome, serialOf, SHIFT_RECORDS } from './log-full.ts';
 
 const RECORDS = 1_000_000;
@@ -18,7 +20,7 @@ interface Spread {
 
 /**
  * The station's log with a million records in it, through its thread, on this machine's disk. `append` is all that a run asks of
- * the log, from its opening to its record: a durable commit each for the opening, what changes the unit, and the record.
+ * the log, from its opening to its record: a durable commit each for the opening, whose unit it is, what changes it, and the record.
  */
 export async function measureLogStation(records = RECORDS): Promise<object> {
   const home = fullLogHome(records);
@@ -59,35 +61,31 @@ const shift = (from: number) => ({ from: finishedAt(from), to: finishedAt(from +
 
 async function appends(log: StationLog, like: RecordDraft): Promise<object> {
   const begun: number[] = [];
-  const changes: number[] = [];
-  const steps: number[] = [];
+  const identified: number[] = [];
+  const changed: number[] = [];
   const finished: number[] = [];
   const whole: number[] = [];
   const now = Date.now();
   for (let i = 0; i < RUNS; i++) {
-    const run = `figures ${now} ${i}`;
-    const draft: RecordDraft = {
-      ...like,
-      run,
-      serial: `HC${now}${i}`,
-      uid: `${now}${i}`,
-      finishedAt: new Date().toISOString(),
-    };
+    const run = runId(realClock, realRandom);
+    const at = new Date().toISOString();
+    // Chips' ids have no order.
+    const draft: RecordDraft = { ...like, run, serial: `HC${now}${i}`, uid: toHex(realRandom(8)), finishedAt: at };
+    const change = (op: string) => ({ kind: 'change', operation: JSON.stringify({ op }), at }) as const;
     const start = performance.now();
     begun.push(await timed(() => log.begin(draft)));
-    for (const step of ['connect', 'identify', 'survey', 'program', 'verify', 'validate', 'start']) {
-      if (step === 'program' || step === 'validate')
-        changes.push(
-          await timed(() => log.journal(run, { kind: 'change', operation: `{"op":"${step}"}`, at: draft.finishedAt })),
-        );
-      steps.push(await timed(() => log.journal(run, { kind: 'step', step, ms: 12.5 })));
-    }
+    const who = { kind: 'identified', uid: draft.uid, locks: draft.locks } as const;
+    identified.push(await timed(() => log.journal(run, [step('connect'), who])));
+    changed.push(await timed(() => log.journal(run, [step('identify'), step('survey'), change('program')])));
+    changed.push(await timed(() => log.journal(run, [step('program'), step('verify'), change('validate')])));
     finished.push(await timed(() => log.finish(draft)));
     whole.push(performance.now() - start);
     await sleep(BETWEEN_RUNS_MS);
   }
-  return { append: of(whole), begin: of(begun), change: of(changes), step: of(steps), finish: of(finished) };
+  return { append: of(whole), begin: of(begun), identified: of(identified), change: of(changed), finish: of(finished) };
 }
+
+const step = (name: string) => ({ kind: 'step', step: name, ms: 12.5 }) as const;
 
 async function spread(times: number, work: (index: number) => Promise<unknown>): Promise<Spread> {
   const took: number[] = [];

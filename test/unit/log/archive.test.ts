@@ -33,7 +33,7 @@ const dayOf = (i: number) => new Date(Date.UTC(2026, 0, i)).toISOString();
 async function fill(log: SqliteUnitLog, from: number, to: number) {
   for (let i = from; i <= to; i++) {
     await log.begin(opening(`r${i}`));
-    await log.journal(`r${i}`, { kind: 'change', operation: 'erase', at: dayOf(i) });
+    await log.journal(`r${i}`, [{ kind: 'change', operation: 'erase', at: dayOf(i) }]);
     const verdict = i % 5 === 0 ? ('FAIL' as const) : ('PASS' as const);
     await log.finish(draft(`r${i}`, { serial: `S${i}`, uid: `u${i}`, finishedAt: dayOf(i), verdict }));
   }

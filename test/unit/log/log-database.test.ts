@@ -24,32 +24,8 @@ afterEach(() => {
 });
 
 const N = z.object({ n: z.number() });
+const Checkpoint = z.tuple([z.object({ log: z.number() })]);
 const all = () => database.all(N, 'SELECT n FROM t ORDER BY n').map(({ n }) => n);
-
-it('lets only what is unhurried go without the disk, and there everybody else sees it all the same', () => {
-  const LEVELS = { normal: 1, full: 2 };
-  const level = () => database.sqlite.pragma('synchronous', { simple: true });
-  const seen: unknown[] = [];
-  database.unhurried(() => {
-    seen.push(level());
-    database.run('INSERT INTO t VALUES (1)');
-  });
-  const other = new Sqlite(database.file, { readonly: true });
-  expect(other.prepare('SELECT n FROM t').all()).toEqual([{ n: 1 }]);
-  other.close();
-  seen.push(level());
-  const fails = () =>
-    database.unhurried(() => {
-      database.run('INSERT INTO t VALUES (2)');
-      throw new Error('no');
-    });
-  expect(fails).toThrow('no');
-  seen.push(level());
-  // Inside a transaction that must be on the disk it is no less.
-  database.transaction(() => database.unhurried(() => seen.push(level())));
-  expect(seen).toEqual([LEVELS.normal, LEVELS.full, LEVELS.full, LEVELS.full]);
-  expect(all()).toEqual([1]);
-});
 
 it('tells of a statement that took 100 ms, and of no faster one', () => {
   database.sqlite.function('wait', (ms: number) => {
@@ -130,6 +106,17 @@ it('puts what was written into the file in the next pause, not before', async ()
   expect(inFile()).toBe(before);
   pauses.at(-1)?.wake();
   await expect.poll(inFile).toBeGreaterThan(before + 100 * 4000);
+  // And the write-ahead log has begun anew: there is one page in it.
+  const inLog = () => Checkpoint.parse(resting.sqlite.pragma('wal_checkpoint(PASSIVE)'))[0].log;
+  expect(inLog()).toBe(1);
+  resting.run("INSERT INTO big VALUES ('more')");
+  const other = new Sqlite(file, { timeout: 0 });
+  other.exec('BEGIN IMMEDIATE');
+  pauses.at(-1)?.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  other.exec('ROLLBACK');
+  other.close();
+  expect(resting.sqlite.pragma('busy_timeout', { simple: true })).toBe(10_000);
   resting.close();
   expect(warnings).toEqual([]);
 });

@@ -30,7 +30,7 @@ beforeAll(async () => {
   const put = async (from: number, to: number) => {
     for (let i = from; i <= to; i++) {
       await log.begin(opening(`r${i}`));
-      await log.journal(`r${i}`, { kind: 'change', operation: 'erase', at: '2026-03-01T08:00:00.000Z' });
+      await log.journal(`r${i}`, [{ kind: 'change', operation: 'erase', at: '2026-03-01T08:00:00.000Z' }]);
       // Some reach over several pages.
       const locks = i % 30 === 0 ? { LONG: 'x'.repeat(9000) } : { LOCK: String(i) };
       await log.finish(draft(`r${i}`, { serial: `HB${i}`, locks }));

@@ -86,7 +86,7 @@ describe('the unit log', () => {
   ])('refuses %s by anybody', async (sql, reason) => {
     const log = await logWith(1);
     await log.begin(opening('open'));
-    await log.journal('open', { kind: 'step', step: 'connect', ms: 1 });
+    await log.journal('open', [{ kind: 'step', step: 'connect', ms: 1 }]);
     await log.close();
     expect(() => tamper(sql)).toThrow(reason);
   });
@@ -172,7 +172,7 @@ describe('the unit log', () => {
     const log = await logWith(1);
     await expect(log.finish(draft('r1'))).rejects.toThrow('internal');
     await expect(log.finish(draft('never'))).rejects.toThrow('internal');
-    await expect(log.journal('r1', { kind: 'step', step: 'connect', ms: 1 })).rejects.toThrow('internal');
+    await expect(log.journal('r1', [{ kind: 'step', step: 'connect', ms: 1 }])).rejects.toThrow('internal');
     expect((await log.verify()).records).toBe(1);
     await log.close();
   });
@@ -183,9 +183,9 @@ describe('runs of dead processes', () => {
     const village = new Village(7);
     const log = openAt(file, village);
     await log.begin(opening('lost'));
-    await log.journal('lost', { kind: 'identified', uid: 'ab', locks: { APPROTECT: '0xFFFFFFFF' } });
-    await log.journal('lost', { kind: 'step', step: 'identify', ms: 2 });
-    await log.journal('lost', { kind: 'change', operation: '{"op":"erase"}', at: A_DAY });
+    await log.journal('lost', [{ kind: 'identified', uid: 'ab', locks: { APPROTECT: '0xFFFFFFFF' } }]);
+    await log.journal('lost', [{ kind: 'step', step: 'identify', ms: 2 }]);
+    await log.journal('lost', [{ kind: 'change', operation: '{"op":"erase"}', at: A_DAY }]);
     await log.close();
 
     village.dead.add(7);

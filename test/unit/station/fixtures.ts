@@ -192,9 +192,9 @@ export function gatedLog(log: UnitLog, gate: Gate): UnitLog {
       await gate('log.begin');
       return log.begin(opening);
     },
-    journal: async (run, entry) => {
-      await gate(`log.journal ${entry.kind}`);
-      return log.journal(run, entry);
+    journal: async (run, entries) => {
+      await gate(`log.journal ${entries.at(-1)?.kind}`);
+      return log.journal(run, entries);
     },
     finish: async (draft) => {
       await gate('log.finish');
