@@ -47,11 +47,16 @@ const CountRow = z.object({ product: z.string(), runs: CountColumn });
 /** One trace a product, the one that was worked on last first; empty for a serial that nobody knows. */
 export async function traceUnit(sql: Sql, { serial, scope }: TracedUnit): Promise<UnitTrace[]> {
   const values = [serial, scope];
-  const runs = z.array(RunRow).parse(await sql.query(RUNS, values, 'trace-runs'));
+  // Somebody waits: what does not depend on each other is asked for at once.
+  const [found, noted] = await Promise.all([
+    sql.query(RUNS, values, 'trace-runs'),
+    sql.query(FINDINGS, values, 'trace-findings'),
+  ]);
+  const runs = z.array(RunRow).parse(found);
   if (runs.length === 0) return [];
   const counts =
     runs.length < RUNS_SHOWN ? [] : z.array(CountRow).parse(await sql.query(COUNTS, values, 'trace-counts'));
-  const findings = z.array(FindingRow).parse(await sql.query(FINDINGS, values, 'trace-findings'));
+  const findings = z.array(FindingRow).parse(noted);
   const products = [...new Set(runs.map(({ product }) => product))];
   return products.flatMap((product) => {
     const own = runs.filter((run) => run.product === product).map(tracedRun);

@@ -121,18 +121,18 @@ const SLICE = [
 ] as const;
 
 const hours = (span: 'hour' | 'day') => `date_trunc('${span}', first_at, 'UTC')`;
-/** Counted anew from what is there. */
+/** Counted anew from what is there; in the order of time, as records come in. */
 const ROLL_UPS = (['hour', 'day'] as const).flatMap((span) => [
   `TRUNCATE yield_${span}s, run_${span}s`,
   `INSERT INTO yield_${span}s
    SELECT ${hours(span)}, product, process, first_station, coalesce(first_order, ''), count(*),
      count(*) FILTER (WHERE first_verdict = 'PASS'), count(*) FILTER (WHERE first_verdict = 'FAIL' AND pass_at IS NOT NULL)
-   FROM units WHERE first_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5`,
+   FROM units WHERE first_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY 1`,
   `INSERT INTO run_${span}s
    SELECT at, product, process, station, verdict, code, sum(runs) FROM (
      SELECT ${hours(span)} AS at, product, process, first_station AS station, 'PASS' AS verdict, '' AS code, count(*) AS runs
      FROM units GROUP BY 1, 2, 3, 4
      UNION ALL SELECT ${hours(span)}, product, process, first_station, 'FAIL', 'verify-mismatch', count(*)
      FROM units WHERE first_verdict = 'FAIL' GROUP BY 1, 2, 3, 4) AS ends
-   GROUP BY 1, 2, 3, 4, 5, 6`,
+   GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1`,
 ]);
