@@ -15,8 +15,8 @@ import { newSigner, PlantChain } from '#test/support/plant-chain.ts';
 
 const Said = z.object({ url: z.string() });
 const START_MS = 30_000;
-/** As `flashline plant serve` is to be started: what a batch leaves behind is collected sooner, not kept in 48 MiB of young space. */
-const YOUNG = '--max-semi-space-size=4';
+/** As scripts/flashline.js starts `flashline plant serve`. */
+const HEAP = '--max-old-space-size=1024';
 
 /** A server process, seen from outside. */
 export interface ServerProcess {
@@ -31,7 +31,7 @@ export interface ServerProcess {
 export async function startServer(database: string): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'flashline-figures-'));
   const file = join(import.meta.dirname, 'plant-server.ts');
-  const child = spawn(process.execPath, [YOUNG, file, database, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [HEAP, file, database, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = z
     .tuple([z.instanceof(Buffer)])
     .parse(await once(child.stdout, 'data', { signal: AbortSignal.timeout(START_MS) }));
