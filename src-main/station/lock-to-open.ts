@@ -2,6 +2,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import type { Progress } from '../probe/memory-access.ts';
+import type { LockSteps } from '../programmer/lock-steps.ts';
 import type { Protection, ProtectionState } from '../target/protection/protection.ts';
 import { rangesText, WRITE_PROTECTION, type WriteProtection } from '../target/protection/write-protection.ts';
 import type { Unit } from '../target/target.ts';
@@ -28,7 +29,7 @@ export async function lockToOpen(
 ): Promise<LockToOpen | null> {
   const state = await protection?.read(io);
   if (!protection || !state?.locked)
-    return recipe.unlock ? writeProtectionToLift(writeProtection, protection, io) : null;
+    return recipe.unlock ? writeProtectionToLift({ chip, protection, writeProtection }, io) : null;
   const by = protection.opensBy ?? 'mass-erase';
   if (recipe.unlock === by) {
     const open = (context: IoContext, progress: Progress) => openAll(protection, writeProtection, context, progress);
@@ -50,8 +51,7 @@ async function openAll(
 }
 
 async function writeProtectionToLift(
-  pages: WriteProtection | undefined,
-  protection: Protection | undefined,
+  { chip, protection, writeProtection: pages }: Pick<Unit, 'chip'> & Protections,
   io: IoContext,
 ): Promise<LockToOpen | null> {
   const ranges = (await pages?.read(io)) ?? [];
@@ -63,10 +63,27 @@ async function writeProtectionToLift(
     async open(context) {
       await pages.lift(context);
       const left = rangesText(await pages.read(context));
-      if (left !== 'none')
-        throw new FlashlineError('unlock-failed', { params: { chip: WRITE_PROTECTION, found: left } });
+      if (left === 'none') return;
+      const found = `${WRITE_PROTECTION} ${left}`;
+      throw new FlashlineError('unlock-failed', { params: { chip: chip.name, found } });
     },
   };
+}
+
+interface Protections {
+  readonly protection: Protection | undefined;
+  readonly writeProtection: WriteProtection | undefined;
+}
+
+/**
+ * Before anything is changed: a unit that is reached in a way that sees none of its locks cannot become what the recipe asks
+ * for. Throws `lock-unsuited`.
+ */
+export function requireLockSteps(steps: LockSteps | undefined, { keys = [], locks = [] }: Recipe): void {
+  const asked = [...locks.map(({ step }) => step), ...keys.map(({ slot }) => `key ${slot}`)][0];
+  if (steps || asked === undefined) return;
+  const detail = 'this probe reaches none of the unit’s locks';
+  throw new FlashlineError('lock-unsuited', { params: { lock: asked, detail } });
 }
 
 function blocksProtected(chip: string, observed: ProtectionState['observed']): FlashlineError {

@@ -18,7 +18,7 @@ import type { Connection, OpenedUnit } from '../programmer/programmer.ts';
 import { lockStepsOf } from '../programmer/protection-locks.ts';
 import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
-import { type LockToOpen, lockToOpen } from './lock-to-open.ts';
+import { type LockToOpen, lockToOpen, requireLockSteps } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
 import type { PlantRules } from './plant-rules.ts';
 import { runId } from './run-id.ts';
@@ -157,6 +157,7 @@ class Run {
   async #proceed(connection: Connection, io: IoContext): Promise<void> {
     const { target, lock } = await this.#step('connect', io, async () => {
       const opened = await this.#open(connection, io);
+      requireLockSteps(lockStepsOf(opened), this.#engine.release.recipe);
       return { target: opened, lock: await lockToOpen(opened, this.#engine.release.recipe, io) };
     });
     if (lock) await this.#step('unlock', io, () => this.#unlock(lock, io));

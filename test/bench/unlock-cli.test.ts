@@ -42,6 +42,22 @@ describe('a locked unit on the command line', () => {
     });
   });
 
+  it('is one that a recipe locked: its record tells, and the next run needs to be told to open it', async () => {
+    const release = join(folder, 'locking');
+    cpSync(DEMO, release, { recursive: true });
+    const recipe = join(release, 'recipe.yaml');
+    writeFileSync(recipe, `${readFileSync(recipe, 'utf8')}\nlocks: [{ step: readout-protection }]\n`);
+    const args = ['flash', '--release', release, '--serial', 'HB000003', '--probe', 'bench:nrf52840', '--json'];
+    const end = await runCli(args, { home });
+    const events = end.lines.map((line) => RunEvent.parse(JSON.parse(line)));
+    const steps = events.flatMap((event) => (event.type === 'step.started' ? [event.step] : []));
+    expect(steps.slice(-3)).toEqual(['lock', 'start', 'record']);
+    expect(events.at(-1)).toMatchObject({
+      verdict: 'PASS',
+      record: { locks: { APPROTECTSTATUS: 'protected (0)', APPROTECT: 'cannot be read' } },
+    });
+  });
+
   it('is told by identify as far as it lets itself be looked at', async () => {
     const end = await runCli(['identify', '--probe', LOCKED, '--json'], { home });
     expect(end.code).toBe(2);

@@ -4,6 +4,7 @@ import { type ChipDescription, flashMemories } from '#shared/model/chip.ts';
 import type { Interface } from '#shared/model/recipe.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { OpenedUnit } from '../../programmer/programmer.ts';
+import { rangesText, WRITE_PROTECTION } from '../../target/protection/write-protection.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, probeOption, wireOption } from './command.ts';
 import { line } from './debug-lines.ts';
 import { chipFor, withUnit } from './with-unit.ts';
@@ -54,6 +55,7 @@ async function unlock(
     context.terminal?.rewrite(`erasing ${Math.floor((100 * done) / total)} %`),
   );
   context.terminal?.rewrite('');
+  const lifted = await liftPages(unit, io);
   const { uid } = await unit.identify(io);
   if (json) {
     const told = {
@@ -62,13 +64,24 @@ async function unlock(
       erased: found.locked && protection.opensBy === undefined,
       found: found.observed,
       now: now.observed,
+      ...(lifted === undefined ? {} : { lifted }),
       uid,
     };
     context.print(JSON.stringify(told));
     return;
   }
   const done = protection.opensBy === undefined ? 'was locked, and was erased' : 'had protected blocks; they are open';
-  context.print(line('chip', `${chip.name} ${found.locked ? done : 'was not locked; nothing was done'}`));
+  const open = lifted === undefined ? 'was not locked; nothing was done' : 'was not locked';
+  context.print(line('chip', `${chip.name} ${found.locked ? done : open}`));
+  if (lifted !== undefined) context.print(line(WRITE_PROTECTION, `${lifted} was lifted`));
   for (const [name, value] of Object.entries(now.observed)) context.print(line(name, value));
   context.print(line('hardware id', uid ?? '(none that is known)'));
+}
+
+/** What of the chip was write protected, and is not any more; undefined where nothing was. */
+async function liftPages({ writeProtection }: OpenedUnit, io: IoContext): Promise<string | undefined> {
+  const ranges = (await writeProtection?.read(io)) ?? [];
+  if (!writeProtection || ranges.length === 0) return undefined;
+  await writeProtection.lift(io);
+  return rangesText(ranges);
 }
