@@ -12,7 +12,17 @@ type Row = z.infer<typeof Row>;
 const DERIVED: ReadonlySet<string> = new Set(['records', 'facets', 'units', 'sqlite_sequence']);
 
 /** What only grows is as true in a backup as it was then; anything else (numbers taken of a lease!) is not. */
-const GROWING = ['runs', 'journal', 'acknowledgements', 'chain_heads', 'anchors', 'archived_passes', 'strays', 'plant'];
+const GROWING = [
+  'runs',
+  'journal',
+  'acknowledgements',
+  'chain_heads',
+  'anchors',
+  'archived_passes',
+  'strays',
+  'plant',
+  'branches',
+];
 
 /** Ranges that could not be read, before a table is given up: where an inner page is broken, each half of it fails again. */
 const MOST_FAILURES = 500;

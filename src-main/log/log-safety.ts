@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { BatchItem, ChainGap } from '#shared/contract/plant/station-api.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
 import { readRecord, recordHash } from '#shared/model/record-chain.ts';
 import { GENESIS_HASH } from '#shared/model/unit-record.ts';
 import { type Archived, type ArchiveOptions, archiveRecords } from './archive.ts';
+import type { ChainPlace } from './log.ts';
 import type { LogDatabase } from './log-database.ts';
 import { insertRecord } from './sqlite-unit-log.ts';
 
@@ -85,6 +87,27 @@ export class LogSafety {
         restored += taken;
       }
       return { restored, refused: null };
+    });
+  }
+
+  async loseEnd(end: ChainPlace, last: ChainPlace): Promise<boolean> {
+    return this.#database.transaction(() => {
+      const tail = this.#database.first(Place, 'SELECT sequence, hash FROM chain_tail');
+      if (tail?.sequence !== end.sequence || tail.hash !== end.hash || last.sequence <= end.sequence) return false;
+      const add = 'INSERT INTO gaps (first, last, hash) VALUES (?, ?, ?)';
+      this.#database.run(add, end.sequence + 1, last.sequence, last.hash);
+      return true;
+    });
+  }
+
+  async branchAt({ sequence, hash }: ChainPlace): Promise<string> {
+    return this.#database.transaction(() => {
+      const next = this.#here(sequence + 1) ?? this.#gapEnd(sequence + 1);
+      if (this.#here(sequence) !== hash || next === undefined || sequence < 2)
+        throw new FlashlineError('internal', { cause: `the log cannot branch after record ${sequence}` });
+      const add = 'INSERT INTO branches (sequence, hash, chain) VALUES (?, ?, ?)';
+      this.#database.run(add, sequence, hash, next);
+      return next;
     });
   }
 

@@ -127,6 +127,21 @@ export interface LogGaps {
   state(): Promise<{ readonly gaps: readonly { readonly first: number; readonly last: number }[] }>;
   /** Items in chain order, as `station.own-records` gives them; `refused` says why the first that was not taken was not. */
   repairFrom(items: readonly BatchItem[]): Promise<{ readonly restored: number; readonly refused: string | null }>;
+  /**
+   * The log went back (an old backup), and the plant has more: what follows `end`, up to and with `last`, becomes a gap, so that no
+   * place of it is ever used again. False, and nothing is changed, where the log does not end there any more.
+   */
+  loseEnd(end: ChainPlace, last: ChainPlace): Promise<boolean>;
+  /**
+   * Records were made on a log that had gone back: those after `fork` go on under a name of their own, which is answered. What
+   * stands before is told as a gap there; the plant has it under the old name. Rejects where no record follows, or no two precede.
+   */
+  branchAt(fork: ChainPlace): Promise<string>;
+}
+
+export interface ChainPlace {
+  readonly sequence: number;
+  readonly hash: string;
 }
 
 /** Records on their way to the plant; what `sync` needs of the log. */

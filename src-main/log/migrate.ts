@@ -5,6 +5,7 @@ import { queries } from './migrations/0002-queries.ts';
 import { safety } from './migrations/0003-safety.ts';
 import { plant } from './migrations/0004-plant.ts';
 import { fewerIndexes } from './migrations/0005-fewer-indexes.ts';
+import { branches } from './migrations/0006-branches.ts';
 
 export interface Migration {
   /** Consecutive from 1. */
@@ -14,7 +15,7 @@ export interface Migration {
   readonly fill?: (database: Database) => void;
 }
 
-export const MIGRATIONS: readonly Migration[] = [runsAndRecords, queries, safety, plant, fewerIndexes];
+export const MIGRATIONS: readonly Migration[] = [runsAndRecords, queries, safety, plant, fewerIndexes, branches];
 
 /**
  * Brings the file to the newest shape, all in one transaction: two processes may open a new log at once, and the

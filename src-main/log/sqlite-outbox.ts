@@ -7,6 +7,7 @@ import type { LogDatabase } from './log-database.ts';
 
 const Pending = z.object({ records: z.number() });
 const Oldest = z.object({ finished_at: z.string() });
+const Branch = z.object({ sequence: z.number(), hash: z.string() });
 const Head = z.object({ chain: z.string(), sequence: z.number(), hash: z.string() });
 const Item = z.object({
   /** Of a gap; null for a record. */
@@ -58,9 +59,10 @@ export class SqliteOutbox implements Outbox {
     after: number,
     limits: { readonly records: number; readonly bytes: number },
   ): Promise<readonly BatchItem[]> {
-    const items: BatchItem[] = [];
+    const before = this.#beforeBranch(after);
+    const items: BatchItem[] = before === null ? [] : [before.item];
     let bytes = 0;
-    let end = after;
+    let end = before?.last ?? after;
     this.#database.each(
       Item,
       (row) => {
@@ -74,11 +76,20 @@ export class SqliteOutbox implements Outbox {
         return bytes < limits.bytes;
       },
       ITEMS,
-      after,
-      after,
-      limits.records,
+      end,
+      end,
+      limits.records - items.length,
     );
     return items;
+  }
+
+  /** All that the plant has under the log's old name. */
+  #beforeBranch(after: number): { readonly item: BatchItem; readonly last: number } | null {
+    const sql = 'SELECT sequence, hash FROM branches ORDER BY sequence DESC LIMIT 1';
+    const branch = this.#database.first(Branch, sql);
+    if (branch === undefined || after >= branch.sequence) return null;
+    const { sequence: last, hash } = branch;
+    return { item: { gap: { first: 1, last, previousHash: GENESIS_HASH, hash } }, last };
   }
 
   async acknowledge(through: number): Promise<void> {

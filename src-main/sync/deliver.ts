@@ -23,9 +23,12 @@ export interface Delivery {
   readonly signal: AbortSignal;
   /** Told after each batch that the plant has on its disk. */
   readonly delivered: (batch: { readonly records: number; readonly through: number }) => void;
+  /** The log lost its end; awaited before the lost places are set aside. */
+  readonly wentBack: (lost: { readonly first: number; readonly last: number }) => Promise<void>;
 }
 
-interface Place {
+/** A place of the chain. */
+export interface Place {
   readonly sequence: number;
   readonly hash: string;
 }
@@ -42,8 +45,8 @@ const START: Place = { sequence: 0, hash: GENESIS_HASH };
 /**
  * Brings the plant to where the log is, from wherever the plant says that it is: nothing depends on what this station believes
  * to have sent, so a batch that is lost, repeated or answered twice, a plant that went back to a backup, and a second
- * process that sends the same do no harm. Records go in the chain's order only. Rejects with `chain-broken` when the plant has
- * records of this chain that the log does not have, or has others.
+ * process that sends the same do no harm. Records go in the chain's order only. What the log lost at its end comes back. Rejects
+ * with `chain-broken` when the plant has other records of this chain than the log.
  */
 export async function deliverRecords(delivery: Delivery): Promise<void> {
   const { outbox, signal } = delivery;
@@ -52,6 +55,11 @@ export async function deliverRecords(delivery: Delivery): Promise<void> {
     const head = await outbox.head();
     if (head === null) return;
     let place = await askPlace(delivery, head);
+    if (place.sequence > head.sequence) {
+      // Where a run ended meanwhile, the next look finds a fork.
+      await regainEnd(delivery, head, place);
+      continue;
+    }
     await outbox.acknowledge(place.sequence);
     // Before anything is called lost: the plant may have it.
     await repairLog(delivery, head.chain, place.sequence);
@@ -75,14 +83,29 @@ async function askPlace({ outbox, session, signal }: Delivery, head: ChainHead):
   const { chain } = head;
   const there = await session.call('station.head', { params: { chain } }, { signal });
   if (there.sequence === 0) return START;
-  if (there.sequence > head.sequence)
-    throw broken(there.sequence, `the plant has this station’s records up to here, the log ends at ${head.sequence}`);
+  if (there.sequence > head.sequence) return there;
   const here = there.sequence === head.sequence ? head.hash : await hashBehind(outbox, there);
   if (here === null)
     throw broken(there.sequence + 1, 'the plant needs this record, and the log does not have it any more');
   if (here !== there.hash)
     throw broken(there.sequence, `the plant has ${there.hash} at this place, the log has ${here}`);
   return there;
+}
+
+/**
+ * The log went back, to an old backup or by a disk that forgot: what the plant has behind its end is set aside as lost, so that
+ * its places are not used again, and then taken back like any other gap. Rejects with `chain-broken` where the log ends with a
+ * record that the plant does not have there: it was worked with since (rejoin.ts).
+ */
+async function regainEnd({ gaps, session, signal, wentBack }: Delivery, head: ChainHead, there: Place): Promise<void> {
+  const { chain, sequence, hash } = head;
+  const request = { params: { chain }, query: { after: sequence - 1, limit: 1 } };
+  const { items } = await session.call('station.own-records', request, { signal });
+  const same = placeOf(items[0]);
+  if (same.sequence !== sequence || same.hash !== hash)
+    throw broken(sequence, `the plant has ${same.hash} at this place, the log ends with ${hash}`);
+  await wentBack({ first: sequence + 1, last: there.sequence });
+  await gaps.loseEnd({ sequence, hash }, there);
 }
 
 /** Of a place that may be in an archive: as the record after it says. Inside a gap the plant's word is all that there is. */
@@ -128,7 +151,7 @@ function checkAnswer(answer: Place, last: Place): void {
   throw new FlashlineError('plant-protocol', { params: { detail } });
 }
 
-function placeOf(item: BatchItem | undefined): Place {
+export function placeOf(item: BatchItem | undefined): Place {
   if (item === undefined) return START;
   if ('link' in item) return { sequence: item.link.sequence, hash: item.link.hash };
   if ('gap' in item) return { sequence: item.gap.last, hash: item.gap.hash };

@@ -13,6 +13,7 @@ import { PlantClient } from './plant-client.ts';
 import { PlantClock } from './plant-clock.ts';
 import { PlantSession } from './plant-session.ts';
 import { openPlantPool, tlsKeyDigest } from './plant-transport.ts';
+import { type Rejoined, rejoinLog } from './rejoin.ts';
 import { visitPlant } from './visit.ts';
 
 export interface SyncOptions {
@@ -152,6 +153,18 @@ export class Sync {
     return this.state();
   }
 
+  /** Sets a log right that went back and was worked with since, then visits. Rejects with what keeps it from that. */
+  async rejoin(signal: AbortSignal): Promise<{ readonly rejoined: Rejoined; readonly state: SyncState }> {
+    const { store, outbox, gaps, signer } = this.#options;
+    const both = AbortSignal.any([signal, this.#closing.signal]);
+    let rejoined: Rejoined = null;
+    await this.#inTurn(async () => {
+      rejoined = await rejoinLog({ outbox, gaps, signer, session: this.session(), signal: both });
+      if (rejoined !== null) for (const { lease } of await store.leases()) await store.leaseReturned(lease);
+    });
+    return { rejoined, state: await this.now(signal) };
+  }
+
   async enrol(request: { readonly url: string; readonly code: string }, signal: AbortSignal): Promise<SyncState> {
     const { store, clock, appVersion } = this.#options;
     await this.#inTurn(async () => {
@@ -270,6 +283,7 @@ export class Sync {
         signal,
         heard: (document, through) => this.#hear(document, through),
         delivered: () => void this.#tell(),
+        warn: this.#options.warn,
       });
       this.#failures = 0;
       await this.#become({ phase: 'idle', failure: null, nextTryAt: null });

@@ -1,6 +1,7 @@
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import type { Signer } from '#shared/base/signer.ts';
 import type { StationDocument } from '#shared/contract/plant/station-api.ts';
+import { type Failure, FlashlineError } from '#shared/model/failure.ts';
 import type { LogGaps, Outbox } from '../log/log.ts';
 import type { Enrolment, PlantStore } from '../log/plant-store.ts';
 import { deliverRecords } from './deliver.ts';
@@ -28,6 +29,7 @@ export interface Visit {
   /** Told after a report: the plant has every record up to `through`, and its document counts them. */
   readonly heard: (document: StationDocument, through: number) => void;
   readonly delivered: () => void;
+  readonly warn: (failure: Failure) => void;
 }
 
 /**
@@ -46,11 +48,21 @@ export async function visitPlant(visit: Visit): Promise<void> {
       ({ through } = batch);
       delivered();
     },
+    wentBack: (lost) => voidNumbers(visit, lost),
   });
   if (sent) document = await report(visit, through);
   const nowMs = plantClock.now() ?? 0;
   const products = visit.release === null ? [] : [visit.release.product];
   await renewNumbers({ ...visit, book: { enrolment, document }, nowMs, products });
+}
+
+/** Which of its leased numbers a log that went back has used since, it cannot know: none of them is used again. */
+async function voidNumbers(
+  { store, warn }: Pick<Visit, 'store' | 'warn'>,
+  { first, last }: { readonly first: number; readonly last: number },
+): Promise<void> {
+  for (const { lease } of await store.leases()) await store.leaseReturned(lease);
+  warn(new FlashlineError('log-end-lost', { params: { first, last } }).failure);
 }
 
 async function report(visit: Visit, through: number): Promise<StationDocument> {

@@ -3,6 +3,7 @@ import { type CliContext, command, type CommonOptions, type ExitCode, withExampl
 import { logArchiveCommand } from './log-archive.ts';
 import { logBackupCommand } from './log-backup.ts';
 import { logExportCommand } from './log-export.ts';
+import { logRejoinCommand } from './log-rejoin.ts';
 import { logRepairCommand, logRestoreCommand } from './log-restore.ts';
 import { logShowCommand } from './log-show.ts';
 import { logYieldCommand } from './log-yield.ts';
@@ -32,6 +33,7 @@ export function logCommand(context: CliContext, end: End): Command {
     logArchiveCommand,
     logRestoreCommand,
     logRepairCommand,
+    logRejoinCommand,
   ])
     log.addCommand(make(context, end));
   return log;

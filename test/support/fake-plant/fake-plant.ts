@@ -118,6 +118,9 @@ export class FakePlant {
     if (open === 'POST /station/admission') return this.admission(body);
     const [, head] = /^GET \/station\/chains\/(\w+)\/head$/.exec(open) ?? [];
     if (head !== undefined) return this.#place(station, head);
+    const [, chain = '', after, limit] =
+      /^GET \/station\/chains\/(\w+)\/records\?after=(\d+)&limit=(\d+)$/.exec(open) ?? [];
+    if (after !== undefined) return this.#own(station, chain, { after: Number(after), limit: Number(limit) });
     const [, returned] = /^POST \/station\/leases\/(\w+)\/return$/.exec(open) ?? [];
     if (returned !== undefined) return this.#return(returned, body);
     const [, digest] = /^GET \/station\/releases\/(\w+)\/package$/.exec(open) ?? [];
@@ -172,6 +175,16 @@ export class FakePlant {
   #place(station: string, chain: string): Json {
     const last = this.chains.get(`${station} ${chain}`)?.at(-1);
     return { sequence: last?.sequence ?? 0, hash: last?.hash ?? ZERO };
+  }
+
+  #own(station: string, chain: string, { after, limit }: { after: number; limit: number }): Json {
+    const kept = this.chains.get(`${station} ${chain}`) ?? [];
+    const items = kept.slice(after, after + limit).map(({ sequence, hash, body }) => {
+      const link = { sequence, hash, previousHash: kept[sequence - 2]?.hash ?? ZERO };
+      return body === null ? { link } : { record: JSON.parse(body) as Json };
+    });
+    const end = after + items.length;
+    return { items, next: items.length > 0 && end < kept.length ? end : null };
   }
 
   #records({ chain, head, items }: Json, station: string): Json {

@@ -60,6 +60,63 @@ describe('a visit', () => {
   });
 });
 
+describe('a log that lost its end', () => {
+  /** What the plant has, and a log that went back does not know of. */
+  async function loseRecords(count: number, sync: Sync): Promise<string[]> {
+    await rig.record();
+    await rig.enrol(sync);
+    const [places] = rig.plant.chains.values();
+    let [last] = await rig.log.records({});
+    if (!places || !last) throw new Error('no record came');
+    for (let i = 1; i <= count; i++) {
+      last = sealRecord(draft(`lost-${i}`), last);
+      places.push({ sequence: last.sequence, hash: last.hash, body: canonicalText(last) });
+    }
+    return places.map(({ hash }) => hash);
+  }
+
+  it('takes it back from the plant, says so, and never uses a place of it again', async () => {
+    const sync = await rig.open();
+    const hashes = await loseRecords(3, sync);
+    rig.plant.catalog.pools.push({ id: 'boards', kind: 'serial', product: null, block: 10 });
+    expect(await sync.now(NEVER)).toMatchObject({ phase: 'idle', failure: null, pending: 0 });
+    expect(rig.warnings).toMatchObject([{ code: 'log-end-lost', params: { first: '2', last: '4' } }]);
+    const records = (await rig.log.records({})).toReversed();
+    expect(records.map(({ hash }) => hash)).toEqual(hashes);
+    expect(await rig.log.verify()).toEqual({ records: 4, fault: null });
+    await rig.record();
+    expect((await rig.log.records({}))[0]).toMatchObject({ sequence: 5, previousHash: hashes[3] });
+    expect(await sync.now(NEVER)).toMatchObject({ phase: 'idle', pending: 0 });
+    expect(rig.warnings).toHaveLength(1);
+  });
+
+  it('goes on behind it while the plant does not give it back yet', async () => {
+    const sync = await rig.open();
+    const hashes = await loseRecords(2, sync);
+    let asked = 0;
+    rig.served.fault = (call) => (call.includes('/records?') && ++asked > 1 ? 'reset' : null);
+    expect((await sync.now(NEVER)).failure?.code).toBe('plant-unreachable');
+    await rig.record();
+    rig.served.fault = () => null;
+    expect(await sync.now(NEVER)).toMatchObject({ phase: 'idle', pending: 0 });
+    const records = (await rig.log.records({})).toReversed();
+    expect(records.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
+    expect(records.map(({ hash }) => hash).slice(0, 3)).toEqual(hashes);
+  });
+
+  it('takes no number again that it may have used before', async () => {
+    const sync = await rig.open({ product: 'hello' });
+    rig.plant.catalog.pools.push({ id: 'boards', kind: 'serial', product: null, block: 10 });
+    await loseRecords(1, sync);
+    const before = await rig.store.leases();
+    expect(before).toHaveLength(1);
+    await sync.now(NEVER);
+    const after = await rig.store.leases();
+    expect(after.map(({ lease }) => lease)).not.toContain(before[0]?.lease);
+    expect(Math.min(...after.map(({ first }) => first))).toBeGreaterThan(before[0]?.last ?? 0);
+  });
+});
+
 describe('what cannot be sent', () => {
   it('is told when the plant has other records, and nothing is lost or sent out of order', async () => {
     const sync = await rig.open();
@@ -75,7 +132,7 @@ describe('what cannot be sent', () => {
     expect(places).toHaveLength(1);
   });
 
-  it('is told when the plant is further than the log', async () => {
+  it('is told when the plant is further than the log, and has another record at its end', async () => {
     const sync = await rig.open();
     await rig.record();
     await rig.enrol(sync);
@@ -83,8 +140,11 @@ describe('what cannot be sent', () => {
     const [record] = await rig.log.records({});
     if (!places || !record) throw new Error('no record came');
     const more = sealRecord(draft('lost'), record);
+    places[0] = { sequence: 1, hash: 'f'.repeat(64), body: null };
     places.push({ sequence: 2, hash: more.hash, body: canonicalText(more) });
     expect(await sync.now(NEVER)).toMatchObject({ phase: 'refused', failure: { code: 'chain-broken' } });
+    expect((await rig.log.records({})).map(({ sequence }) => sequence)).toEqual([1]);
+    expect((await rig.safety.state()).gaps).toEqual([]);
   });
 
   it('is told when the station was shut out, and heals when it may come again', async () => {
