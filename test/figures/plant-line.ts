@@ -16,7 +16,7 @@ import { newSigner, PlantChain } from '#test/support/plant-chain.ts';
 const Said = z.object({ url: z.string() });
 const START_MS = 30_000;
 /** As scripts/flashline.js starts `flashline plant serve`. */
-const HEAP = '--max-old-space-size=1024';
+const HEAP = ['--max-semi-space-size=16', '--max-old-space-size=1024'];
 
 /** A server process, seen from outside. */
 export interface ServerProcess {
@@ -28,10 +28,11 @@ export interface ServerProcess {
   close(): Promise<void>;
 }
 
-export async function startServer(database: string): Promise<ServerProcess> {
-  const folder = mkdtempSync(join(tmpdir(), 'flashline-figures-'));
+/** `keep`: the server's own folder, which stays: a plant that was served before knows its key. */
+export async function startServer(database: string, keep?: string): Promise<ServerProcess> {
+  const folder = keep ?? mkdtempSync(join(tmpdir(), 'flashline-figures-'));
   const file = join(import.meta.dirname, 'plant-server.ts');
-  const child = spawn(process.execPath, [HEAP, file, database, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...HEAP, file, database, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = z
     .tuple([z.instanceof(Buffer)])
     .parse(await once(child.stdout, 'data', { signal: AbortSignal.timeout(START_MS) }));
@@ -49,7 +50,7 @@ export async function startServer(database: string): Promise<ServerProcess> {
     close: async () => {
       child.stdin.end();
       if (child.exitCode === null) await once(child, 'exit');
-      rmSync(folder, { recursive: true, force: true });
+      if (keep === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase } from '#plant/database/open-database.ts';
 import { realClock } from '#main/app/real-clock.ts';
-import { startPostgres } from '#test/support/postgres.ts';
+import { type Postgres, startPostgres } from '#test/support/postgres.ts';
 import { fillWeek, sendAll, timed } from './plant-ingest.ts';
 import { openPerson, openStation, type PlantCaller, quantile, startServer } from './plant-line.ts';
 import { loadUnits, recordsOf, unitSerial } from './plant-load.ts';
@@ -38,8 +38,7 @@ export async function measurePlantScale(most = Number(process.env['FLASHLINE_HEA
   const cluster = await startPostgres({ settings: SETTINGS, ...(keep === undefined ? {} : { keep }) });
   try {
     const held = keep === undefined ? undefined : heldIn(keep);
-    if (held !== undefined)
-      return { [`${held}M`]: await measureStage(cluster.urlOf('plant'), unitsOf(held), Date.now()) };
+    if (held !== undefined) return { [`${held}M`]: await measureStage(cluster, unitsOf(held), Date.now()) };
     const url = await cluster.createDatabase('plant');
     await (await openDatabase({ url }, { clock: realClock })).close();
     let units = 0;
@@ -51,7 +50,7 @@ export async function measurePlantScale(most = Number(process.env['FLASHLINE_HEA
       units = end;
       await cluster.stop();
       await cluster.start();
-      figures[`${millions}M`] = { loadSeconds, ...(await measureStage(url, units, index)) };
+      figures[`${millions}M`] = { loadSeconds, ...(await measureStage(cluster, units, index)) };
       process.stderr.write(`${millions} million: ${JSON.stringify(figures[`${millions}M`])}\n`);
     }
     if (keep !== undefined) writeFileSync(join(keep, HELD), String(STAGES.findLast((stage) => stage <= most)));
@@ -75,9 +74,10 @@ function heldIn(folder: string): number | undefined {
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined;
 }
 
-async function measureStage(url: string, units: number, stage: number): Promise<object> {
+async function measureStage(cluster: Postgres, units: number, stage: number): Promise<object> {
+  const url = cluster.urlOf('plant');
   const database = await openDatabase({ url }, { clock: realClock });
-  const server = await startServer(url);
+  const server = await startServer(url, join(cluster.folder, 'server'));
   try {
     const person = await openPerson(database, server.url);
     const traces = await latencies(TRACES, (index) => trace(person, units, index));
