@@ -8,6 +8,7 @@ export const debianPrograms = [
   onPath('arm-none-eabi-gcc', 'gcc-arm-none-eabi'),
   onPath('openocd'),
   onPath('openssl'),
+  onPath('unzip'),
   onPath('socat'),
   onPath('stm32flash'),
   // An emulated PC whose Linux has USB (test/support/usb-guest).

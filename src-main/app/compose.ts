@@ -2,8 +2,7 @@ import type { Sample, StationState } from '#shared/contract/station.ts';
 import { type Failure, FlashlineError } from '#shared/model/failure.ts';
 import { HeadSigner, signAfterFinish } from '../log/head-signer.ts';
 import type { UnitLog } from '../log/log.ts';
-import { nodeFiles } from '../release/files.ts';
-import { openRelease } from '../release/open-release.ts';
+import type { Enrolment } from '../log/plant-store.ts';
 import type { Engine } from '../station/engine.ts';
 import type { SlotOptions } from '../station/options.ts';
 import type { PlantRules } from '../station/plant-rules.ts';
@@ -11,8 +10,9 @@ import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
 import type { Sync } from '../sync/sync.ts';
 import type { Connector } from '../programmer/programmer.ts';
-import { chipsOf, type ChipSources, openFlashOf } from './compose-chips.ts';
+import { type ChipSources, openFlashOf } from './compose-chips.ts';
 import { noSeal, type StationKey, stationKey } from './compose-key.ts';
+import { openReleaseAt, permitRelease, signedByPlant } from './compose-release.ts';
 import { openPlantRules, openSync } from './compose-sync.ts';
 import { choosePlantRelease, isFromPlant, isPlantRelease } from './plant-release.ts';
 import {
@@ -83,14 +83,15 @@ export async function composeStation(options: StationComposition): Promise<Compo
     const path = isPlantRelease(release)
       ? await choosePlantRelease(release, { home, sync, warn, signal: options.signal ?? NEVER })
       : release;
-    const engine = path === null ? null : (named ?? (await openEngine(path, options)));
+    const fromPlant = path !== null && isFromPlant(path, home);
+    const opened = path === null ? null : (named ?? (await openEngine(path, options)));
+    const engine = opened && fromPlant && sync.book !== null ? await byPlant(opened, sync.book.enrolment) : opened;
     running = engine;
     const signing = new HeadSigner({ heads: stores.heads, signer: () => key.signer(), clock: realClock, warn });
     closing.push(() => signing.settled());
     // What an earlier process left unsigned.
     signing.headMoved();
     let station: Station | null = null;
-    const fromPlant = path !== null && isFromPlant(path, home);
     const plant = await openPlantRules(sync, stores, { fromPlant, changed: () => station?.plantChanged() });
     closing.push(() => plant.close());
     station = await makeStation(options, { engine, plant, sync, log: stores.log, signing });
@@ -134,6 +135,7 @@ async function makeStation(
     warn: options.warn,
     interrupted: await log.unacknowledged(),
     appVersion: options.appVersion,
+    permitRelease: permitRelease(options.home),
     wallClock: realClock,
     random: realRandom,
     describeFailure: failureTexts(options.resources),
@@ -144,7 +146,12 @@ function factsOf(engine: Engine | null): { readonly digest: string; readonly pro
   return engine && { digest: engine.release.digest, product: engine.release.recipe.product.id };
 }
 
-export async function openEngine(release: string, sources: ChipSources): Promise<Engine> {
-  const opened = await openRelease(release, { chips: await chipsOf(sources), files: nodeFiles });
-  return releaseEngine(opened, openFlashOf(sources));
+export async function openEngine(path: string, sources: ChipSources): Promise<Engine> {
+  const { release, signedBy } = await openReleaseAt(path, sources);
+  return releaseEngine(release, openFlashOf(sources), signedBy);
+}
+
+/** What came down from the plant carries no signature of its own: the plant's signed document names it, or it does not run. */
+async function byPlant(engine: Engine, enrolment: Enrolment): Promise<Engine> {
+  return { ...engine, release: { ...engine.release, signedBy: await signedByPlant(enrolment) } };
 }

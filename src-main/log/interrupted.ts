@@ -11,6 +11,7 @@ const Opening = RecordDraft.pick({
   release: true,
   images: true,
   signingKeys: true,
+  signedBy: true,
   probe: true,
   slot: true,
   operator: true,

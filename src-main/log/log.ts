@@ -14,6 +14,7 @@ export type RunOpening = Pick<
   | 'release'
   | 'images'
   | 'signingKeys'
+  | 'signedBy'
   | 'probe'
   | 'slot'
   | 'operator'

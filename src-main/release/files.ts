@@ -36,6 +36,8 @@ export const nodeFiles: Files = {
 
 /** A file system's refusal as `file-missing` or `file-unreadable`; `file` is what the user calls it. */
 export function fileFailure(file: string, where: Where, cause: unknown): FlashlineError {
+  // Files in a pack say themselves what is wrong.
+  if (cause instanceof FlashlineError) return cause;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const missing = code === 'ENOENT' || code === 'ENOTDIR';
   return new FlashlineError(missing ? 'file-missing' : 'file-unreadable', { where, params: { file }, cause });

@@ -1,4 +1,4 @@
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { chipBy, type ChipDescription, hasInterface } from '#shared/model/chip.ts';
 import { FlashlineError, type Where } from '#shared/model/failure.ts';
@@ -15,6 +15,7 @@ import { lockFaults } from '../plan/lock-faults.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { checkEspRelease } from './esp-release.ts';
 import { type Files, fileFailure } from './files.ts';
+import { readInside, recipeFileOf } from './recipe-folder.ts';
 
 /** A recipe with its images, resolved against the chip: all that a run needs, in memory, unchanged while it runs. */
 export interface Release {
@@ -34,18 +35,15 @@ export interface ReleaseOptions {
   readonly files: Files;
 }
 
-const RECIPE_NAME = 'recipe.yaml';
 /** In a .dfu file's suffix (DFU 1.1, appendix B.2). */
 const ANY_ID = 0xffff;
-/** As HEX, more than twenty times the largest flash that we describe. */
-const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Opens a folder with recipe.yaml, or that file. Rejects with `file-missing`, `file-unreadable`, `recipe-invalid`,
  * `chip-unknown`, `interface-unsupported` or an `image-...` code; `where` names file, line and path.
  */
 export async function openRelease(path: string, { chips, files }: ReleaseOptions): Promise<Release> {
-  const file = await recipePath(path, files);
+  const file = await recipeFileOf(path, files);
   const bytes = await files.read(file, MAX_YAML_BYTES).catch((error: unknown) => {
     throw fileFailure(file, { file }, error);
   });
@@ -77,20 +75,6 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
     opened.map(({ sha256 }) => sha256),
   );
   return { recipe, chip, images, digest, layout, contents: layout.contents };
-}
-
-async function recipePath(path: string, files: Files): Promise<string> {
-  const isFolder = await files.isFolder(path).catch((error: unknown) => {
-    throw fileFailure(path, { file: path }, error);
-  });
-  if (isFolder) return join(path, RECIPE_NAME);
-  if (path.endsWith('.flashpack')) {
-    throw new FlashlineError('recipe-invalid', {
-      where: { file: path },
-      params: { detail: 'this version cannot open a .flashpack yet; give the folder that holds recipe.yaml' },
-    });
-  }
-  return path;
 }
 
 function chipOf(recipe: Recipe, chips: ChipLibrary, where: Where): ChipDescription {
@@ -146,24 +130,4 @@ function checkDevice({ device }: Image, chip: ChipDescription, file: string): vo
   const found = name(device.vendorId, device.productId);
   const expected = ids.map(({ vendor, product }) => name(vendor, product)).join(', ');
   throw new FlashlineError('image-other-device', { where: { file }, params: { file, found, expected } });
-}
-
-/** Reads an image that the recipe names. A symbolic link may not lead out of the recipe's folder either. */
-async function readInside(recipeFile: string, name: string, where: Where, files: Files): Promise<Uint8Array> {
-  const folder = dirname(recipeFile);
-  let real: string;
-  let inside: string;
-  try {
-    real = await files.realPath(join(folder, name));
-    inside = relative(await files.realPath(folder), real);
-  } catch (error) {
-    throw fileFailure(name, where, error);
-  }
-  if (inside === '..' || inside.startsWith(`..${sep}`) || inside === real) {
-    const detail = `${name} is a link that leads out of the recipe’s folder`;
-    throw recipeInvalid(recipeFile, [{ line: where.line ?? 1, path: where.path ?? '', detail }]);
-  }
-  return files.read(real, MAX_IMAGE_BYTES).catch((error: unknown) => {
-    throw fileFailure(name, where, error);
-  });
 }

@@ -2,6 +2,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Plan, PlannedImage } from '#shared/model/plan.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
+import type { SignedBy } from '#shared/model/unit-record.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
@@ -16,6 +17,7 @@ export interface ReleaseFacts {
   readonly recipe: Recipe;
   readonly chip: ChipDescription;
   readonly images: readonly PlannedImage[];
+  readonly signedBy: SignedBy;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import type { SlotState, Sample, StationState } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
-import type { UnitRecord } from '#shared/model/unit-record.ts';
+import type { SignedBy, UnitRecord } from '#shared/model/unit-record.ts';
 import type { UnitLog } from '../log/log.ts';
 import type { Connector } from '../programmer/programmer.ts';
 import type { Engine } from './engine.ts';
@@ -34,6 +34,8 @@ export interface RunServices {
   readonly plant?: PlantRules;
   /** A developer's own risk, of a station without a plant: pages that are kept are not read back, and the record says so. */
   readonly trustKept?: boolean;
+  /** Throws where a release may not run on a real unit now (release/flashpack/trust-list.ts); left out: every one may. */
+  readonly permitRelease?: (release: string, signedBy: SignedBy) => void;
   readonly describeFailure: (failure: Failure) => FailureText;
   /** Failures that change no verdict (tear-down after the verdict, a listener that throws); for the station's log. */
   readonly warn: (failure: Failure) => void;

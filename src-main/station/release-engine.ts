@@ -1,6 +1,7 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import { statesAfterRot } from '../plan/after-rot.ts';
+import type { SignedBy } from '#shared/model/unit-record.ts';
 import { surveyRanges } from '../plan/layout.ts';
 import { lockOperations } from '../plan/lock-operations.ts';
 import { makePlan, plannedImages } from '../plan/make-plan.ts';
@@ -16,7 +17,7 @@ import type { Engine } from './engine.ts';
 export type OpenFlash = (unit: OpenedUnit, io: IoContext) => Promise<FlashDevice>;
 
 /** A release as the station drives it. */
-export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
+export function releaseEngine(release: Release, openFlash: OpenFlash, signedBy: SignedBy = 'unsigned'): Engine {
   const { digest, recipe, chip, layout, contents } = release;
   const ranges = surveyRanges(layout);
   const locks = lockOperations(recipe, layout);
@@ -36,7 +37,7 @@ export function releaseEngine(release: Release, openFlash: OpenFlash): Engine {
     return plan(statesAfterRot({ layout, survey, plan: old, pages, operation }), device);
   };
   return {
-    release: { digest, recipe, chip, images: plannedImages(layout) },
+    release: { digest, recipe, chip, images: plannedImages(layout), signedBy },
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
     survey: (device, io, progress) => surveyUnit(layout, device, io, progress),

@@ -14,7 +14,7 @@ export interface RunRequest {
 export function openingOf(
   run: string,
   { serial, probe, slot, rework }: RunRequest,
-  { recipe, chip, digest, images }: ReleaseFacts,
+  { recipe, chip, digest, images, signedBy }: ReleaseFacts,
   { operator, station, appVersion, plant }: RunServices,
   startedAt: string,
 ): RunOpening {
@@ -32,7 +32,8 @@ export function openingOf(
       size,
       sha256: { expected: sha256, readBack: null },
     })),
-    signingKeys: [],
+    signingKeys: signedBy !== 'unsigned' && signedBy.by === 'release-key' ? [signedBy.keyId] : [],
+    signedBy,
     probe,
     slot,
     operator,

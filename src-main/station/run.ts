@@ -143,7 +143,9 @@ class Run {
   }
 
   async #workOnUnit(): Promise<void> {
-    this.#plant?.permit(this.#engine.release.digest);
+    const { digest, signedBy } = this.#engine.release;
+    if (!isSimulated(this.#request)) this.#services.permitRelease?.(digest, signedBy);
+    this.#plant?.permit(digest);
     const { connect } = this.#services;
     const { chip, recipe } = this.#engine.release;
     const { probe, serial } = this.#request;

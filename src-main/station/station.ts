@@ -229,7 +229,7 @@ export class Station {
       throw new FlashlineError('serial-pattern', { params: { serial, pattern: pattern.source } });
     const place = slot === undefined ? this.#nextPlace() : this.#place(slot);
     this.#requireFree(place);
-    this.#requirePlant(place);
+    this.#requirePermission(place);
     const elsewhere = this.#places.find(
       (other) => other !== place && other.state.serial === serial && isOccupied(other.state),
     );
@@ -285,10 +285,12 @@ export class Station {
     throw new FlashlineError('no-release');
   }
 
-  /** What the plant does not allow is told with the board still in the operator's hand. */
-  #requirePlant({ options }: Place): void {
-    const { plant, engine } = this.#options;
-    if (engine && !isSimulated(options)) plant?.permit(engine.release.digest);
+  /** What plant or process engineer do not allow is told with the board still in the operator's hand. */
+  #requirePermission({ options }: Place): void {
+    const { plant, engine, permitRelease } = this.#options;
+    if (!engine || isSimulated(options)) return;
+    permitRelease?.(engine.release.digest, engine.release.signedBy);
+    plant?.permit(engine.release.digest);
   }
 
   #launch(place: Place, rework: boolean, onEvent?: (event: RunEvent) => void): Running {

@@ -24,6 +24,19 @@ export const ImageRecord = z.object({
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;
 
+/** Who answers for a release: the holder of a key that the station trusts, or the plant, whose signed document names it. */
+export const SignedBy = z.union([
+  z.literal('unsigned'),
+  z.object({
+    by: z.enum(['release-key', 'plant']),
+    /** RFC 7638 thumbprint of the key. */
+    keyId: z.string(),
+    /** As the station has it. */
+    name: z.string(),
+  }),
+]);
+export type SignedBy = z.infer<typeof SignedBy>;
+
 /** How a unit was reached: the probe in its own words, and its wire. */
 export const Reach = z.object({
   vendor: z.string(),
@@ -68,8 +81,10 @@ export const RecordDraft = z.object({
   /** SHA-256 over the recipe and its images. */
   release: Sha256,
   images: z.array(ImageRecord),
-  /** Key references of the release and its images; none are signed yet in schema 1. */
+  /** Key references of the release and its images. */
   signingKeys: z.array(z.string()),
+  /** Left out in records from before releases were signed. */
+  signedBy: SignedBy.optional(),
   probe: z.string(),
   slot: z.string(),
   operator: z.string(),

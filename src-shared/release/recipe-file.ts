@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { FlashlineError } from '../model/failure.ts';
 import { Recipe } from '../model/recipe.ts';
 import type { Path } from './schema-words.ts';
@@ -7,15 +8,25 @@ import { type ParsedYaml, parseYaml, pathText, type Problem, problemsText } from
 export type RecipeFile = ParsedYaml<Recipe>;
 
 /**
- * Reads recipe.yaml. Throws `recipe-invalid`: `where` points at the first problem, `detail` tells them all (syntax
+ * Reads recipe.yaml. Throws `release-newer`, or `recipe-invalid`: `where` points at the first problem, `detail` tells them all (syntax
  * first: while that is wrong, nothing more can be known).
  */
 export function readRecipe(file: string, bytes: Uint8Array): RecipeFile {
   const result = parseYaml(bytes, Recipe);
-  if (!result.ok) throw recipeInvalid(file, result.problems);
+  if (!result.ok) throw recipeNewer(file, bytes) ?? recipeInvalid(file, result.problems);
   const problems = furtherProblems(result.parsed);
   if (problems.length > 0) throw recipeInvalid(file, problems);
   return result.parsed;
+}
+
+/** What this version cannot read because it is too old for it: correcting the file would be the wrong advice. */
+function recipeNewer(file: string, bytes: Uint8Array): FlashlineError<'release-newer'> | undefined {
+  const known = Recipe.shape.schema.value;
+  const newer = parseYaml(bytes, z.looseObject({ schema: z.number().int().gt(known) }));
+  if (!newer.ok) return undefined;
+  const { value, lineOf } = newer.parsed;
+  const where = { file, line: lineOf(['schema']), path: 'schema' };
+  return new FlashlineError('release-newer', { where, params: { file, what: 'recipe', schema: value.schema, known } });
 }
 
 export function recipeInvalid(file: string, problems: readonly Problem[]): FlashlineError<'recipe-invalid'> {

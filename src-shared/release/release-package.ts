@@ -1,11 +1,22 @@
 import { sha256 } from '@noble/hashes/sha2.js';
-import { type Entry, type FileEntry, Uint8ArrayReader, ZipReader } from '@zip.js/zip.js';
 import { toHex } from '../base/bytes.ts';
-import { FlashlineError } from '../model/failure.ts';
 import type { Recipe, Role } from '../model/recipe.ts';
+import {
+  checkParts,
+  type Manifest,
+  MANIFEST_FILE,
+  MAX_MANIFEST_BYTES,
+  readManifest,
+  RECIPE_FILE,
+  SIGNATURE_FILE,
+} from './manifest.ts';
 import { readRecipe } from './recipe-file.ts';
 import { releaseDigest } from './release-digest.ts';
+import { MAX_SIGNATURE_BYTES } from './release-signature.ts';
 import { MAX_YAML_BYTES } from './yaml-file.ts';
+import { MAX_IMAGE_BYTES, openZip, packageInvalid, type ZipFiles, type ZipSource } from './zip-files.ts';
+
+export { RECIPE_FILE } from './manifest.ts';
 
 /** One image of a package; what it holds was read once, and hashed. */
 export interface PackedImage {
@@ -18,157 +29,146 @@ export interface PackedImage {
   readonly sha256: string;
 }
 
-/** A release as one zip file: recipe.yaml at its top, and the images that it names. */
+/** What is signed, and the signature; null where there is none. */
+export interface SignedManifest {
+  readonly manifest: Uint8Array;
+  readonly signature: string | null;
+}
+
+/** A release as one zip file: recipe.yaml at its top, the images that it names, and of a .flashpack its manifest. */
 export interface ReleasePackage {
   readonly recipe: Recipe;
   readonly digest: string;
   /** In the recipe's order. */
   readonly images: readonly PackedImage[];
-  /** A file of the package, unpacked; `recipe.yaml` or an image's. Rejects with `package-invalid` when there is none. */
+  /** Null in a zip of recipe and images alone. */
+  readonly manifest: Manifest | null;
+  readonly signed: SignedManifest | null;
+  /**
+   * A file of the package, unpacked; `recipe.yaml` or an image's, and the same bytes as when the package was opened. Rejects with
+   * `package-invalid` when there is none, or others.
+   */
   file(path: string): Promise<Uint8Array>;
 }
 
-export const RECIPE_FILE = 'recipe.yaml';
+/** SHA-256, the incremental way. */
+export interface Sha256 {
+  update(part: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
 
-/** As many as a recipe could name, and what people put beside them. */
-const MAX_ENTRIES = 64;
-/** As HEX, more than twenty times the largest flash that we describe. */
-const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
-const MAX_BYTES = 128 * 1024 * 1024;
+export interface PackageOptions {
+  /** Left out: in JavaScript, for where there is no faster one. */
+  readonly sha256?: () => Sha256;
+  /** A pack without a manifest is refused: nothing says what should be in it. */
+  readonly needsManifest?: boolean;
+  /** Asked before anything of the package is used or unpacked: whoever does not trust its signature throws. */
+  readonly admit?: (signed: SignedManifest) => Promise<void>;
+}
+
 /** Of files that the recipe does not name, all together: notes, a signature. */
 const MAX_OTHER_BYTES = 1024 * 1024;
-/**
- * Below the first size any ratio is harmless (a filesystem image is mostly 0xFF, which deflate packs 1000 to 1); above it, a
- * package is not more than so many times its zip.
- */
-const RATIO_FREE_BYTES = 32 * 1024 * 1024;
-const MAX_RATIO = 100;
 
 /**
  * Opens a package; nothing is written anywhere. Every image is unpacked once to be hashed, never two at a time. Rejects with
- * `recipe-invalid` for what the recipe says, and with `package-invalid` for all else that is wrong.
+ * `recipe-invalid` or `recipe-newer` for what the recipe says, `release-newer`, and `package-invalid` for all else that is wrong.
  */
-export async function openReleasePackage(name: string, bytes: Uint8Array): Promise<ReleasePackage> {
-  const files = await listFiles(name, bytes);
-  const read = async (path: string, most: number): Promise<Uint8Array> => {
-    const parts: Uint8Array[] = [];
-    const size = await unpack(name, fileNamed(name, files, path), most, (part) => parts.push(part));
-    return joined(parts, size);
-  };
-  const { value: recipe } = readRecipe(`${name}/${RECIPE_FILE}`, await read(RECIPE_FILE, MAX_YAML_BYTES));
-  checkOthers(name, files, recipe);
+export async function openReleasePackage(
+  name: string,
+  source: ZipSource,
+  { sha256: makeHash = () => sha256.create(), needsManifest = false, admit }: PackageOptions = {},
+): Promise<ReleasePackage> {
+  const zip = await openZip(name, source);
+  const signed = await readSigned(name, zip, needsManifest);
+  if (signed) await admit?.(signed);
+  const manifest = signed && readManifest(name, signed.manifest);
+  // A manifest's SHA-256 says more than the zip's own CRC-32, and costs less here.
+  const options = { checkCrc32: manifest === null };
+  const recipeBytes = await zip.read(RECIPE_FILE, MAX_YAML_BYTES, options);
+  const digests = new Map([[RECIPE_FILE, hashOf(recipeBytes, makeHash)]]);
+  if (manifest) checkPart(name, manifest, RECIPE_FILE, { zip, digests });
+  const { value: recipe } = readRecipe(`${name}/${RECIPE_FILE}`, recipeBytes);
+  const wanted = new Set([RECIPE_FILE, ...recipe.images.map(({ file }) => file)]);
+  if (manifest) checkParts(name, manifest, { files: zip.paths, wanted });
+  else checkOthers(name, zip, wanted);
   const images: PackedImage[] = [];
   for (const { role, version, file } of recipe.images) {
-    const hash = sha256.create();
-    const size = await unpack(name, fileNamed(name, files, file), MAX_IMAGE_BYTES, (part) => hash.update(part));
-    if (size === 0) throw invalid(name, `its file ${file} is empty`);
-    images.push({ role, version, file, size, sha256: toHex(hash.digest()) });
+    const hash = makeHash();
+    const size = await zip.unpack(file, MAX_IMAGE_BYTES, (part) => hash.update(part), options);
+    if (size === 0) throw packageInvalid(name, `its file ${file} is empty`);
+    const digest = toHex(hash.digest());
+    digests.set(file, digest);
+    images.push({ role, version, file, size, sha256: digest });
   }
   const digest = releaseDigest(
     recipe,
     images.map((image) => image.sha256),
   );
-  return { recipe, digest, images, file: (path) => read(path, MAX_IMAGE_BYTES) };
+  if (manifest) checkContent(name, manifest, { zip, digests, recipe, digest });
+  const file = async (path: string): Promise<Uint8Array> => {
+    const bytes = await zip.read(path, MAX_IMAGE_BYTES, { checkCrc32: !digests.has(path) });
+    if (digests.has(path) && digests.get(path) !== hashOf(bytes, makeHash))
+      throw packageInvalid(name, `its file ${path} changed while it was used`);
+    return bytes;
+  };
+  return { recipe, digest, images, manifest, signed, file };
 }
 
-/** By path. What a zip says of sizes is checked here, and held against what comes out of it in `unpack`. */
-async function listFiles(name: string, bytes: Uint8Array): Promise<ReadonlyMap<string, FileEntry>> {
-  const entries = await readDirectory(name, bytes);
-  if (entries.length > MAX_ENTRIES) throw invalid(name, `it has more than ${MAX_ENTRIES} files`);
-  const files = new Map<string, FileEntry>();
-  let total = 0;
-  for (const entry of entries) {
-    const { filename } = entry;
-    const fault = nameFault(filename) ?? entryFault(entry);
-    if (fault !== undefined) throw invalid(name, `its file ${JSON.stringify(filename)} ${fault}`);
-    if (entry.directory) continue;
-    if (files.has(filename)) throw invalid(name, `it has ${filename} twice`);
-    files.set(filename, entry);
-    total += entry.uncompressedSize;
+async function readSigned(name: string, zip: ZipFiles, needed: boolean): Promise<SignedManifest | null> {
+  if (!zip.has(MANIFEST_FILE)) {
+    if (needed || zip.has(SIGNATURE_FILE)) throw packageInvalid(name, `it has no ${MANIFEST_FILE}`);
+    return null;
   }
-  if (total > MAX_BYTES) throw invalid(name, `its files are more than ${MAX_BYTES} bytes together`);
-  if (total > RATIO_FREE_BYTES && total > MAX_RATIO * bytes.length)
-    throw invalid(name, `its files are more than ${MAX_RATIO} times as large as the package`);
-  return files;
+  const manifest = await zip.read(MANIFEST_FILE, MAX_MANIFEST_BYTES, { checkCrc32: false });
+  const signature = zip.has(SIGNATURE_FILE)
+    ? await zip.read(SIGNATURE_FILE, MAX_SIGNATURE_BYTES, { checkCrc32: false })
+    : null;
+  return { manifest, signature: signature && new TextDecoder().decode(signature) };
 }
 
-/** Two ways of reading the same zip (its directory at the end, its headers on the way) must not see two packages. */
-async function readDirectory(name: string, bytes: Uint8Array): Promise<readonly Entry[]> {
-  const entries: Entry[] = [];
-  try {
-    const reader = new ZipReader(new Uint8ArrayReader(bytes), { strictness: 'strict', useWebWorkers: false });
-    for await (const entry of reader.getEntriesGenerator()) {
-      entries.push(entry);
-      // Ten thousand entries are not even listed.
-      if (entries.length > MAX_ENTRIES) break;
-    }
-  } catch (error) {
-    throw invalid(name, 'it is no zip file, or a damaged one', error);
-  }
-  return entries;
+interface Content {
+  readonly zip: ZipFiles;
+  readonly digests: ReadonlyMap<string, string>;
+  readonly recipe: Recipe;
+  readonly digest: string;
 }
 
-function nameFault(filename: string): string | undefined {
-  if (filename.length > 255) return 'has a name that is too long';
-  // oxlint-disable-next-line no-control-regex -- exactly those are looked for
-  if (/[\\\u0000-\u001f\u007f]/.test(filename)) return 'has a name with a backslash or a control character';
-  if (filename.startsWith('/') || /^[a-zA-Z]:/.test(filename)) return 'has an absolute path';
-  const parts = filename.replace(/\/$/, '').split('/');
-  return parts.some((part) => part === '' || part === '.' || part === '..')
-    ? 'has a path that leads elsewhere'
-    : undefined;
+function checkPart(
+  name: string,
+  { parts }: Manifest,
+  path: string,
+  { zip, digests }: Pick<Content, 'zip' | 'digests'>,
+): void {
+  const part = parts.find((each) => each.path === path);
+  const found = digests.get(path);
+  if (part && (zip.size(path) !== part.size || found !== part.sha256))
+    throw packageInvalid(name, `its file ${path} is not the one of its ${MANIFEST_FILE}: SHA-256 ${found ?? ''}`);
 }
 
-function entryFault(entry: Entry): string | undefined {
-  if (entry.encrypted) return 'is encrypted';
-  if (entry.symlink) return 'is a link';
-  return entry.uncompressedSize > MAX_IMAGE_BYTES ? `is larger than ${MAX_IMAGE_BYTES} bytes` : undefined;
+/** What was unpacked against what the manifest promises. */
+function checkContent(name: string, manifest: Manifest, { zip, digests, recipe, digest }: Content): void {
+  for (const { path } of manifest.parts) checkPart(name, manifest, path, { zip, digests });
+  const { product } = manifest;
+  if (product.id !== recipe.product.id || product.revision !== recipe.product.revision)
+    throw packageInvalid(
+      name,
+      `its ${MANIFEST_FILE} is of ${product.id} ${product.revision}, its recipe of another product`,
+    );
+  if (manifest.release !== digest)
+    throw packageInvalid(name, `its ${MANIFEST_FILE} is of release ${manifest.release}, its files are ${digest}`);
 }
 
-function checkOthers(name: string, files: ReadonlyMap<string, FileEntry>, recipe: Recipe): void {
-  const named = new Set([RECIPE_FILE, ...recipe.images.map(({ file }) => file)]);
-  const others = [...files].filter(([path]) => !named.has(path));
-  const size = others.reduce((sum, [, { uncompressedSize }]) => sum + uncompressedSize, 0);
-  if (size > MAX_OTHER_BYTES)
-    throw invalid(name, `its files that the recipe does not name are more than ${MAX_OTHER_BYTES} bytes together`);
+function checkOthers(name: string, zip: ZipFiles, wanted: ReadonlySet<string>): void {
+  const others = zip.paths.filter((path) => !wanted.has(path));
+  if (others.reduce((sum, path) => sum + zip.size(path), 0) > MAX_OTHER_BYTES)
+    throw packageInvalid(
+      name,
+      `its files that the recipe does not name are more than ${MAX_OTHER_BYTES} bytes together`,
+    );
 }
 
-function fileNamed(name: string, files: ReadonlyMap<string, FileEntry>, path: string): FileEntry {
-  const entry = files.get(path);
-  if (entry === undefined) throw invalid(name, `it has no file ${path}`);
-  return entry;
-}
-
-/** Hands the file over part by part and gives its size; stops at the first byte beyond what the zip says. */
-async function unpack(name: string, entry: FileEntry, most: number, take: (part: Uint8Array) => void): Promise<number> {
-  if (entry.uncompressedSize > most) throw invalid(name, `its file ${entry.filename} is larger than ${most} bytes`);
-  let size = 0;
-  const sink = new WritableStream<Uint8Array>({
-    write(part) {
-      size += part.length;
-      if (size > entry.uncompressedSize) throw new RangeError('it is larger than it says');
-      take(part);
-    },
-  });
-  try {
-    await entry.getData(sink, { checkCrc32: true, useWebWorkers: false });
-  } catch (error) {
-    throw invalid(name, `its file ${entry.filename} is damaged`, error);
-  }
-  if (size !== entry.uncompressedSize) throw invalid(name, `its file ${entry.filename} is damaged`);
-  return size;
-}
-
-function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-function invalid(file: string, detail: string, cause?: unknown): FlashlineError {
-  return new FlashlineError('package-invalid', { where: { file }, params: { file, detail }, cause });
+function hashOf(bytes: Uint8Array, makeHash: () => Sha256): string {
+  const hash = makeHash();
+  hash.update(bytes);
+  return toHex(hash.digest());
 }

@@ -1,15 +1,21 @@
 import { join } from 'node:path';
 import { runCli as runHere } from '#main/app/commands/run-cli.ts';
 import { failureTexts } from '#main/app/compose-home.ts';
-import { type CliEnd, ROOT } from './cli.ts';
+import { type CliEnd, type CliOptions, ROOT } from './cli.ts';
+import { allowUnsigned } from './unsigned.ts';
 
 const resources = join(ROOT, 'resources');
+
+interface CliHereOptions extends Pick<CliOptions, 'home' | 'unsigned'> {
+  readonly signal?: AbortSignal;
+}
 
 /** The command line in this very process: for what a command does, where starting a process proves nothing. */
 export async function cliHere(
   args: readonly string[],
-  { home, signal = new AbortController().signal }: { readonly home: string; readonly signal?: AbortSignal },
+  { home, signal = new AbortController().signal, unsigned }: CliHereOptions,
 ): Promise<CliEnd> {
+  if (unsigned !== 'refuse') allowUnsigned(home, args);
   const lines: string[] = [];
   const said: string[] = [];
   const code = await runHere(args, {

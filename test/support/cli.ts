@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { allowUnsigned } from './unsigned.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 /** As scripts/flashline.js keeps it. */
@@ -27,10 +28,13 @@ export interface CliOptions {
   readonly home: string;
   /** Through scripts/flashline.js as `npx flashline` does it, or the TypeScript at once (a signal then hits the station itself). */
   readonly through?: 'wrapper' | 'direct';
+  /** Whether this station runs releases without a signature on probes that are not the bench's; left out: it does. */
+  readonly unsigned?: 'refuse';
 }
 
 /** Starts the command line as a process of its own, on the pinned Node. */
-export function startCli(args: readonly string[], { home, through = 'direct' }: CliOptions): CliProcess {
+export function startCli(args: readonly string[], { home, through = 'direct', unsigned }: CliOptions): CliProcess {
+  if (unsigned !== 'refuse') allowUnsigned(home, args);
   const script = through === 'wrapper' ? ['scripts', 'flashline.js'] : ['src-main', 'app', 'cli.ts'];
   const child = spawn(process.execPath, [join(ROOT, ...script), ...args], {
     cwd: ROOT,

@@ -52,7 +52,7 @@ export function withExamples(made: Command, examples: readonly string[]): Comman
 export function releaseOption(): Option {
   return new Option(
     '--release <path>',
-    'a folder with recipe.yaml, that file, or plant:<product> for the newest that the plant published',
+    'a .flashpack, a folder with recipe.yaml, that file, or plant:<product> for the newest that the plant published',
   );
 }
 

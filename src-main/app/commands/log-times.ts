@@ -24,7 +24,7 @@ export function spanOf({ from, to }: { readonly from?: string | undefined; reado
 }
 
 /** A clock's reading without a zone is refused: twice a year it names two instants, or none. */
-function instantOf(name: 'from' | 'to', text: string): string {
+export function instantOf(name: string, text: string): string {
   if (!Time.safeParse(text).success)
     throw usage(
       `--${name} is a date such as 2026-03-29 or an instant with its zone such as 2026-03-29T06:00+02:00, not ${text}`,

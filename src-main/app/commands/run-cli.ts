@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   'checksum-block': async () => (await import('./checksum-block.ts')).checksumBlockCommand,
   nvs: async () => (await import('./nvs.ts')).nvsCommand,
   partitions: async () => (await import('./partitions.ts')).partitionsCommand,
+  release: async () => (await import('./release.ts')).releaseCommand,
   log: async () => (await import('./log.ts')).logCommand,
   sync: async () => (await import('./sync.ts')).syncCommand,
   chips: async () => (await import('./chips.ts')).chipsCommand,

@@ -2,6 +2,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { ROOT } from '#test/support/cli.ts';
+import { allowingUnsigned } from '#test/support/unsigned.ts';
 
 /** What brings binaries of its own, and stays a package beside the bundle. */
 const EXTERNAL = ['better-sqlite3', 'serialport', 'usb', 'node-hid', 'bufferutil', 'utf-8-validate'];
@@ -44,5 +45,5 @@ export async function flashlineForGuest(out: string): Promise<readonly string[]>
     },
   });
   const node = join(ROOT, 'node_modules', 'node', 'bin', 'node');
-  return [node, ...QUICK_START, '/out/flashline/src-main/app/cli.js'];
+  return [...allowingUnsigned(), node, ...QUICK_START, '/out/flashline/src-main/app/cli.js'];
 }

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { Instant } from '#shared/contract/plant/common.ts';
+import type { SignedBy } from '#shared/model/unit-record.ts';
+import { claimedKeyId, isSignedBy, releaseKeyId, ReleasePublicKey } from '#shared/release/release-signature.ts';
+import type { SignedManifest } from '#shared/release/release-package.ts';
+
+const TrustedKey = z.object({
+  /** RFC 7638 thumbprint. */
+  keyId: z.string(),
+  name: z.string().min(1).max(64),
+  publicKey: ReleasePublicKey,
+  /** Trusted from this instant on, and until that one; null: for as long as it stands here. */
+  from: Instant,
+  until: Instant.nullable(),
+  addedAt: Instant,
+  addedBy: z.string(),
+});
+export type TrustedKey = z.infer<typeof TrustedKey>;
+
+/** What a station's process engineer lets it run on real units. */
+export const TrustList = z.object({
+  schema: z.literal(1),
+  keys: z.array(TrustedKey).max(64),
+  /** Who let releases without a signature run here, and when; null: they do not. */
+  unsigned: z.object({ by: z.string(), at: Instant }).nullable(),
+});
+export type TrustList = z.infer<typeof TrustList>;
+
+export const NO_TRUST: TrustList = { schema: 1, keys: [], unsigned: null };
+
+/** The list with this key; a key that is there already gets the new name and dates. */
+export async function withKey(list: TrustList, added: Omit<TrustedKey, 'keyId'>): Promise<TrustList> {
+  const key = { ...added, keyId: await releaseKeyId(added.publicKey) };
+  return { ...list, keys: [...list.keys.filter(({ keyId }) => keyId !== key.keyId), key] };
+}
+
+/**
+ * By whom a pack is signed. Throws `release-signature` for a signature that does not hold, `release-key-unknown`, or what
+ * `requireTrusted` throws: a signature that is there and worthless is never taken for none.
+ */
+export async function judge(
+  file: string,
+  { manifest, signature }: SignedManifest,
+  list: TrustList,
+  now: Date,
+): Promise<SignedBy> {
+  if (signature === null) return 'unsigned';
+  const keyId = claimedKeyId(signature);
+  const where = { file };
+  if (keyId === null) {
+    const detail = 'it is not a signature over a release';
+    throw new FlashlineError('release-signature', { where, params: { file, detail } });
+  }
+  const key = list.keys.find((each) => each.keyId === keyId);
+  if (!key) throw new FlashlineError('release-key-unknown', { where, params: { file, key: keyId } });
+  if (!(await isSignedBy(manifest, signature, key.publicKey))) {
+    const detail = `the key ${key.name} did not sign this manifest`;
+    throw new FlashlineError('release-signature', { where, params: { file, detail } });
+  }
+  requireTrusted(key, now);
+  return { by: 'release-key', keyId, name: key.name };
+}
+
+/**
+ * Whether a release may run on a real unit now: the list may have changed since it was opened. Throws `release-unsigned`,
+ * `release-key-unknown`, `release-key-early` or `release-key-ended`.
+ */
+export function requirePermitted(release: string, signedBy: SignedBy, list: TrustList, now: Date): void {
+  if (signedBy === 'unsigned') {
+    if (list.unsigned === null) throw new FlashlineError('release-unsigned', { params: { release } });
+    return;
+  }
+  // The plant's document was proven, and says itself how long.
+  if (signedBy.by === 'plant') return;
+  const key = list.keys.find(({ keyId }) => keyId === signedBy.keyId);
+  if (!key) throw new FlashlineError('release-key-unknown', { params: { file: release, key: signedBy.keyId } });
+  requireTrusted(key, now);
+}
+
+function requireTrusted({ name, keyId: key, from, until }: TrustedKey, now: Date): void {
+  if (now.getTime() < Date.parse(from)) throw new FlashlineError('release-key-early', { params: { name, key, from } });
+  if (until !== null && now.getTime() >= Date.parse(until))
+    throw new FlashlineError('release-key-ended', { params: { name, key, until } });
+}
