@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAILURES } from '#shared/model/failure.ts';
-import { RecordDraft } from '#shared/model/unit-record.ts';
+import { KeptDigest, RecordDraft } from '#shared/model/unit-record.ts';
 import type { JournalEntry } from './log.ts';
 
 const Opening = RecordDraft.pick({
@@ -25,6 +25,7 @@ const Opening = RecordDraft.pick({
 
 const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('identified'), uid: z.string().nullable(), locks: z.record(z.string(), z.string()) }),
+  z.object({ kind: z.literal('kept'), kept: z.array(KeptDigest) }),
   z.object({ kind: z.literal('step'), step: z.string(), ms: z.number() }),
   z.object({ kind: z.literal('change'), operation: z.string(), at: z.string() }),
 ]);
@@ -38,6 +39,7 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
   const entries = journal.map((entry) => Entry.parse(JSON.parse(entry)));
   const identified = entries.findLast((entry) => entry.kind === 'identified');
   const change = entries.findLast((entry) => entry.kind === 'change');
+  const kept = entries.findLast((entry) => entry.kind === 'kept')?.kept;
   const steps = entries.filter((entry) => entry.kind === 'step').map(({ step, ms }) => ({ step, ms }));
   const cause = change
     ? `the last change begun on the unit, at ${change.at}, was ${change.operation}`
@@ -59,5 +61,6 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
       cause,
     },
     locks: { ...identified?.locks },
+    ...(kept ? { kept: [...kept] } : {}),
   };
 }

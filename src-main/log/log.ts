@@ -1,6 +1,6 @@
 import type { FailureCode, Verdict } from '#shared/model/failure.ts';
 import type { Facet } from '#shared/model/facets.ts';
-import type { RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import type { KeptDigest, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
 import type { YieldCounts } from '#shared/model/yield.ts';
 import type { BatchItem, ChainHead } from '#shared/contract/plant/station-api.ts';
 
@@ -29,6 +29,7 @@ export type RunOpening = Pick<
 /** A run's steps as they happen; `change` entries are durable before the unit is changed. */
 export type JournalEntry =
   | { readonly kind: 'identified'; readonly uid: string | null; readonly locks: Readonly<Record<string, string>> }
+  | { readonly kind: 'kept'; readonly kept: readonly KeptDigest[] }
   | { readonly kind: 'step'; readonly step: string; readonly ms: number }
   | { readonly kind: 'change'; readonly operation: string; readonly at: string };
 

@@ -7,6 +7,7 @@ import type { Image, Segment } from '../image/image.ts';
 import type { BlockFault } from '#shared/model/checksum-block.ts';
 import { markerFlag, type PlacedBlock, placeBlock } from './placed-block.ts';
 import { type Contents, contentsOf } from './contents.ts';
+import type { KeptRegion } from './regions.ts';
 import { backgroundOf, withoutLockWords } from './locks.ts';
 
 /** An image of the release as the recipe names it. */
@@ -72,6 +73,8 @@ export interface Layout {
   /** The release's checksum block, or why it does not count; undefined where no image has one. */
   readonly block: PlacedBlock | BlockFault | undefined;
   readonly contents: Contents;
+  /** What no operation may touch, and must be proven to be untouched. */
+  readonly kept: readonly KeptRegion[];
 }
 
 /** Whole pages of one memory. */
@@ -90,7 +93,11 @@ const FLAGGED: readonly Role[] = ['bootloader', 'application'];
  * Throws `image-outside-memory`, `image-writes-lock`, `image-overlap` (two images in one page: neither could be
  * changed without the other) or `image-empty` (nothing but unlocked lock words).
  */
-export function layOut(chip: ChipDescription, images: readonly ReleaseImage[]): Layout {
+export function layOut(
+  chip: ChipDescription,
+  images: readonly ReleaseImage[],
+  kept: readonly KeptRegion[] = [],
+): Layout {
   const ordered = images.toSorted((a, b) => Role.options.indexOf(a.role) - Role.options.indexOf(b.role));
   const placements = ordered.map((source): Placement => ({ source, runs: place(chip, source) }));
   const pages = wantedPages(chip, placements);
@@ -99,7 +106,7 @@ export function layOut(chip: ChipDescription, images: readonly ReleaseImage[]): 
   const block = placeBlock(chip, pages, contents);
   const marker = block && 'block' in block ? [markerFlag(block, contents)] : [];
   const flags = [...valid, ...marker.filter((flag) => !valid.some((other) => flagsOverlap(flag, other)))];
-  return { chip, images: placements.map((placement) => hashed(placement, flags)), pages, flags, block, contents };
+  return { chip, images: placements.map((placement) => hashed(placement, flags)), pages, flags, block, contents, kept };
 }
 
 /** The pages to survey: all that the release touches, contiguous ones in one range. */

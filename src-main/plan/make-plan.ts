@@ -34,11 +34,28 @@ export function makePlan({ layout, survey = [], canMassErase = false, locks = []
     ...roles.toReversed().flatMap((role) => role.invalidate.map((range) => invalidateOperation(role, range, mass))),
     ...foreignMarkers(layout, decided, states),
     ...(mass ? [massEraseOperation(layout.chip, mass)] : []),
-    ...roles.flatMap((role) => roleOperations(layout, role)),
+    ...withKept(
+      roles.flatMap((role) => roleOperations(layout, role)),
+      layout,
+    ),
     ...locks,
   ];
   const decisions = pageDecisions(layout, new Set(roles.flatMap(({ kept }) => kept)), states);
   return { chip: layout.chip.id, images: plannedImages(layout), operations, decisions, ...costs(roles, mass) };
+}
+
+/** Behind all that could have changed it, and before the last flag is set: a unit that lost what it should keep does not start. */
+function withKept(operations: readonly Operation[], { kept }: Layout): Operation[] {
+  const checks = kept.map(({ name, memory, address, size }): Operation => ({
+    op: 'verify-kept',
+    name,
+    memory: memory.name,
+    address,
+    size,
+  }));
+  const last = operations.findLastIndex(({ op }) => op === 'validate');
+  const place = last < 0 ? operations.length : last;
+  return [...operations.slice(0, place), ...checks, ...operations.slice(place)];
 }
 
 /** A role's pages by what must happen to them. */
@@ -151,13 +168,14 @@ interface MassErase {
  * the release does not name: every page of its memories is rewritten, or known to be blank.
  */
 function massErase(
-  { chip }: Layout,
+  { chip, kept }: Layout,
   roles: readonly RoleDecision[],
   states: ReadonlyMap<number, PageState>,
 ): MassErase | undefined {
   if (!chip.massErase) return undefined;
   const { ms, memories: names } = chip.massErase;
   const memories = flashMemories(chip).filter(({ name }) => names.includes(name));
+  if (kept.some(({ memory }) => names.includes(memory.name))) return undefined;
   const changed = new Set(roles.flatMap((role) => role.changed.map(({ address }) => address)));
   const expendable = (address: number) => changed.has(address) || states.get(address)?.blank === true;
   for (const { start, size, page } of memories) {

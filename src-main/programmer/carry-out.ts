@@ -7,7 +7,7 @@ import type { ChipDescription } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { LockOperation, MemoryOperation, Operation, Plan } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
-import type { DigestProof } from '#shared/model/unit-record.ts';
+import type { DigestProof, KeptDigest } from '#shared/model/unit-record.ts';
 import type { Step } from '#shared/model/run-event.ts';
 import { type Contents, programRuns } from '../plan/contents.ts';
 import type { PageRange } from '../plan/layout.ts';
@@ -17,6 +17,7 @@ import { ReadBacks } from './carry-out-proof.ts';
 import { KeptPages, type Replan, RotFound } from './carry-out-rot.ts';
 import { carryOutLocks } from './carry-out-locks.ts';
 import type { FlashDevice } from './flash-device.ts';
+import { verifyKept } from './kept-regions.ts';
 import type { LockStates, LockSteps } from './lock-steps.ts';
 
 /**
@@ -33,6 +34,8 @@ export interface CarryOutHooks {
   stepFinished(step: Step): void;
   /** What the unit said of its locks, after a step of no return and also after one that failed. */
   locksObserved?(states: LockStates): void;
+  /** What a region that is kept holds after everything was written. */
+  keptObserved?(now: KeptDigest): void;
 }
 
 export interface CarryOutInput {
@@ -46,6 +49,8 @@ export interface CarryOutInput {
   readonly replan?: Replan;
   /** A developer's own risk: pages that the plan keeps are not read back. */
   readonly trustKept?: boolean;
+  /** What the regions that are kept held before; only plans that keep something ask for it. */
+  readonly kept?: readonly KeptDigest[];
   readonly hooks: CarryOutHooks;
   readonly io: IoContext;
 }
@@ -110,6 +115,7 @@ const STEP_OF = {
   verify: 'verify',
   validate: 'validate',
   'verify-flag': 'validate',
+  'verify-kept': 'verify',
   lock: 'lock',
 } as const satisfies Record<Operation['op'], Step>;
 
@@ -195,6 +201,8 @@ class Execution {
         return this.#validate(operation);
       case 'verify-flag':
         return this.#verifyFlag(operation);
+      case 'verify-kept':
+        return this.#verifyKept(operation);
       default:
         return assertNever(operation, 'operation');
     }
@@ -329,6 +337,11 @@ class Execution {
     if (difference) throw difference;
     if (sha256Hex(found) !== operation.sha256) throw new PlanFault('the plan and the release disagree about a flag');
     this.#readBacks.confirmFlag(operation.role, operation.address);
+  }
+
+  #verifyKept(operation: Extract<Operation, { op: 'verify-kept' }>): Promise<void> {
+    const { device, hooks, io, kept = [] } = this.#input;
+    return verifyKept(operation, kept, { device, io, tell: (now) => hooks.keptObserved?.(now) });
   }
 
   /** Runs one operation inside its step; every operation is a place where an abort takes effect. */

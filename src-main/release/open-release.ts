@@ -12,6 +12,7 @@ import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
 import { lockFaults } from '../plan/lock-faults.ts';
+import { placeRegions, type RegionFault } from '../plan/regions.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { checkEspRelease } from './esp-release.ts';
 import { type Files, fileFailure } from './files.ts';
@@ -60,21 +61,27 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const families = known.uf2?.families ?? known.hf2?.families;
   for (const index of recipe.images.keys())
     opened.push(await openListed(file, source, index, { files, chip, families }));
-  const images = opened.map(({ image }) => image);
-  const layout = layOut(chip, images);
+  const placed = placeRegions(
+    recipe,
+    chip,
+    opened.map(({ image }) => image),
+  );
+  const { images, kept } = placed;
+  requireNone(placed.faults, file, source);
+  const layout = layOut(chip, images, kept);
   if (recipe.interface === 'uart' && chip.uart?.kind === 'esp') checkEspRelease(layout, chip.uart);
-  const faults = lockFaults(recipe, recipe.interface, layout);
-  if (faults.length > 0) {
-    throw recipeInvalid(
-      file,
-      faults.map(({ path: at, detail }) => ({ line: source.lineOf([...at]), path: pathText([...at]), detail })),
-    );
-  }
+  requireNone(lockFaults(recipe, recipe.interface, layout), file, source);
   const digest = releaseDigest(
     recipe,
     opened.map(({ sha256 }) => sha256),
   );
   return { recipe, chip, images, digest, layout, contents: layout.contents };
+}
+
+function requireNone(faults: readonly RegionFault[], file: string, { lineOf }: RecipeFile): void {
+  if (faults.length === 0) return;
+  const problems = faults.map(({ path, detail }) => ({ line: lineOf(path), path: pathText(path), detail }));
+  throw recipeInvalid(file, problems);
 }
 
 function chipOf(recipe: Recipe, chips: ChipLibrary, where: Where): ChipDescription {
@@ -109,7 +116,8 @@ async function openListed(
   const where = { file: recipeFile, line: source.lineOf(at), path: pathText(at) };
   const file = join(dirname(recipeFile), listed.file);
   const bytes = await readInside(recipeFile, listed.file, where, files);
-  const image = openImage(file, bytes, { address: listed.address, families });
+  const partition = source.value.partitions?.find(({ name }) => name === listed.partition);
+  const image = openImage(file, bytes, { address: listed.address ?? partition?.address, families });
   checkDevice(image, chip, file);
   if (image.format !== 'bin' && image.format !== 'dfu' && listed.address !== undefined) {
     const path = ['images', index, 'address'];

@@ -2,7 +2,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { ChipDescription } from '#shared/model/chip.ts';
 import type { Plan, PlannedImage } from '#shared/model/plan.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
-import type { SignedBy } from '#shared/model/unit-record.ts';
+import type { KeptDigest, SignedBy } from '#shared/model/unit-record.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
@@ -31,6 +31,8 @@ export interface Engine {
   openFlash(unit: OpenedUnit, io: IoContext): Promise<FlashDevice>;
   /** States of the pages that the release touches. */
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
+  /** What the regions hold that the recipe keeps, before anything is changed. */
+  digestKept(device: FlashDevice, io: IoContext): Promise<readonly KeptDigest[]>;
   /** Without page states: every touched page is erased and programmed (a dry run). `device` is what will carry it out. */
   plan(pages?: readonly PageState[], device?: FlashDevice): Plan;
   carryOut(
@@ -47,4 +49,6 @@ export interface CarryOutOptions {
   readonly locks?: LockSteps | undefined;
   /** Pages that the plan keeps are not read back: a developer's own risk, never a product's. */
   readonly trustKept?: boolean;
+  /** What `digestKept` found. */
+  readonly kept?: readonly KeptDigest[];
 }

@@ -9,6 +9,7 @@ import type { PageState } from '../plan/page-state.ts';
 import { carryOut } from '../programmer/carry-out.ts';
 import type { Replan } from '../programmer/carry-out-rot.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
+import { digestKept } from '../programmer/kept-regions.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
 import { surveyUnit } from '../programmer/survey-unit.ts';
 import type { Release } from '../release/open-release.ts';
@@ -42,7 +43,8 @@ export function releaseEngine(release: Release, openFlash: OpenFlash, signedBy: 
     openFlash,
     survey: (device, io, progress) => surveyUnit(layout, device, io, progress),
     plan,
-    carryOut: (made, device, hooks, io, { locks: steps, trustKept = false } = {}) =>
-      carryOut({ plan: made, contents, device, chip, hooks, io, locks: steps, replan, trustKept }),
+    digestKept: (device, io) => digestKept(layout.kept, device, io),
+    carryOut: (made, device, hooks, io, { locks: steps, trustKept = false, kept = [] } = {}) =>
+      carryOut({ plan: made, contents, device, chip, hooks, io, locks: steps, replan, trustKept, kept }),
   };
 }

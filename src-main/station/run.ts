@@ -7,6 +7,7 @@ import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import {
   type DigestProof,
   isSimulated,
+  type KeptDigest,
   type Reach,
   type RecordDraft,
   type UnitRecord,
@@ -80,6 +81,8 @@ class Run {
   #locks: Readonly<Record<string, string>> = {};
   /** Public keys of what was made on the unit, as it told them. */
   #keys: Readonly<Record<string, string>> = {};
+  /** What the recipe keeps, as it was before and is after. */
+  #kept: readonly KeptDigest[] = [];
   /** What the unit's protection said when it came locked; null when it came open, or is still locked. */
   #unlocked: Readonly<Record<string, string>> | null = null;
   #reach: Reach | null = null;
@@ -167,9 +170,11 @@ class Run {
     const { device, pages } = await this.#step('survey', io, async () => {
       const opened = await this.#engine.openFlash(target, io);
       this.#device = opened;
+      this.#kept = await this.#engine.digestKept(opened, io);
       const progress = (done: number) => this.#steps.progress('survey', done, this.#engine.bytesToSurvey);
       return { device: opened, pages: await this.#engine.survey(opened, io, progress) };
     });
+    if (this.#kept.length > 0) await this.#services.log.journal(this.#id, { kind: 'kept', kept: this.#kept });
     const plan = this.#engine.plan(pages, device);
     this.#bytes.skipped = plan.bytesSkipped;
     this.#pages = reasonTotals(plan.decisions);
@@ -185,6 +190,7 @@ class Run {
     const done = await this.#engine.carryOut(plan, device, this.#hooks(), io, {
       locks,
       trustKept: this.#services.trustKept === true,
+      kept: this.#kept,
     });
     this.#bytes.written = done.bytesWritten;
     this.#readBack = done.readBack;
@@ -278,6 +284,9 @@ class Run {
       locksObserved: ({ locks, keys }) => {
         this.#locks = { ...this.#locks, ...locks };
         this.#keys = keys;
+      },
+      keptObserved: (now) => {
+        this.#kept = this.#kept.map((each) => (each.address === now.address && each.size === now.size ? now : each));
       },
     };
   }
@@ -405,6 +414,7 @@ class Run {
       locks: { ...this.#locks },
       ...(Object.keys(this.#keys).length > 0 ? { keys: { ...this.#keys } } : {}),
       ...(this.#unlocked ? { unlocked: { ...this.#unlocked } } : {}),
+      ...(this.#kept.length > 0 ? { kept: [...this.#kept] } : {}),
       ...(reach ? { reach } : {}),
     };
   }

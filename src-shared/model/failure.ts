@@ -21,6 +21,7 @@ interface FailureKind {
  */
 export const FAILURES = {
   'verify-mismatch': { verdict: 'FAIL', blame: 'unit', params: ['address', 'expected', 'found'] },
+  'keep-changed': { verdict: 'FAIL', blame: 'unit', params: ['name', 'address'] },
   'flash-timeout': { verdict: 'FAIL', blame: 'unit', params: ['address', 'seconds'] },
   'flash-refused': { verdict: 'FAIL', blame: 'unit', params: ['address'] },
   'target-fault': { verdict: 'FAIL', blame: 'unit', params: ['address'] },

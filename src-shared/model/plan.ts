@@ -51,6 +51,8 @@ export const Operation = z.discriminatedUnion('op', [
   z.object({ op: z.literal('validate'), role: Role, ...range }),
   /** Read the flag back. */
   z.object({ op: z.literal('verify-flag'), role: Role, ...range, sha256: z.string() }),
+  /** What is to be kept is read again and held against what it was before anything was changed. */
+  z.object({ op: z.literal('verify-kept'), name: z.string(), ...range }),
   /** A step of no return: after everything above, and not repeated where the unit says that it is done. */
   z.object({
     op: z.literal('lock'),

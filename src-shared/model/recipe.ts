@@ -12,17 +12,38 @@ const StepName = z
   .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._+/-]{0,63}$/u)
   .describe('Name of a process step, as records and the plant have it');
 
+const Address = z.number().int().min(0).max(0xffffffff);
+const AreaName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/)
+  .describe('Letters, digits, _ and -');
+
+const Area = z.strictObject({
+  name: AreaName,
+  address: Address,
+  size: z.number().int().min(1).max(0xffffffff).describe('In bytes'),
+});
+
 const RecipeImage = z.strictObject({
   role: Role.describe('What the image is to the product'),
   file: z.string().min(1).describe('Path from the recipe’s folder'),
   version: z.string().min(1),
-  address: z
+  address: Address.optional().describe('Where a .bin goes; other formats carry their addresses'),
+  partition: AreaName.optional().describe(
+    'The partition that it fills from its beginning: a .bin needs no address then',
+  ),
+  align: z
     .number()
     .int()
-    .min(0)
-    .max(0xffffffff)
+    .min(1)
+    .max(0x80000000)
+    .refine((align) => Number.isInteger(Math.log2(align)), 'must be a power of two')
     .optional()
-    .describe('Where a .bin goes; other formats carry their addresses'),
+    .describe('Its first address must be a multiple of this'),
+  erase: z
+    .enum(['pages', 'partition'])
+    .optional()
+    .describe('pages: those that it has bytes in (the default); partition: also what is left of its partition'),
 });
 
 const Slot = z.number().int().min(0).max(255);
@@ -72,6 +93,15 @@ export const Recipe = z.strictObject({
   chip: z.string().min(1).describe('A chip description’s id; see `flashline chips list`'),
   interface: Interface,
   images: z.array(RecipeImage).min(1),
+  partitions: z.array(Area).min(1).max(64).optional().describe('The product’s map of the flash, in whole pages'),
+  keep: z
+    .array(z.union([z.strictObject({ partition: AreaName }), Area]))
+    .min(1)
+    .max(16)
+    .optional()
+    .describe(
+      'What a re-flash leaves as it is (calibration, identity): its digest is taken before and after, and recorded',
+    ),
   unlock: z
     .enum(['mass-erase', 'block-protection'])
     .optional()

@@ -24,6 +24,17 @@ export const ImageRecord = z.object({
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;
 
+/** What the recipe kept of what was on the unit: lower-case hexadecimal digests of it, `after` null when the run ended before. */
+export const KeptDigest = z.object({
+  name: z.string(),
+  address: z.number().int(),
+  size: z.number().int(),
+  algorithm: DigestProof,
+  before: z.string(),
+  after: z.string().nullable(),
+});
+export type KeptDigest = z.infer<typeof KeptDigest>;
+
 /** Who answers for a release: the holder of a key that the station trusts, or the plant, whose signed document names it. */
 export const SignedBy = z.union([
   z.literal('unsigned'),
@@ -112,6 +123,8 @@ export const RecordDraft = z.object({
   unlocked: z.record(z.string(), z.string()).optional(),
   /** Public keys of what was made on the unit, as it told them, by slot: SEC 1, uncompressed, lower-case hexadecimal. */
   keys: z.record(z.string(), z.string()).optional(),
+  /** Regions that the recipe keeps; left out where it keeps none. */
+  kept: z.array(KeptDigest).optional(),
   reach: Reach.optional(),
   /** Which of the product's process steps this was; DEFAULT_PROCESS when left out. */
   process: z.string().optional(),
