@@ -9,6 +9,7 @@ export const debianPrograms = [
   onPath('openocd'),
   onPath('openssl'),
   onPath('unzip'),
+  onPath('age'),
   onPath('socat'),
   onPath('stm32flash'),
   // An emulated PC whose Linux has USB (test/support/usb-guest).

@@ -1,15 +1,19 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { calculateJwkThumbprint } from 'jose';
 import type { SignedBy } from '#shared/model/unit-record.ts';
+import { MAX_PACKAGE_BYTES, packageInvalid, type RandomAccess, type ZipSource } from '#shared/release/zip-files.ts';
 import type { Enrolment } from '../log/plant-store.ts';
 import { fileFailure, nodeFiles } from '../release/files.ts';
 import { openFileSource } from '../release/flashpack/file-source.ts';
 import { type Flashpack, type OpenOptions, openFlashpack } from '../release/flashpack/open-flashpack.ts';
+import { isSealed, SEALED_EXTRA_BYTES, SEALED_HEAD_BYTES, unsealPack } from '../release/flashpack/sealing.ts';
 import { readTrust } from '../release/flashpack/trust-file.ts';
 import { judge, requirePermitted } from '../release/flashpack/trust-list.ts';
 import { openRelease, type Release } from '../release/open-release.ts';
 import { chipsOf, type ChipSources } from './compose-chips.ts';
-import { realClock } from './compose-home.ts';
+import { realClock, realRandom } from './compose-home.ts';
+import { identityFileOf, noSeal, type StationKey, stationKey } from './compose-key.ts';
 
 /** Which keys this station's process engineer trusts, and whether releases without a signature may run here. */
 export function trustFileOf(home: string): string {
@@ -22,11 +26,12 @@ export interface OpenedRelease {
 }
 
 /** A folder, a recipe's file, or a .flashpack that this station trusts. */
-export async function openReleaseAt(path: string, sources: ChipSources): Promise<OpenedRelease> {
+export async function openReleaseAt(path: string, sources: ChipSources, key?: StationKey): Promise<OpenedRelease> {
   const chips = await chipsOf(sources);
   if (!(await isFlashpack(path)))
     return { release: await openRelease(path, { chips, files: nodeFiles }), signedBy: 'unsigned' };
-  return withFlashpack(path, { judge: trusting(path, sources.home) }, async ({ recipe, files, signedBy }) => ({
+  const { home } = sources;
+  return withFlashpack(path, { judge: trusting(path, home), home, key }, async ({ recipe, files, signedBy }) => ({
     release: await openRelease(recipe, { chips, files }),
     signedBy,
   }));
@@ -42,17 +47,35 @@ export function trusting(file: string, home: string): OpenOptions['judge'] {
   return (signed) => judge(file, signed, readTrust(trustFileOf(home)), new Date(realClock.now()));
 }
 
+interface PackOptions extends OpenOptions {
+  /** Where the station's own keys are. */
+  readonly home: string;
+  /** Left out: in a file, without the operating system's key store. */
+  readonly key?: StationKey | undefined;
+}
+
+/** A pack that is encrypted is decrypted in memory: nothing of it is ever on a disk in the clear. */
+async function unsealed(file: string, source: RandomAccess, { home, key }: PackOptions): Promise<ZipSource> {
+  const head = await source.read(0, Math.min(source.size, SEALED_HEAD_BYTES));
+  if (!isSealed(head)) return source;
+  if (source.size > MAX_PACKAGE_BYTES + SEALED_EXTRA_BYTES)
+    throw packageInvalid(file, `it is larger than ${MAX_PACKAGE_BYTES} bytes`);
+  const keys = key ?? stationKey(home, realRandom, noSeal);
+  const identity = existsSync(identityFileOf(home)) ? (await keys.identity()).secret : null;
+  return unsealPack(file, await source.read(0, source.size), identity);
+}
+
 /** Opens a pack for as long as `work` takes. Rejects with `file-missing`, `file-unreadable`, or as `openFlashpack` does. */
 export async function withFlashpack<T>(
   file: string,
-  options: OpenOptions,
+  options: PackOptions,
   work: (pack: Flashpack) => Promise<T>,
 ): Promise<T> {
   const source = await openFileSource(file).catch((error: unknown) => {
     throw fileFailure(file, { file }, error);
   });
   try {
-    return await work(await openFlashpack(file, source, options));
+    return await work(await openFlashpack(file, await unsealed(file, source, options), options));
   } finally {
     await source.close();
   }

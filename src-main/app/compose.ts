@@ -69,14 +69,14 @@ export const noSamples = (): Promise<readonly Sample[]> => Promise.resolve([]);
 /** Puts a station together; rejects with a release's or the log's failure, having closed what it opened. */
 export async function composeStation(options: StationComposition): Promise<ComposedStation> {
   const { home, release, warn, appVersion } = options;
-  const named = release === null || isPlantRelease(release) ? null : await openEngine(release, options);
+  const key = options.key ?? stationKey(home, realRandom, noSeal);
+  const named = release === null || isPlantRelease(release) ? null : await openEngine(release, options, key);
   const stores = await openStoresOf(home, warn);
   const closing: (() => void | Promise<void>)[] = [() => stores.log.close()];
   const close = async () => {
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
   };
   try {
-    const key = options.key ?? stationKey(home, realRandom, noSeal);
     let running: Engine | null = named;
     const sync = await openSync({ stores, key, appVersion, warn, release: () => factsOf(running) });
     closing.push(() => sync.close());
@@ -146,8 +146,9 @@ function factsOf(engine: Engine | null): { readonly digest: string; readonly pro
   return engine && { digest: engine.release.digest, product: engine.release.recipe.product.id };
 }
 
-export async function openEngine(path: string, sources: ChipSources): Promise<Engine> {
-  const { release, signedBy } = await openReleaseAt(path, sources);
+/** `key`: the station's, for packs that are encrypted; left out: in a file, without the operating system's key store. */
+export async function openEngine(path: string, sources: ChipSources, key?: StationKey): Promise<Engine> {
+  const { release, signedBy } = await openReleaseAt(path, sources, key);
   return releaseEngine(release, openFlashOf(sources), signedBy);
 }
 

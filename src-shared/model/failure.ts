@@ -95,6 +95,7 @@ export const FAILURES = {
   'release-key-unusable': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'detail'] },
   'trust-unreadable': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },
   'release-unsigned': { verdict: 'ERROR', blame: 'recipe', params: ['release'] },
+  'release-sealed': { verdict: 'ERROR', blame: 'recipe', params: ['file'] },
   'release-signature': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'detail'] },
   'release-key-unknown': { verdict: 'ERROR', blame: 'recipe', params: ['file', 'key'] },
   'release-key-early': { verdict: 'ERROR', blame: 'recipe', params: ['name', 'key', 'from'] },

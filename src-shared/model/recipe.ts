@@ -95,7 +95,9 @@ export const Recipe = z.strictObject({
   images: z.array(RecipeImage).min(1),
   partitions: z.array(Area).min(1).max(64).optional().describe('The product’s map of the flash, in whole pages'),
   keep: z
-    .array(z.union([z.strictObject({ partition: AreaName }), Area]))
+    .array(
+      z.union([z.strictObject({ partition: AreaName }), Area], 'must name a partition, or have name, address and size'),
+    )
     .min(1)
     .max(16)
     .optional()

@@ -4,8 +4,8 @@ import { equalBytes, readU32 } from '../base/bytes.ts';
 /** A zip that is read where it lies. */
 export interface RandomAccess {
   readonly size: number;
-  /** All of [offset, offset + length); rejects where there is less. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /** All of [offset, offset + length), perhaps in the beginning of `scratch`; rejects where there is less. */
+  read(offset: number, length: number, scratch?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Parts this large cost neither a call each nor much memory. */
@@ -26,6 +26,7 @@ export function isStored({ compressionMethod, compressedSize, uncompressedSize, 
 export async function unpackStored(
   source: RandomAccess,
   { offset, uncompressedSize, rawFilename }: FileEntry,
+  /** What it is handed is its own until it returns. */
   take: (part: Uint8Array) => void,
 ): Promise<void> {
   const header = await source.read(offset, LOCAL_BYTES + rawFilename.length);
@@ -37,8 +38,9 @@ export async function unpackStored(
     equalBytes(header.subarray(LOCAL_BYTES), rawFilename);
   if (!isOurs) throw new RangeError('its local header is of another file');
   const begin = offset + header.length + view.getUint16(28, true);
+  const scratch = new Uint8Array(Math.min(PART_BYTES, uncompressedSize));
   for (let done = 0; done < uncompressedSize; done += PART_BYTES)
-    take(await source.read(begin + done, Math.min(PART_BYTES, uncompressedSize - done)));
+    take(await source.read(begin + done, Math.min(PART_BYTES, uncompressedSize - done), scratch));
 }
 
 export function inMemory(bytes: Uint8Array): RandomAccess {

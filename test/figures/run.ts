@@ -16,6 +16,7 @@ import { measurePlantIngest } from './plant-ingest.ts';
 import { measurePlantScale } from './plant-scale.ts';
 import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
+import { measureRelease } from './release.ts';
 import { measureStm32Uart } from './stm32-uart.ts';
 import { measureUf2 } from './uf2.ts';
 import { measureSpiNor } from './spi-nor.ts';
@@ -36,6 +37,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'program-chips': measureProgramChips,
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,
+  release: measureRelease,
   'stm32-uart': measureStm32Uart,
   uf2: measureUf2,
   'spi-nor': measureSpiNor,

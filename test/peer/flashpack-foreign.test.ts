@@ -3,13 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { cliHere } from '#test/support/cli-here.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 
 const DEMO = 'resources/demo/hello-nrf52840';
+const KeyFile = z.object({ private: z.string() });
 const PYTHON = '/usr/bin/python3';
 
-describe.skipIf(!requirePrograms(['openssl', 'unzip', 'python3']))('packs in the hands of others', () => {
+describe.skipIf(!requirePrograms(['openssl', 'unzip', 'python3', 'age']))('packs in the hands of others', () => {
   let home: string;
   beforeAll(() => {
     home = mkdtempSync(join(tmpdir(), 'flashline-pack-'));
@@ -88,6 +90,20 @@ print(" ".join(part["path"] for part in manifest["parts"]))`;
     expect(run('openssl', 'dgst', '-sha256', '-verify', at('ec.pub'), '-signature', at('ec.sig'), input)).toContain(
       'Verified OK',
     );
+  });
+
+  it('age opens what was encrypted for a station, and a station what age encrypted', async () => {
+    const file = await packBy('sealed', ['-algorithm', 'ed25519']);
+    const { lines } = await cliHere(['release', 'recipient'], { home });
+    const [recipient = ''] = lines;
+    const build = ['release', 'build', DEMO, '--key', at('sealed.pem'), '--recipient', recipient];
+    expect(await cli(...build, '--out', at('ours.flashpack'))).toBe(0);
+    const { private: identity } = KeyFile.parse(JSON.parse(readFileSync(at('keys/station.age'), 'utf8')));
+    writeFileSync(at('identity'), identity);
+    run('age', '--decrypt', '-i', at('identity'), '-o', at('opened.zip'), at('ours.flashpack'));
+    expect(readFileSync(at('opened.zip'))).toEqual(readFileSync(file));
+    run('age', '--recipient', recipient, '-o', at('theirs.flashpack'), file);
+    expect(await cli('release', 'verify', at('theirs.flashpack'), '--key', at('sealed.pub'))).toBe(0);
   });
 
   it('a zip that unzip finds whole but somebody else made is no pack of ours', async () => {

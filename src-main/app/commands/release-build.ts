@@ -6,6 +6,7 @@ import { nodeFiles } from '../../release/files.ts';
 import { buildFlashpack } from '../../release/flashpack/build-flashpack.ts';
 import { openFlashpack } from '../../release/flashpack/open-flashpack.ts';
 import { readPrivateKey } from '../../release/flashpack/release-keys.ts';
+import { sealPack } from '../../release/flashpack/sealing.ts';
 import { openRelease } from '../../release/open-release.ts';
 import { recipeFileOf } from '../../release/recipe-folder.ts';
 import { chipsOf } from '../compose-chips.ts';
@@ -16,6 +17,7 @@ interface BuildOptions extends CommonOptions {
   readonly out: string;
   readonly key?: string;
   readonly unsigned?: boolean;
+  readonly recipient?: readonly string[];
 }
 
 export function buildCommand(context: CliContext, end: (code: ExitCode) => void): Command {
@@ -23,10 +25,16 @@ export function buildCommand(context: CliContext, end: (code: ExitCode) => void)
   return command('build', about, [
     'release build my-product --key release.pem --out my-product.flashpack',
     'release build my-product --unsigned --out trial.flashpack',
+    'release build my-product --key release.pem --recipient age1... --out line-3.flashpack',
   ])
     .argument('<path>', 'a folder with recipe.yaml, or that file')
     .requiredOption('--out <file>', 'the .flashpack to write')
     .option('--key <file>', 'the private key that signs: Ed25519 or ECDSA P-256, PEM (PKCS #8) or JWK')
+    .option(
+      '--recipient <age1...>',
+      'encrypts it for this station; may be given several times',
+      (each, others: string[] = []) => [...others, each],
+    )
     .option('--unsigned', 'without a signature: for the bench')
     .action(async (path: string, options: BuildOptions) => end(await build(path, options, context)));
 }
@@ -42,7 +50,8 @@ async function build(path: string, options: BuildOptions, context: CliContext): 
   const flashpack = await openFlashpack(out, bytes, { judge: async () => 'unsigned' });
   const chips = await chipsOf(chipSources(context));
   const { digest } = await openRelease(flashpack.recipe, { chips, files: flashpack.files });
-  await writeWhole(out, bytes);
+  const recipients = options.recipient ?? [];
+  await writeWhole(out, recipients.length > 0 ? await sealPack(bytes, recipients) : bytes);
   if (json) context.print(JSON.stringify({ type: 'release.built', file: out, digest, size: bytes.length }));
   else context.print(`${out}: release ${digest}, ${bytes.length} bytes, ${unsigned ? 'not signed' : 'signed'}`);
   return 0;

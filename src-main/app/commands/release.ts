@@ -8,7 +8,8 @@ import { judge, NO_TRUST, withKey } from '../../release/flashpack/trust-list.ts'
 import { readPublicKey } from '../../release/flashpack/release-keys.ts';
 import { openRelease } from '../../release/open-release.ts';
 import { chipsOf } from '../compose-chips.ts';
-import { homeFolder, realClock } from '../compose-home.ts';
+import { homeFolder, realClock, realRandom } from '../compose-home.ts';
+import { noSeal, stationKey } from '../compose-key.ts';
 import { trustFileOf, trusting, withFlashpack } from '../compose-release.ts';
 import { chipSources, type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 import { buildCommand } from './release-build.ts';
@@ -23,7 +24,8 @@ export function releaseCommand(context: CliContext, end: End): Command {
     'release verify my-product.flashpack',
   ]);
   release.description('releases as one signed file: makes, checks and shows them; whose signatures count here');
-  for (const make of [buildCommand, verifyCommand, showCommand, trustCommand]) release.addCommand(make(context, end));
+  for (const make of [buildCommand, verifyCommand, showCommand, trustCommand, recipientCommand])
+    release.addCommand(make(context, end));
   return release;
 }
 
@@ -37,7 +39,7 @@ function verifyCommand(context: CliContext, end: End): Command {
       const { key } = options;
       const home = homeFolder(context.env);
       const by = key === undefined ? trusting(file, home) : await trustingOnly(key, file);
-      await withFlashpack(file, { judge: by }, async (flashpack) => {
+      await withFlashpack(file, { judge: by, home }, async (flashpack) => {
         await openRelease(flashpack.recipe, { chips: await chipsOf(chipSources(context)), files: flashpack.files });
         tell(file, flashpack, { type: 'release.verified', signedBy: flashpack.signedBy }, options, context);
         if (!options.json) context.print(signatureLine(flashpack.signedBy));
@@ -58,7 +60,8 @@ function showCommand(context: CliContext, end: End): Command {
   return command('show', about, ['release show x.flashpack', 'release show x.flashpack --json'])
     .argument('<file>', 'a .flashpack')
     .action(async (file: string, options: CommonOptions) => {
-      await withFlashpack(file, { judge: async () => 'unsigned' }, async (flashpack) => {
+      const home = homeFolder(context.env);
+      await withFlashpack(file, { judge: async () => 'unsigned', home }, async (flashpack) => {
         const signature = flashpack.pack.signed?.signature ?? null;
         const keyId = signature === null ? null : claimedKeyId(signature);
         tell(file, flashpack, { type: 'release', signature: keyId }, options, context);
@@ -66,6 +69,16 @@ function showCommand(context: CliContext, end: End): Command {
       });
       end(0);
     });
+}
+
+function recipientCommand(context: CliContext, end: End): Command {
+  const about =
+    'for whom packs are encrypted that only this station shall open (age1...); its key is made on first need';
+  return command('recipient', about, ['release recipient']).action(async (options: CommonOptions) => {
+    const { publicKey } = await stationKey(homeFolder(context.env), realRandom, noSeal).identity();
+    context.print(options.json ? JSON.stringify({ type: 'release.recipient', recipient: publicKey }) : publicKey);
+    end(0);
+  });
 }
 
 function claimLine(signature: string | null, keyId: string | null, context: CliContext): string {

@@ -8,18 +8,22 @@ export async function openFileSource(file: string): Promise<RandomAccess & { clo
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();
-    return { size, read: (offset, length) => readAll(handle, offset, length), close: () => handle.close() };
+    return {
+      size,
+      read: (offset, length, scratch) =>
+        readAll(handle, offset, scratch?.subarray(0, length) ?? new Uint8Array(length)),
+      close: () => handle.close(),
+    };
   } catch (thrown) {
     await handle.close();
     throw thrown;
   }
 }
 
-async function readAll(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+async function readAll(handle: FileHandle, offset: number, bytes: Uint8Array): Promise<Uint8Array> {
   let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+  while (done < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, done, bytes.length - done, offset + done);
     if (bytesRead === 0) throw new RangeError('the file is shorter than it was');
     done += bytesRead;
   }

@@ -55,7 +55,7 @@ describe('what is wrong is named by line and path, in plain words', () => {
       'images[0].adress',
       'not known here',
     ],
-    ['another schema', GOOD.replace('schema: 1', 'schema: 2'), 1, 'schema', 'must be 1 (it is “2”)'],
+    ['another schema', GOOD.replace('schema: 1', 'schema: 0'), 1, 'schema', 'must be 1 (it is “0”)'],
     [
       'a version that YAML takes for a number',
       GOOD.replace('1.0.0', '1.0'),
