@@ -9,7 +9,7 @@ export const MANIFEST_FILE = 'manifest.json';
 export const SIGNATURE_FILE = 'manifest.jws';
 export const RECIPE_FILE = 'recipe.yaml';
 
-const RESERVED: readonly string[] = [MANIFEST_FILE, SIGNATURE_FILE];
+const RESERVED: ReadonlySet<string> = new Set([MANIFEST_FILE, SIGNATURE_FILE]);
 const SCHEMA = 1;
 export const MAX_MANIFEST_BYTES = 64 * 1024;
 
@@ -20,7 +20,7 @@ const Part = z.strictObject({
     .string()
     .min(1)
     .max(255)
-    .refine((path) => !RESERVED.includes(path), 'must not be the manifest itself'),
+    .refine((path) => !RESERVED.has(path), 'must not be the manifest itself'),
   size: z.number().int().min(0),
   sha256: Sha256,
 });
@@ -81,7 +81,7 @@ export function checkParts(
   { files, wanted }: { readonly files: readonly string[]; readonly wanted: ReadonlySet<string> },
 ): void {
   const named = new Set(parts.map(({ path }) => path));
-  const extra = files.find((path) => !named.has(path) && !RESERVED.includes(path));
+  const extra = files.find((path) => !named.has(path) && !RESERVED.has(path));
   if (extra !== undefined) throw packageInvalid(name, `it has ${extra}, which its ${MANIFEST_FILE} does not name`);
   const missing = parts.find(({ path }) => !files.includes(path));
   if (missing) throw packageInvalid(name, `it has no ${missing.path}, which its ${MANIFEST_FILE} names`);

@@ -33,7 +33,8 @@ export function buildCommand(context: CliContext, end: (code: ExitCode) => void)
     .option(
       '--recipient <age1...>',
       'encrypts it for this station; may be given several times',
-      (each, others: string[] = []) => [...others, each],
+      (each: string, others: readonly string[]) => [...others, each],
+      [],
     )
     .option('--unsigned', 'without a signature: for the bench')
     .action(async (path: string, options: BuildOptions) => end(await build(path, options, context)));
