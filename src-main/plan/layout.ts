@@ -7,7 +7,7 @@ import type { Image, Segment } from '../image/image.ts';
 import type { BlockFault } from '#shared/model/checksum-block.ts';
 import { markerFlag, type PlacedBlock, placeBlock } from './placed-block.ts';
 import { type Contents, contentsOf } from './contents.ts';
-import type { KeptRegion } from './regions.ts';
+import type { KeptRegion } from './kept-region.ts';
 import { backgroundOf, withoutLockWords } from './locks.ts';
 
 /** An image of the release as the recipe names it. */

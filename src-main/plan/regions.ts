@@ -1,16 +1,9 @@
 import { hexAddress } from '#shared/base/bytes.ts';
-import { type ChipDescription, type FlashMemory, flashHolding, flashMemories } from '#shared/model/chip.ts';
+import { type ChipDescription, flashHolding, flashMemories } from '#shared/model/chip.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import type { Segment } from '../image/image.ts';
+import type { KeptRegion } from './kept-region.ts';
 import type { ReleaseImage } from './layout.ts';
-
-/** What a re-flash must leave as it is, byte for byte: calibration, identity. */
-export interface KeptRegion {
-  readonly name: string;
-  readonly memory: FlashMemory;
-  readonly address: number;
-  readonly size: number;
-}
 
 /** What of the recipe is wrong, and where: its part's path. */
 export interface RegionFault {

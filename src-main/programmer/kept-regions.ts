@@ -4,7 +4,7 @@ import { hexAddress } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Operation } from '#shared/model/plan.ts';
 import type { KeptDigest } from '#shared/model/unit-record.ts';
-import type { KeptRegion } from '../plan/regions.ts';
+import type { KeptRegion } from '../plan/kept-region.ts';
 import { PlanFault } from './carry-out-checks.ts';
 import type { FlashDevice } from './flash-device.ts';
 

@@ -174,7 +174,7 @@ class Run {
       const progress = (done: number) => this.#steps.progress('survey', done, this.#engine.bytesToSurvey);
       return { device: opened, pages: await this.#engine.survey(opened, io, progress) };
     });
-    if (this.#kept.length > 0) await this.#services.log.journal(this.#id, { kind: 'kept', kept: this.#kept });
+    if (this.#kept.length > 0) await this.#journal({ kind: 'kept', kept: this.#kept });
     const plan = this.#engine.plan(pages, device);
     this.#bytes.skipped = plan.bytesSkipped;
     this.#pages = reasonTotals(plan.decisions);
