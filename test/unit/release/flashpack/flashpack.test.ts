@@ -187,8 +187,10 @@ describe('a pack is refused, and told why, that', () => {
         await refused(rawZip([entry('manifest.json', manifest?.bytes), entry('manifest.jws', jws), ...rest])),
       ).toMatchObject({ code: 'release-signature' });
     // The key on the list is what counts, not what the header says of it.
-    const other = await trustIn({ key: ed25519Key(9) });
-    const relabelled = { ...other, keys: other.keys.map((each) => ({ ...each, keyId: trust.keys[0]?.keyId ?? '' })) };
+    const [other] = (await trustIn({ key: ed25519Key(9) })).keys;
+    const [ours] = trust.keys;
+    if (!other || !ours) throw new Error('no keys');
+    const relabelled = { ...trust, keys: [{ ...other, keyId: ours.keyId }] };
     expect(await refused(await build(), relabelled)).toMatchObject({ code: 'release-signature' });
   });
 
