@@ -23,8 +23,17 @@ const ANSWER_MS = 3000;
 const PATIENCE = 10;
 /** Of MD5 and of reading, a thousand bytes a millisecond being the slowest thinkable flash. */
 const READ_MS_PER_BYTE = 0.008;
-/** As the executor asks for digests, so that what a survey proved need not be hashed again. */
-const PART = 0x100000;
+/**
+ * Hashed at once in a survey. Reading is what costs (2 MB/s), a question only its way: so what differs is known at once and need
+ * not be read again to be found.
+ */
+const PART = 0x10000;
+
+/** What stands in the flash. */
+interface Piece {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
 
 const packed = promisify<Uint8Array, { level: number }, Buffer>(deflate);
 
@@ -42,7 +51,9 @@ export class EspFlash implements FlashDevice {
   /** Single sectors as they were left: valid flags, which are looked at again and again. */
   #left: { readonly address: number; readonly bytes: Uint8Array }[] = [];
   /** What the unit's digest proved, and nothing has changed since. */
-  #proven: { readonly address: number; readonly bytes: Uint8Array }[] = [];
+  #proven: Piece[] = [];
+  /** What was written since, and not hashed yet. */
+  #written: Piece[] = [];
 
   constructor(session: EspSession, guard: Guard) {
     this.#session = session;
@@ -83,7 +94,9 @@ export class EspFlash implements FlashDevice {
     // A single one may be a valid flag: that is cleared here and now.
     if (size <= memory.page) {
       await this.#eraseNow(memory.eraseMs, address, size, io);
-      this.#left.push({ address, bytes: new Uint8Array(size).fill(memory.erased) });
+      const blank = { address, bytes: new Uint8Array(size).fill(memory.erased) };
+      this.#left.push(blank);
+      this.#written.push(blank);
     } else for (let at = address; at < address + size; at += SECTOR) this.#due.add(at);
     progress?.(size);
   }
@@ -106,6 +119,7 @@ export class EspFlash implements FlashDevice {
       io,
     );
     for (let at = address; at < address + bytes.length; at += SECTOR) this.#due.delete(at);
+    this.#written.push({ address, bytes: bytes.slice() });
     if (sectors === 1) this.#left.push({ address, bytes: bytes.slice() });
     progress?.(bytes.length);
   }
@@ -178,10 +192,16 @@ export class EspFlash implements FlashDevice {
 
   async #digestOf(address: number, length: number, io: IoContext): Promise<string> {
     await this.#eraseDue(io);
-    const end = address + length;
-    const proven = this.#proven.find((known) => known.address <= address && known.address + known.bytes.length >= end);
-    if (proven) return md5(proven.bytes.subarray(address - proven.address, end - proven.address));
-    return this.#hash(address, length, io);
+    const known = cover([...this.#proven, ...this.#written], address, length);
+    if (!known) return this.#hash(address, length, io);
+    for (const { piece } of known.filter((each) => this.#written.includes(each.piece))) {
+      if (!(await this.#isSame(piece.address, piece.bytes, io))) return this.#hash(address, length, io);
+      this.#written = this.#written.filter((each) => each !== piece);
+    }
+    const hash = createHash('md5');
+    for (const { piece, from, to } of known)
+      hash.update(piece.bytes.subarray(from - piece.address, to - piece.address));
+    return hash.digest('hex');
   }
 
   #hash(address: number, length: number, io: IoContext): Promise<string> {
@@ -209,10 +229,26 @@ export class EspFlash implements FlashDevice {
 
   #changes(address: number, size: number): void {
     if (address % SECTOR !== 0 || size % SECTOR !== 0) throw new RangeError(`not whole sectors: ${size} at ${address}`);
-    this.#proven = this.#proven.filter(
-      (known) => known.address + known.bytes.length <= address || known.address >= address + size,
-    );
+    const isApart = (known: Piece) => known.address + known.bytes.length <= address || known.address >= address + size;
+    this.#proven = this.#proven.filter(isApart);
+    this.#written = this.#written.filter(isApart);
   }
+}
+
+/** Parts of pieces that make up the range without a gap, in order; undefined where there is one. */
+function cover(pieces: readonly Piece[], address: number, length: number) {
+  const found: { readonly piece: Piece; readonly from: number; readonly to: number }[] = [];
+  const end = address + length;
+  let at = address;
+  for (const piece of pieces.toSorted((a, b) => a.address - b.address)) {
+    const to = Math.min(end, piece.address + piece.bytes.length);
+    if (to <= at) continue;
+    if (piece.address > at) return undefined;
+    found.push({ piece, from: at, to });
+    at = to;
+    if (at === end) return found;
+  }
+  return undefined;
 }
 
 /** W25Q32JV data sheet, 9.6: tSE, typical. */
