@@ -234,8 +234,10 @@ export class EspDevice implements UartDevice {
 
   #newController(): EfuseController {
     const { efuse, cells, part } = this.#parts;
-    return new EfuseController(efuse, cells, () =>
+    const controller = new EfuseController(efuse, cells, () =>
       part.boosted && this.#mode === 'stub' ? BOOSTED_MHZ : part.crystalMhz,
     );
+    controller.cut(this.#dead);
+    return controller;
   }
 }
