@@ -155,6 +155,9 @@ function nameFault(filename: string): string | undefined {
 function entryFault(entry: Entry): string | undefined {
   if (entry.encrypted) return 'is encrypted';
   if (entry.symlink) return 'is a link';
+  // Else a signature that somebody marked as a folder would be a pack that nobody signed.
+  if (entry.directory && (!entry.filename.endsWith('/') || entry.uncompressedSize > 0))
+    return 'is a folder and a file at once';
   return entry.uncompressedSize > MAX_IMAGE_BYTES ? `is larger than ${MAX_IMAGE_BYTES} bytes` : undefined;
 }
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { UnitRecord } from '#shared/model/unit-record.ts';
 import { cliHere } from '#test/support/cli-here.ts';
-import type { CliEnd } from '#test/support/cli.ts';
+import { type CliEnd, runCli } from '#test/support/cli.ts';
 
 const RECIPE = `schema: 1
 product: { id: small, revision: A, name: Small board }
@@ -56,7 +56,9 @@ const Last = z.looseObject({ type: z.string(), code: z.string().optional() });
 const last = (end: CliEnd) => Last.parse(JSON.parse(end.lines.at(-1) ?? 'null'));
 const Finished = z.object({ verdict: z.string(), code: z.string().optional(), record: UnitRecord.nullable() });
 const flash = async (file: string, probe: string, serial = 'HB000001') => {
-  const end = await cli('flash', '--release', file, '--serial', serial, '--probe', probe, '--json');
+  // Whole runs in a process of their own, as on a line.
+  const args = ['flash', '--release', file, '--serial', serial, '--probe', probe, '--json'];
+  const end = probe === BENCH ? await runCli(args, { home, unsigned: 'refuse' }) : await cli(...args);
   return { code: end.code, last: last(end), record: Finished.safeParse(last(end)).data?.record ?? null };
 };
 

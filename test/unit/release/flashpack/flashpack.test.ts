@@ -154,6 +154,14 @@ describe('a pack is refused, and told why, that', () => {
     ['has an absolute path', async () => [...(await entriesOf(FILES)), entry('/etc/passwd')], 'has an absolute path'],
     ['has a link', async () => [...(await entriesOf(FILES)), entry('link', '/etc/passwd', 0o120777)], 'is a link'],
     [
+      'has a signature that looks like a folder',
+      async () => {
+        const entries = await entriesOf(FILES);
+        return entries.map((each) => (each.name === 'manifest.jws' ? entry(each.name, each.bytes, 0o040755) : each));
+      },
+      'is a folder and a file at once',
+    ],
+    [
       'has 10,000 entries',
       () => Array.from({ length: 10_000 }, (_, index) => entry(`f${index}`, '')),
       'it has more than 64 files',
