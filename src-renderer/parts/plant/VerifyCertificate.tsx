@@ -41,8 +41,7 @@ export function VerifyCertificate({ secret, maySee }: VerifyCertificateProps) {
         <TextField
           multiline
           autoFocus
-          minRows={3}
-          maxRows={5}
+          rows={4}
           label={t('verify.field')}
           placeholder="eyJ…"
           value={text}
