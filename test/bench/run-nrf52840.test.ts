@@ -18,7 +18,8 @@ it('flashes a blank unit at the flashâ€™s own speed and reads back at the wireâ€
   expect(identity.uid).toMatch(/^[0-9a-f]{16}$/);
   const data = app.image.segments[0]?.data ?? new Uint8Array();
   expect(cells(bench, 'A', 0, size)).toEqual(data);
-  expect(outcome).toEqual({ readBack: { application: sha256Hex(data) }, provenBy: {}, bytesWritten: size });
+  const proof = { readBack: { application: sha256Hex(data) }, provenBy: {}, bytesWritten: size };
+  expect(outcome).toEqual({ ...proof, rot: [], unproven: 0 });
   expect(plan.operations.some(({ op }) => op === 'erase' || op === 'invalidate')).toBe(false);
   expect(ms.program).toBeLessThan(plan.flashMs * 1.005);
   // Samples of every page come first: a few round trips.
