@@ -1,9 +1,9 @@
 import { crc32 } from '#shared/base/digest.ts';
 import type { Operation, Plan } from '#shared/model/plan.ts';
-import { Role } from '#shared/model/recipe.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import type { Layout, PageRange } from './layout.ts';
 import type { PageState } from './page-state.ts';
+import { WRITE_ORDER } from './write-order.ts';
 
 export interface RotInput {
   readonly layout: Layout;
@@ -19,7 +19,7 @@ export interface RotInput {
 export function statesAfterRot({ layout, survey, plan, pages, operation }: RotInput): PageState[] {
   const states = new Map(survey.map((state) => [state.address, state]));
   const role = 'role' in operation ? operation.role : undefined;
-  const before = role === undefined ? [] : Role.options.slice(0, Role.options.indexOf(role));
+  const before = role === undefined ? [] : WRITE_ORDER.slice(0, WRITE_ORDER.indexOf(role));
   const done = plan.operations.slice(0, plan.operations.indexOf(operation));
   const cleared = new Set(done.flatMap((each) => (each.op === 'invalidate' && !each.zerosOnly ? [each.address] : [])));
   const erased = new Set(done.flatMap((each) => (each.op === 'mass-erase' ? each.memories : [])));

@@ -109,6 +109,22 @@ export function layOut(
   return { chip, images: placements.map((placement) => hashed(placement, flags)), pages, flags, block, contents, kept };
 }
 
+/** Two layouts of one chip as one. Their pages must differ: whoever joins them has laid out both together before. */
+export function joinLayouts(a: Layout, b: Layout): Layout {
+  const { chip } = a;
+  const byRole = (image: PlacedImage) => Role.options.indexOf(image.role);
+  const pages = [...a.pages, ...b.pages].toSorted((x, y) => x.address - y.address);
+  return {
+    chip,
+    images: [...a.images, ...b.images].toSorted((x, y) => byRole(x) - byRole(y)),
+    pages,
+    flags: [...a.flags, ...b.flags],
+    block: a.block,
+    kept: a.kept,
+    contents: contentsOf(chip, pages),
+  };
+}
+
 /** The pages to survey: all that the release touches, contiguous ones in one range. */
 export function surveyRanges(layout: Layout): PageRange[] {
   return coalescePages(layout.pages);

@@ -1,12 +1,13 @@
 import { sha256Hex } from '#shared/base/digest.ts';
 import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import type { LockOperation, Operation, Plan, PlannedImage } from '#shared/model/plan.ts';
-import { Role } from '#shared/model/recipe.ts';
+import type { Role } from '#shared/model/recipe.ts';
 import { programRuns } from './contents.ts';
 import { pageDecisions } from './page-decisions.ts';
 import { eraseMs, pagesToErase } from './erase-cost.ts';
 import { coalescePages, type Flag, type Layout, type PageRange, type PlacedImage, type WantedPage } from './layout.ts';
 import type { PageState } from './page-state.ts';
+import { VOUCHED, WRITE_ORDER } from './write-order.ts';
 
 export interface PlanInput {
   readonly layout: Layout;
@@ -25,9 +26,9 @@ export interface PlanInput {
  */
 export function makePlan({ layout, survey = [], canMassErase = false, locks = [] }: PlanInput): Plan {
   const states = new Map(survey.map((state) => [state.address, state]));
-  const decided = Role.options
-    .filter((role) => layout.images.some((image) => image.role === role))
-    .map((role) => decideRole(layout, role, states));
+  const decided = WRITE_ORDER.filter((role) => layout.images.some((image) => image.role === role)).map((role) =>
+    decideRole(layout, role, states),
+  );
   const mass = canMassErase ? massErase(layout, decided, states) : undefined;
   const roles = mass ? decided.map((role) => afterMassErase(role, mass)) : decided;
   const operations = [
@@ -80,7 +81,8 @@ function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, Page
   const pages = layout.pages.filter((page) => page.role === role);
   const differs = (page: WantedPage) => states.get(page.address)?.crc32 !== page.crc32;
   const isBlank = (page: WantedPage) => states.get(page.address)?.blank === true;
-  if (!pages.some(differs)) {
+  const data = VOUCHED[role] ?? [];
+  if (!pages.some(differs) && !layout.pages.some((page) => data.includes(page.role) && differs(page))) {
     return { role, kept: pages, changed: [], pendingFlags: [], invalidate: [], erase: [] };
   }
   const flags = layout.flags.filter((candidate) => candidate.role === role);

@@ -2,21 +2,26 @@ import { dirname, join } from 'node:path';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { chipBy, type ChipDescription, hasInterface } from '#shared/model/chip.ts';
 import { FlashlineError, type Where } from '#shared/model/failure.ts';
-import type { Recipe } from '#shared/model/recipe.ts';
+import type { Recipe, Role } from '#shared/model/recipe.ts';
+import type { ImageSigner } from '#shared/model/signature.ts';
 import { readRecipe, type RecipeFile, recipeInvalid } from '#shared/release/recipe-file.ts';
 import { releaseDigest } from '#shared/release/release-digest.ts';
+import { MAX_KEY_BYTES, signatureFiles } from '#shared/release/signature-files.ts';
 import type { Path } from '#shared/release/schema-words.ts';
 import { MAX_YAML_BYTES, pathText } from '#shared/release/yaml-file.ts';
 import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
-import { lockFaults } from '../plan/lock-faults.ts';
+import { type LockFault, lockFaults } from '../plan/lock-faults.ts';
 import { placeRegions, type RegionFault } from '../plan/regions.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { checkEspRelease } from './esp-release.ts';
 import { type Files, fileFailure } from './files.ts';
+import { manufacturingFaults } from './manufacturing/check.ts';
+import { placeholderOf } from './manufacturing/for-unit.ts';
 import { readInside, recipeFileOf } from './recipe-folder.ts';
+import { checkSignature } from './signature/check-signature.ts';
 
 /** A recipe with its images, resolved against the chip: all that a run needs, in memory, unchanged while it runs. */
 export interface Release {
@@ -29,6 +34,8 @@ export interface Release {
   readonly digest: string;
   readonly layout: Layout;
   readonly contents: Contents;
+  /** Who signed the images that the recipe wants signed. */
+  readonly signers: ReadonlyMap<Role, ImageSigner>;
 }
 
 export interface ReleaseOptions {
@@ -61,21 +68,50 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const families = known.uf2?.families ?? known.hf2?.families;
   for (const index of recipe.images.keys())
     opened.push(await openListed(file, source, index, { files, chip, families }));
-  const placed = placeRegions(
-    recipe,
-    chip,
-    opened.map(({ image }) => image),
-  );
-  const { images, kept } = placed;
+  const made = placeholderOf(recipe);
+  const placed = placeRegions(recipe, chip, [...opened.map(({ image }) => image), ...made]);
   requireNone(placed.faults, file, source);
-  const layout = layOut(chip, images, kept);
-  if (recipe.interface === 'uart' && chip.uart?.kind === 'esp') checkEspRelease(layout, chip.uart);
-  requireNone(lockFaults(recipe, recipe.interface, layout), file, source);
-  const digest = releaseDigest(
-    recipe,
-    opened.map(({ sha256 }) => sha256),
+  const images = placed.images.slice(0, opened.length);
+  const layout = layOut(chip, images, placed.kept);
+  const whole = made.length === 0 ? layout : layOut(chip, placed.images, placed.kept);
+  requireNone(checkedWhole(recipe, chip, whole), file, source);
+  requireNone(manufacturingFaults(recipe, tellsUid(recipe, known)), file, source);
+  const extra = new Map<string, Uint8Array>();
+  for (const name of signatureFiles(recipe))
+    extra.set(name, await readInside(file, name, where(['images']), files, MAX_KEY_BYTES));
+  const signers = signersOf(recipe, opened, extra, where);
+  const hashes = [...opened.map(({ sha256 }) => sha256), ...[...extra.values()].map(sha256Hex)];
+  const digest = releaseDigest(recipe, hashes);
+  return { recipe, chip, images, digest, layout, contents: layout.contents, signers };
+}
+
+/** Throws `signature-missing` or `signature-wrong`. */
+function signersOf(
+  recipe: Recipe,
+  opened: readonly Opened[],
+  files: ReadonlyMap<string, Uint8Array>,
+  where: (at: Path) => Where,
+): ReadonlyMap<Role, ImageSigner> {
+  const read = (name: string) => files.get(name) ?? new Uint8Array();
+  return new Map(
+    recipe.images.flatMap(({ role, file, signature }, index) => {
+      const found = opened[index];
+      if (!signature || !found) return [];
+      const signed = { file, bytes: found.bytes, image: found.image.image };
+      return [[role, checkSignature(signed, signature, read, where(['images', index, 'signature']))]];
+    }),
   );
-  return { recipe, chip, images, digest, layout, contents: layout.contents };
+}
+
+/** Checks the release with its manufacturing partition, whatever that will hold; answers what locks have against it. */
+function checkedWhole(recipe: Recipe, chip: ChipDescription, whole: Layout): LockFault[] {
+  if (recipe.interface === 'uart' && chip.uart?.kind === 'esp') checkEspRelease(whole, chip.uart);
+  return lockFaults(recipe, recipe.interface, whole);
+}
+
+function tellsUid(recipe: Recipe, chip: ChipDescription): boolean {
+  // Boot loaders and memories tell an id of their own, or none, when they are there.
+  return (recipe.interface !== 'swd' && recipe.interface !== 'jtag') || chip.identity.uid !== undefined;
 }
 
 function requireNone(faults: readonly RegionFault[], file: string, { lineOf }: RecipeFile): void {
@@ -95,6 +131,7 @@ interface Opened {
   readonly image: ReleaseImage;
   /** Of the file. */
   readonly sha256: string;
+  readonly bytes: Uint8Array;
 }
 
 interface ListedOptions {
@@ -124,7 +161,7 @@ async function openListed(
     const detail = `only plain binary needs an address; ${listed.file} carries its own`;
     throw recipeInvalid(recipeFile, [{ line: source.lineOf(path), path: pathText(path), detail }]);
   }
-  return { image: { role: listed.role, version: listed.version, file, image }, sha256: sha256Hex(bytes) };
+  return { image: { role: listed.role, version: listed.version, file, image }, sha256: sha256Hex(bytes), bytes };
 }
 
 /** A .dfu file names the device that it is for; at connecting the device is held against the chip's ids in turn. */

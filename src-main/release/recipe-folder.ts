@@ -14,7 +14,13 @@ export async function recipeFileOf(path: string, files: Files): Promise<string> 
 }
 
 /** Reads an image that the recipe names. A symbolic link may not lead out of the recipe's folder either. */
-export async function readInside(recipeFile: string, name: string, where: Where, files: Files): Promise<Uint8Array> {
+export async function readInside(
+  recipeFile: string,
+  name: string,
+  where: Where,
+  files: Files,
+  most = MAX_IMAGE_BYTES,
+): Promise<Uint8Array> {
   const folder = dirname(recipeFile);
   let real: string;
   let inside: string;
@@ -28,7 +34,7 @@ export async function readInside(recipeFile: string, name: string, where: Where,
     const detail = `${name} is a link that leads out of the recipe’s folder`;
     throw recipeInvalid(recipeFile, [{ line: where.line ?? 1, path: where.path ?? '', detail }]);
   }
-  return files.read(real, MAX_IMAGE_BYTES).catch((error: unknown) => {
+  return files.read(real, most).catch((error: unknown) => {
     throw fileFailure(name, where, error);
   });
 }

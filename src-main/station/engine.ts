@@ -9,6 +9,8 @@ import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { LockSteps } from '../programmer/lock-steps.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
+import type { Release } from '../release/open-release.ts';
+import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 
 /** What the station shows and records of the release that it runs. */
 export interface ReleaseFacts {
@@ -18,6 +20,8 @@ export interface ReleaseFacts {
   readonly chip: ChipDescription;
   readonly images: readonly PlannedImage[];
   readonly signedBy: SignedBy;
+  /** Who signed them, as far as the recipe asks. */
+  readonly signers: Release['signers'];
 }
 
 /**
@@ -29,6 +33,11 @@ export interface Engine {
   /** What a survey's progress counts up to. */
   readonly bytesToSurvey: number;
   openFlash(unit: OpenedUnit, io: IoContext): Promise<FlashDevice>;
+  /**
+   * This engine with the unit's manufacturing partition among its images; absent where the recipe has none. Throws `value-missing`,
+   * `value-unsuited`, `nvs-invalid` or `plant-data-missing`.
+   */
+  forUnit?(unit: UnitValues, fromPlant?: Uint8Array): Engine;
   /** States of the pages that the release touches. */
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
   /** What the regions hold that the recipe keeps, before anything is changed. */

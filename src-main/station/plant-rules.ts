@@ -1,12 +1,25 @@
 import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 
+/** A unit whose manufacturing partition the plant makes. */
+export interface UnitForPlant {
+  readonly command: string;
+  readonly product: string;
+  readonly serial: string;
+  readonly uid: string | null;
+  readonly macs: readonly string[];
+}
+
 /** What a plant asks of a station before it works, and tells it. A station of its own has none. */
 export interface PlantRules {
   /** Whether work may begin with this release, by what is known here. Throws `lease-ended`, `release-withdrawn`, `state-conflict`. */
   permit(release: string): void;
   /** Asked before a unit is touched. Rejects with `passed-elsewhere`, `route-missing` or `station-revoked`; silence is consent. */
   admit(unit: UnitToAdmit, signal: AbortSignal): Promise<void>;
+  /** A MAC of the pool that is this unit's alone (lower case, colons). Rejects with `numbers-used-up`. */
+  takeMac?(pool: string): Promise<string>;
+  /** The bytes that the plant answers to a recipe's command for this unit; left out where it knows none. */
+  unitData?(unit: UnitForPlant, signal: AbortSignal): Promise<Uint8Array>;
   /** Whose badge this is. Throws `badge-unknown`, `not-enrolled`. */
   operatorOf(badge: string): string;
   /** Open orders for a product, whatever their release. */

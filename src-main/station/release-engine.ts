@@ -2,7 +2,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import { statesAfterRot } from '../plan/after-rot.ts';
 import type { SignedBy } from '#shared/model/unit-record.ts';
-import { surveyRanges } from '../plan/layout.ts';
+import { joinLayouts, layOut, surveyRanges } from '../plan/layout.ts';
 import { lockOperations } from '../plan/lock-operations.ts';
 import { makePlan, plannedImages } from '../plan/make-plan.ts';
 import type { PageState } from '../plan/page-state.ts';
@@ -12,6 +12,7 @@ import type { FlashDevice } from '../programmer/flash-device.ts';
 import { digestKept } from '../programmer/kept-regions.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
 import { surveyUnit } from '../programmer/survey-unit.ts';
+import { unitImage } from '../release/manufacturing/for-unit.ts';
 import type { Release } from '../release/open-release.ts';
 import type { Engine } from './engine.ts';
 
@@ -19,7 +20,7 @@ export type OpenFlash = (unit: OpenedUnit, io: IoContext) => Promise<FlashDevice
 
 /** A release as the station drives it. */
 export function releaseEngine(release: Release, openFlash: OpenFlash, signedBy: SignedBy = 'unsigned'): Engine {
-  const { digest, recipe, chip, layout, contents } = release;
+  const { digest, recipe, chip, layout, contents, signers } = release;
   const ranges = surveyRanges(layout);
   const locks = lockOperations(recipe, layout);
   /** What each plan was made of: should kept pages be rotten, the next is made of that. */
@@ -38,13 +39,28 @@ export function releaseEngine(release: Release, openFlash: OpenFlash, signedBy: 
     return plan(statesAfterRot({ layout, survey, plan: old, pages, operation }), device);
   };
   return {
-    release: { digest, recipe, chip, images: plannedImages(layout), signedBy },
+    release: { digest, recipe, chip, images: plannedImages(layout), signedBy, signers },
     bytesToSurvey: ranges.reduce((sum, range) => sum + range.size, 0),
     openFlash,
+    ...forUnit(release, openFlash, signedBy),
     survey: (device, io, progress) => surveyUnit(layout, device, io, progress),
     plan,
     digestKept: (device, io) => digestKept(layout.kept, device, io),
     carryOut: (made, device, hooks, io, { locks: steps, trustKept = false, kept = [] } = {}) =>
       carryOut({ plan: made, contents, device, chip, hooks, io, locks: steps, replan, trustKept, kept }),
+  };
+}
+
+/** The partition's pages are laid out for each unit, the other images' once for all of them. */
+function forUnit(release: Release, openFlash: OpenFlash, signedBy: SignedBy): Pick<Engine, 'forUnit'> {
+  const { recipe, chip } = release;
+  if (!recipe.manufacturing) return {};
+  return {
+    forUnit: (unit, fromPlant) => {
+      const image = unitImage(recipe, unit, fromPlant);
+      const images = image ? [...release.images, image] : release.images;
+      const layout = image ? joinLayouts(release.layout, layOut(chip, [image])) : release.layout;
+      return releaseEngine({ ...release, images, layout, contents: layout.contents }, openFlash, signedBy);
+    },
   };
 }

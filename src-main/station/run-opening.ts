@@ -1,4 +1,5 @@
-import { isSimulated } from '#shared/model/unit-record.ts';
+import type { Role } from '#shared/model/recipe.ts';
+import { type DigestProof, type ImageRecord, isSimulated } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { ReleaseFacts } from './engine.ts';
 import type { RunServices } from './options.ts';
@@ -8,16 +9,19 @@ export interface RunRequest {
   readonly slot: string;
   readonly probe: string;
   readonly rework: boolean;
+  /** Scanned or typed for this run, by the name that the recipe has for it. */
+  readonly scans?: Readonly<Record<string, string>>;
 }
 
 /** What is known of a run when it begins. `startedAt` is UTC, ISO 8601. */
 export function openingOf(
   run: string,
   { serial, probe, slot, rework }: RunRequest,
-  { recipe, chip, digest, images, signedBy }: ReleaseFacts,
+  facts: ReleaseFacts,
   { operator, station, appVersion, plant }: RunServices,
   startedAt: string,
 ): RunOpening {
+  const { recipe, chip, digest } = facts;
   const order = isSimulated({ probe }) ? undefined : plant?.order()?.id;
   return {
     run,
@@ -25,15 +29,9 @@ export function openingOf(
     product: recipe.product,
     chip: chip.id,
     release: digest,
-    images: images.map(({ role, version, address, size, sha256 }) => ({
-      role,
-      version,
-      address,
-      size,
-      sha256: { expected: sha256, readBack: null },
-    })),
-    signingKeys: signedBy !== 'unsigned' && signedBy.by === 'release-key' ? [signedBy.keyId] : [],
-    signedBy,
+    images: imageRecords(facts),
+    signingKeys: signingKeys(facts),
+    signedBy: facts.signedBy,
     probe,
     slot,
     operator,
@@ -44,4 +42,28 @@ export function openingOf(
     ...(recipe.route ? { process: recipe.route.step } : {}),
     ...(order === undefined ? {} : { order }),
   };
+}
+
+interface Proof {
+  readonly readBack: string | null;
+  readonly provenBy?: DigestProof | undefined;
+}
+
+/** What a record says of the images, proven as far as `proofOf` knows. */
+export function imageRecords(
+  { images, signers }: Pick<ReleaseFacts, 'images' | 'signers'>,
+  proofOf: (role: Role) => Proof = () => ({ readBack: null }),
+): ImageRecord[] {
+  return images.map(({ role, version, address, size, sha256 }) => {
+    const { readBack, provenBy } = proofOf(role);
+    const signedBy = signers.get(role);
+    const more = { ...(provenBy ? { provenBy } : {}), ...(signedBy ? { signedBy } : {}) };
+    return { role, version, address, size, sha256: { expected: sha256, readBack }, ...more };
+  });
+}
+
+/** The release's, and those of its images. */
+function signingKeys({ signedBy, signers }: ReleaseFacts): string[] {
+  const release = signedBy !== 'unsigned' && signedBy.by === 'release-key' ? [signedBy.keyId] : [];
+  return [...new Set([...release, ...[...signers.values()].flatMap(({ keys }) => keys)])];
 }

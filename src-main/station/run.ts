@@ -5,7 +5,6 @@ import { type Operation, type PageRot, reasonTotals } from '#shared/model/plan.t
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import {
-  type DigestProof,
   isSimulated,
   type KeptDigest,
   type Reach,
@@ -23,8 +22,9 @@ import { type LockToOpen, lockToOpen, requireLockSteps } from './lock-to-open.ts
 import type { FailureText, RunServices } from './options.ts';
 import type { PlantRules } from './plant-rules.ts';
 import { runId } from './run-id.ts';
-import { openingOf, type RunRequest } from './run-opening.ts';
+import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
+import { engineForUnit } from './unit-identity.ts';
 
 export interface RunEnd {
   readonly run: string;
@@ -66,7 +66,8 @@ export async function executeRun(
 
 class Run {
   readonly #request: RunRequest;
-  readonly #engine: Engine;
+  /** Once the unit is known, with its own manufacturing partition. */
+  #engine: Engine;
   readonly #services: RunServices;
   readonly #signal: AbortSignal;
   readonly #listener: RunListener;
@@ -85,6 +86,7 @@ class Run {
   #kept: readonly KeptDigest[] = [];
   /** What the unit's protection said when it came locked; null when it came open, or is still locked. */
   #unlocked: Readonly<Record<string, string>> | null = null;
+  #macs: readonly string[] = [];
   #reach: Reach | null = null;
   #readBack: Partial<Record<Role, string>> = {};
   #provenBy: Outcome['provenBy'] = {};
@@ -237,6 +239,16 @@ class Run {
     const { uid, chip } = identity;
     this.#tell({ type: 'unit.identified', run: this.#id, uid, chip, ...(reach ? { reach } : {}) });
     await this.#admit(identity.uid);
+    await this.#makeItsOwn();
+  }
+
+  /** What the unit alone is given: made before anything is planned. */
+  async #makeItsOwn(): Promise<void> {
+    const took = (macs: readonly string[]) => {
+      this.#macs = [...macs];
+    };
+    const services = { log: this.#services.log, plant: this.#plant, took };
+    this.#engine = await engineForUnit(this.#engine, this.#request, this.#uid, services, this.#signal);
   }
 
   /** What this station knows first: it takes no time. */
@@ -397,11 +409,9 @@ class Run {
       schema: 1,
       ...opening,
       uid: this.#uid,
-      images: opening.images.map((image) => ({
-        ...image,
-        sha256: { ...image.sha256, readBack: (this.#unproven === 0 && this.#readBack[image.role]) || null },
-        ...provenBy(this.#provenBy[image.role]),
-      })),
+      images: imageRecords(this.#engine.release, (role) => {
+        return { readBack: (this.#unproven === 0 && this.#readBack[role]) || null, provenBy: this.#provenBy[role] };
+      }),
       finishedAt: this.#utc(),
       bytesWritten: this.#bytes.written,
       bytesSkipped: this.#bytes.skipped,
@@ -416,6 +426,7 @@ class Run {
       ...(this.#unlocked ? { unlocked: { ...this.#unlocked } } : {}),
       ...(this.#kept.length > 0 ? { kept: [...this.#kept] } : {}),
       ...(reach ? { reach } : {}),
+      ...(this.#macs.length > 0 ? { macs: [...this.#macs] } : {}),
     };
   }
 
@@ -459,10 +470,6 @@ class Run {
       this.#services.warn(toFailure(thrown, { slot: this.#request.slot }));
     }
   }
-}
-
-function provenBy(proof: DigestProof | undefined): { readonly provenBy?: DigestProof } {
-  return proof ? { provenBy: proof } : {};
 }
 
 function rotOf({ memory, address, size }: Outcome['rot'][number]): PageRot {

@@ -14,6 +14,7 @@ import { isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
 import type { SlotOptions, StationListener, StationOptions } from './options.ts';
 import { findRecords } from './find-records.ts';
+import type { RunRequest } from './run-opening.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
 
@@ -108,7 +109,7 @@ export class Station {
     if (badge !== undefined) return this.#takeBadge(badge);
     try {
       const place = serial === REWORK_CODE ? this.#takeForRework(slot) : this.#takeUnit(serial, slot);
-      if (this.#autoStart) this.#launch(place, place.state.rework);
+      if (this.#autoStart) this.#launch(place, place.state.rework, undefined);
       return { outcome: 'accepted', slot: place.options.id, serial: place.state.serial ?? serial };
     } catch (thrown) {
       return { outcome: 'refused', code: serial, failure: toFailure(thrown, slot === undefined ? {} : { slot }) };
@@ -144,12 +145,12 @@ export class Station {
    * touched; aborting `signal` aborts the run, which still resolves (ABORTED).
    */
   async runSlot(
-    { slot, rework }: { readonly slot: string; readonly rework: boolean },
+    { slot, rework, scans }: Pick<RunRequest, 'slot' | 'rework' | 'scans'>,
     signal?: AbortSignal,
     onEvent?: (event: RunEvent) => void,
   ): Promise<{ verdict: Verdict; run: string }> {
     const place = this.#place(slot);
-    const running = this.#launch(place, rework || place.state.rework, onEvent);
+    const running = this.#launch(place, rework || place.state.rework, scans, onEvent);
     const abort = () => this.#abort(place);
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });
@@ -293,7 +294,7 @@ export class Station {
     plant?.permit(engine.release.digest);
   }
 
-  #launch(place: Place, rework: boolean, onEvent?: (event: RunEvent) => void): Running {
+  #launch(place: Place, rework: boolean, scans: RunRequest['scans'], onEvent?: (event: RunEvent) => void): Running {
     this.#requireFree(place);
     const { engine } = this.#options;
     const { serial, phase } = place.state;
@@ -302,7 +303,9 @@ export class Station {
     }
     const controller = new AbortController();
     this.#change(place, asRunning(place.state, rework));
-    const running = { controller, done: this.#run(place, engine, serial, rework, controller.signal, onEvent) };
+    const { id, probe } = place.options;
+    const request = { serial, slot: id, probe, rework, ...(scans ? { scans } : {}) };
+    const running = { controller, done: this.#run(place, engine, request, controller.signal, onEvent) };
     place.running = running;
     return running;
   }
@@ -310,12 +313,10 @@ export class Station {
   async #run(
     place: Place,
     engine: Engine,
-    serial: string,
-    rework: boolean,
+    request: RunRequest,
     signal: AbortSignal,
     onEvent?: (event: RunEvent) => void,
   ): Promise<RunEnd> {
-    const request = { serial, slot: place.options.id, probe: place.options.probe, rework };
     // The caller's turn first: it must hold the running slot before the first event comes.
     await Promise.resolve();
     const running = executeRun(

@@ -70,7 +70,7 @@ async function unpack(
   const draft = join(folder, `.${opened.digest}.${toHex(random(4))}`);
   try {
     // What a package says of its paths was checked when it was opened: none leads out of it.
-    for (const file of new Set([RECIPE_FILE, ...opened.images.map((image) => image.file)])) {
+    for (const file of new Set([RECIPE_FILE, ...opened.images.map((image) => image.file), ...opened.others])) {
       signal.throwIfAborted();
       await writeDurably(join(draft, file), await opened.file(file));
     }

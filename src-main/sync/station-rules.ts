@@ -88,6 +88,18 @@ export class StationRules {
     throw new FlashlineError('passed-elsewhere', { params: { serial: passed.serial, station, when } });
   }
 
+  /** Rejects with `numbers-used-up` where no block of this station has one left. */
+  async takeMac(pool: string): Promise<string> {
+    const { sync, store } = this.#options;
+    const nowMs = sync.plantClock.now();
+    const taken = nowMs === null ? null : await store.takeNumber(pool, nowMs);
+    if (taken === null || !/^[0-9a-f]{12}$/iu.test(taken.text))
+      throw new FlashlineError('numbers-used-up', { params: { pool } });
+    // What is left of the block may be too little for the next hour.
+    sync.wake();
+    return (taken.text.toLowerCase().match(/../gu) ?? []).join(':');
+  }
+
   /** The name of the person with this badge. Throws `not-enrolled`, or `badge-unknown` for a badge that the plant does not know. */
   operatorOf(badge: string): string {
     const document = this.#requireDocument();

@@ -27,6 +27,7 @@ const STATUS: Readonly<Record<PlantCode, number> & Partial<Record<FailureCode, n
   'record-newer': 422,
   'too-many-requests': 429,
   'signing-unavailable': 501,
+  'plant-data-missing': 501,
   'plant-protocol': 502,
   'plant-unreachable': 502,
   'plant-untrusted': 502,

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ESP_LOCKS } from './esp-locks.ts';
+import { Manufacturing } from './manufacturing.ts';
+import { RecipeSignature } from './signature.ts';
 
 export const Role = z.enum(['bootloader', 'application', 'filesystem', 'manufacturing']);
 export type Role = z.infer<typeof Role>;
@@ -44,6 +46,7 @@ const RecipeImage = z.strictObject({
     .enum(['pages', 'partition'])
     .optional()
     .describe('pages: those that it has bytes in (the default); partition: also what is left of its partition'),
+  signature: RecipeSignature.optional().describe('Who must have signed it; nothing is written before that is verified'),
 });
 
 const Slot = z.number().int().min(0).max(255);
@@ -104,6 +107,9 @@ export const Recipe = z.strictObject({
     .describe(
       'What a re-flash leaves as it is (calibration, identity): its digest is taken before and after, and recorded',
     ),
+  manufacturing: Manufacturing.optional().describe(
+    'What is made for each unit: its identity, as its firmware finds it',
+  ),
   unlock: z
     .enum(['mass-erase', 'block-protection'])
     .optional()

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Failure, Verdict } from './failure.ts';
 import { PageRot, ReasonTotal } from './plan.ts';
 import { Interface, Role } from './recipe.ts';
+import { ImageSigner } from './signature.ts';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -21,6 +22,8 @@ export const ImageRecord = z.object({
   }),
   /** The unit's own digest was compared instead of its bytes; left out where every byte was read. */
   provenBy: DigestProof.optional(),
+  /** Verified before it was written; left out where the recipe asks for no signature. */
+  signedBy: ImageSigner.optional(),
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;
 

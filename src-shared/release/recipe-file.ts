@@ -47,6 +47,13 @@ function furtherProblems({ value: recipe, lineOf }: RecipeFile): Problem[] {
     }
     const fault = pathFault(file);
     if (fault) report(['images', index, 'file'], fault);
+    const { keys = [], ...signature } = recipe.images[index]?.signature ?? {};
+    for (const [at, key] of keys.entries()) {
+      const keyFault = pathFault(key);
+      if (keyFault) report(['images', index, 'signature', 'keys', at], keyFault);
+    }
+    const signatureFault = 'file' in signature ? pathFault(signature.file) : undefined;
+    if (signatureFault) report(['images', index, 'signature', 'file'], signatureFault);
   });
   return problems;
 }

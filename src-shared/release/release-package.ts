@@ -13,6 +13,7 @@ import {
 import { readRecipe } from './recipe-file.ts';
 import { releaseDigest } from './release-digest.ts';
 import { MAX_SIGNATURE_BYTES } from './release-signature.ts';
+import { MAX_KEY_BYTES, signatureFiles } from './signature-files.ts';
 import { MAX_YAML_BYTES } from './yaml-file.ts';
 import { MAX_IMAGE_BYTES, openZip, packageInvalid, type ZipFiles, type ZipSource } from './zip-files.ts';
 
@@ -41,6 +42,8 @@ export interface ReleasePackage {
   readonly digest: string;
   /** In the recipe's order. */
   readonly images: readonly PackedImage[];
+  /** Public keys and detached signatures, by path. */
+  readonly others: readonly string[];
   /** Null in a zip of recipe and images alone. */
   readonly manifest: Manifest | null;
   readonly signed: SignedManifest | null;
@@ -88,7 +91,7 @@ export async function openReleasePackage(
   const digests = new Map([[RECIPE_FILE, hashOf(recipeBytes, makeHash)]]);
   if (manifest) checkPart(name, manifest, RECIPE_FILE, { zip, digests });
   const { value: recipe } = readRecipe(`${name}/${RECIPE_FILE}`, recipeBytes);
-  const wanted = new Set([RECIPE_FILE, ...recipe.images.map(({ file }) => file)]);
+  const wanted = new Set([RECIPE_FILE, ...recipe.images.map(({ file }) => file), ...signatureFiles(recipe)]);
   if (manifest) checkParts(name, manifest, { files: zip.paths, wanted });
   else checkOthers(name, zip, wanted);
   const images: PackedImage[] = [];
@@ -100,10 +103,14 @@ export async function openReleasePackage(
     digests.set(file, digest);
     images.push({ role, version, file, size, sha256: digest });
   }
-  const digest = releaseDigest(
-    recipe,
-    images.map((image) => image.sha256),
-  );
+  const others = signatureFiles(recipe);
+  const hashes = images.map((image) => image.sha256);
+  for (const path of others) {
+    const digest = hashOf(await zip.read(path, MAX_KEY_BYTES, options), makeHash);
+    digests.set(path, digest);
+    hashes.push(digest);
+  }
+  const digest = releaseDigest(recipe, hashes);
   if (manifest) checkContent(name, manifest, { zip, digests, recipe, digest });
   const file = async (path: string): Promise<Uint8Array> => {
     const bytes = await zip.read(path, MAX_IMAGE_BYTES, { checkCrc32: !digests.has(path) });
@@ -111,7 +118,7 @@ export async function openReleasePackage(
       throw packageInvalid(name, `its file ${path} changed while it was used`);
     return bytes;
   };
-  return { recipe, digest, images, manifest, signed, file };
+  return { recipe, digest, images, others, manifest, signed, file };
 }
 
 async function readSigned(name: string, zip: ZipFiles, needed: boolean): Promise<SignedManifest | null> {

@@ -13,6 +13,7 @@ import {
 } from './command.ts';
 import { reportFailure } from './outcome.ts';
 import { planFor, planLines } from './plan-lines.ts';
+import { scanOption, scansOf } from './scans.ts';
 import { humanRun, jsonRun } from './show-run.ts';
 import { benchPaceOption, openStation, paceOf, runUnit } from './station-runs.ts';
 
@@ -25,6 +26,7 @@ interface FlashOptions extends CommonOptions {
   readonly reflash?: boolean;
   readonly dryRun?: boolean;
   readonly benchPace?: string;
+  readonly scan?: readonly string[];
 }
 
 export function flashCommand(context: CliContext, end: (code: ExitCode) => void): Command {
@@ -40,6 +42,7 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
     .option('--rework', 'also a unit that already passed')
     .option('--reflash', 'for a developer’s own board: what is kept is not read back; the run counts for nothing')
     .option('--dry-run', 'prints the plan and touches nothing; with --probe the plan for the unit that is there')
+    .addOption(scanOption())
     .addOption(benchPaceOption())
     .action(async (options: FlashOptions) => end(await (options.dryRun ? dryRun : flash)(options, context)));
 }
@@ -52,7 +55,7 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
   const station = { release, slots: [{ slot, probe }], pace: paceOf(options.benchPace), trustKept };
   const host = await openStation(station, context);
   try {
-    const unit = { slot, serial, rework: options.rework === true };
+    const unit = { slot, serial, rework: options.rework === true, scans: scansOf(options.scan) };
     const end = await runUnit(host.station, unit, options.json ? jsonRun(context) : humanRun(context), context);
     if (end.refused) return reportFailure(end.refused, options.json === true, context);
     return end.code;

@@ -3,17 +3,19 @@ import { hexAddress } from '#shared/base/bytes.ts';
 import { describeImage, type ImageDescription } from '../../image/describe-image.ts';
 import { describeUf2 } from '../../image/describe-uf2.ts';
 import { type EspImage, readEspImage } from '../../image/esp-image.ts';
+import { isMcuboot } from '../../image/mcuboot.ts';
 import { openImage } from '../../image/open-image.ts';
 import { isUf2 } from '../../image/uf2-block.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { numberOf } from './numbers.ts';
+import { signatureLines, type SignatureView, viewSignatures } from './signature-lines.ts';
 import { contentLines, type FileContent, jsonContent, readContent } from './file-content.ts';
 import { readInput } from './files.ts';
 
 export function inspectCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   return command(
     'inspect',
-    'shows an image: format, segments, digests; of a UF2 file blocks, families and tags; of an Espressif image its header',
+    'shows an image: format, segments, digests; of a UF2 file blocks, families and tags; of an Espressif image its header; NVS, partition tables, signatures',
     ['inspect hello.hex', 'inspect firmware.bin --address 0x8000 --json', 'inspect current.uf2'],
   )
     .argument('<file>', 'Intel HEX, Motorola S-record, ELF32, UF2, .dfu or .bin')
@@ -29,9 +31,12 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
       // It says itself where its parts run; where it lies in the flash is not asked.
       const esp = readEspImage(bytes);
       const content = readContent(bytes);
-      const image = openImage(file, bytes, { address: esp || content ? (address ?? 0) : address });
+      const isPlaced = esp !== undefined || content !== undefined || isMcuboot(bytes);
+      const image = openImage(file, bytes, { address: isPlaced ? (address ?? 0) : address });
       const description = describeImage(image);
-      if (options.json) context.print(JSON.stringify({ type: 'image', file, ...description, ...more(esp, content) }));
+      const signatures = viewSignatures(image.segments[0]?.data ?? new Uint8Array());
+      if (options.json)
+        context.print(JSON.stringify({ type: 'image', file, ...description, ...more(esp, content, signatures) }));
       else {
         const { format, entry, device, size, sha256, segments } = description;
         context.print(`${file}: ${format}, ${size} bytes${entry === null ? '' : `, entry ${hexAddress(entry)}`}`);
@@ -40,13 +45,18 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
         printSegments(context, segments);
         if (esp) printEsp(context, esp);
         for (const line of content ? contentLines(content) : []) context.print(line);
+        for (const line of signatures ? signatureLines(signatures) : []) context.print(line);
       }
       end(0);
     });
 }
 
-function more(esp: EspImage | undefined, content: FileContent | undefined): object {
-  return { ...(esp ? { esp } : {}), ...(content ? jsonContent(content) : {}) };
+function more(
+  esp: EspImage | undefined,
+  content: FileContent | undefined,
+  signatures: SignatureView | undefined,
+): object {
+  return { ...(esp ? { esp } : {}), ...(content ? jsonContent(content) : {}), ...(signatures ? { signatures } : {}) };
 }
 
 function printSegments(context: CliContext, segments: ImageDescription['segments']): void {

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   nvs: async () => (await import('./nvs.ts')).nvsCommand,
   partitions: async () => (await import('./partitions.ts')).partitionsCommand,
   release: async () => (await import('./release.ts')).releaseCommand,
+  manufacturing: async () => (await import('./manufacturing.ts')).manufacturingCommand,
   log: async () => (await import('./log.ts')).logCommand,
   sync: async () => (await import('./sync.ts')).syncCommand,
   chips: async () => (await import('./chips.ts')).chipsCommand,

@@ -48,6 +48,7 @@ export interface UnitOnSlot {
   readonly slot: string;
   readonly serial: string;
   readonly rework: boolean;
+  readonly scans?: Readonly<Record<string, string>>;
 }
 
 export interface UnitEnd {
@@ -61,7 +62,7 @@ export interface UnitEnd {
 /** Puts a unit into its slot and runs it to its end; an abort of the context's signal aborts the run. Never rejects. */
 export async function runUnit(
   station: Station,
-  { slot, serial, rework }: UnitOnSlot,
+  { slot, serial, rework, scans }: UnitOnSlot,
   onEvent: (event: RunEvent) => void,
   context: CliContext,
 ): Promise<UnitEnd> {
@@ -75,7 +76,7 @@ export async function runUnit(
     if (event.type === 'run.finished') ends.push(event);
     onEvent(event);
   };
-  const { verdict } = await station.runSlot({ slot, rework }, context.signal, hear);
+  const { verdict } = await station.runSlot({ slot, rework, ...(scans ? { scans } : {}) }, context.signal, hear);
   const [finished = null] = ends;
   const failure = finished?.code && finished.blame ? { code: finished.code, blame: finished.blame } : null;
   return { verdict, refused: null, finished, code: exitCodeOf(verdict, failure) };

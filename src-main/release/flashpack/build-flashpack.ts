@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
 import { type Manifest, MANIFEST_FILE, manifestBytes, RECIPE_FILE, SIGNATURE_FILE } from '#shared/release/manifest.ts';
 import { readRecipe } from '#shared/release/recipe-file.ts';
+import { MAX_KEY_BYTES, signatureFiles } from '#shared/release/signature-files.ts';
 import { releaseDigest } from '#shared/release/release-digest.ts';
 import { type ReleasePrivateKey, signManifest } from '#shared/release/release-signature.ts';
 import { MAX_YAML_BYTES, pathText } from '#shared/release/yaml-file.ts';
@@ -33,7 +34,7 @@ export async function buildFlashpack(recipeFile: string, { files, key }: BuildOp
     product: { id: recipe.product.id, revision: recipe.product.revision },
     release: releaseDigest(
       recipe,
-      recipe.images.map(({ file }) => digests.get(file) ?? ''),
+      [...recipe.images.map(({ file }) => file), ...signatureFiles(recipe)].map((file) => digests.get(file) ?? ''),
     ),
     parts: parts.map(({ path, bytes }) => ({ path, size: bytes.length, sha256: digests.get(path) ?? '' })),
   };
@@ -58,6 +59,11 @@ async function readParts(recipeFile: string, files: Files): Promise<[ZipPart, ..
     const at = ['images', index, 'file'];
     const where = { file: recipeFile, line: lineOf(at), path: pathText(at) };
     parts.push({ path: file, bytes: await readInside(recipeFile, file, where, files) });
+  }
+  for (const file of signatureFiles(recipe)) {
+    if (parts.some(({ path }) => path === file)) continue;
+    const where = { file: recipeFile, line: lineOf(['images']), path: 'images' };
+    parts.push({ path: file, bytes: await readInside(recipeFile, file, where, files, MAX_KEY_BYTES) });
   }
   return parts;
 }

@@ -253,6 +253,10 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((value, at) => value === b[at]);
 }
 
+/** The application last, and its flag with it. */
+const WRITE_ORDER: readonly Role[] = ['bootloader', 'filesystem', 'manufacturing', 'application'];
+const DATA: readonly Role[] = ['filesystem', 'manufacturing'];
+
 describe('the order of operations', () => {
   test('flags are cleared first, dependents first; then each role in turn: erase, program, verify, validate', () => {
     fc.assert(
@@ -263,7 +267,7 @@ describe('the order of operations', () => {
           layout.pages.find((page) => contains({ address: page.address, size: page.bytes.length }, address))?.role;
         const phases = ['invalidate', 'erase', 'program', 'verify', 'validate', 'verify-flag'];
         const keys = memoryOperations(plan).map((operation) => {
-          const rank = Role.options.indexOf(roleAt(operation.address) ?? 'bootloader');
+          const rank = WRITE_ORDER.indexOf(roleAt(operation.address) ?? 'bootloader');
           return operation.op === 'invalidate' ? -rank : 100 * (rank + 1) + phases.indexOf(operation.op);
         });
         const cleared = keys.filter((key) => key <= 0);
@@ -275,15 +279,33 @@ describe('the order of operations', () => {
     );
   });
 
+  test('the application’s flag vouches for its data: cleared before they change, set when they are proven', () => {
+    fc.assert(
+      fc.property(anyCase, (given) => {
+        const { plan, layout } = setUp(given);
+        if (!layout.flags.some(({ role }) => role === 'application')) return;
+        const isData = (operation: Operation) =>
+          changes(operation) && 'role' in operation && DATA.includes(operation.role);
+        const proves = (operation: Operation) => operation.op === 'verify' && DATA.includes(operation.role);
+        const validate = plan.operations.findIndex(
+          ({ op, ...each }) => op === 'validate' && 'role' in each && each.role === 'application',
+        );
+        expect(validate).toBeGreaterThan(plan.operations.some(isData) ? plan.operations.findLastIndex(proves) : -2);
+      }),
+      RUNS,
+    );
+  });
+
   test('a role that matches gets nothing but its read-back, with the real flag in place', () => {
     fc.assert(
       fc.property(anyCase, (given) => {
         const { plan, layout, survey } = setUp(given);
         for (const image of layout.images) {
           const pages = layout.pages.filter((page) => page.role === image.role);
-          const matches = pages.every((page) =>
-            survey.some(({ address, crc32 }) => address === page.address && crc32 === page.crc32),
-          );
+          const vouched = image.role === 'application' ? DATA : [];
+          const matches = layout.pages
+            .filter(({ role }) => role === image.role || vouched.includes(role))
+            .every((page) => survey.some(({ address, crc32 }) => address === page.address && crc32 === page.crc32));
           const touching = pages
             .flatMap((page) => operationsTouching(plan, page.address, page.bytes.length))
             .filter(changes);

@@ -84,6 +84,7 @@ export function testRelease(): Release {
     digest: 'e'.repeat(64),
     layout,
     contents: layout.contents,
+    signers: new Map(),
   };
 }
 

@@ -71,7 +71,15 @@ const RECIPE = Recipe.parse({
 
 export function engineOf(chip: ChipDescription, images: readonly ReleaseImage[]): Engine {
   const layout = layOut(chip, images);
-  const release = { recipe: RECIPE, chip, images, digest: '0'.repeat(64), layout, contents: layout.contents };
+  const release = {
+    recipe: RECIPE,
+    chip,
+    images,
+    digest: '0'.repeat(64),
+    layout,
+    contents: layout.contents,
+    signers: new Map(),
+  };
   return releaseEngine(release, () => Promise.reject(new TypeError('no unit')));
 }
 

@@ -239,3 +239,24 @@ describe('at the screen', () => {
     await expect(station.setOrder({ order: 'WO-1' })).rejects.toMatchObject({ failure: { code: 'state-conflict' } });
   });
 });
+
+describe('MACs', () => {
+  it('are taken of this station’s blocks, as records write them, until there is none', async () => {
+    const until = new Date((sync.plantClock.now() ?? 0) + DAY_MS).toISOString();
+    const block = {
+      pool: 'boards',
+      kind: 'mac',
+      prefix: '',
+      digits: 12,
+      first: 0x02005e005301,
+      last: 0x02005e005302,
+    } as const;
+    await line.store.keepLease({ lease: 'L1', station: 'line-1', ...block, issuedAt: until, until });
+    expect(await rules.takeMac('boards')).toBe('02:00:5e:00:53:01');
+    expect(await rules.takeMac('boards')).toBe('02:00:5e:00:53:02');
+    await expect(rules.takeMac('boards')).rejects.toMatchObject({
+      failure: { code: 'numbers-used-up', params: { pool: 'boards' } },
+    });
+    await expect(rules.takeMac('others')).rejects.toMatchObject({ failure: { code: 'numbers-used-up' } });
+  });
+});

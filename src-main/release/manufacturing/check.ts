@@ -1,0 +1,100 @@
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Manufacturing } from '#shared/model/manufacturing.ts';
+import type { Recipe } from '#shared/model/recipe.ts';
+import { NVS_PAGE } from '../../image/nvs/nvs-format.ts';
+import { fieldName, fieldSize, type NvsSection, render, type Resolve, type Template } from './render.ts';
+import { sourceFault } from './unit-values.ts';
+
+export interface ManufacturingFault {
+  readonly path: readonly (string | number)[];
+  readonly detail: string;
+}
+
+interface Valued {
+  readonly path: readonly (string | number)[];
+  readonly value?: string | number | undefined;
+  readonly from?: string | undefined;
+}
+
+/** What no unit could be given, whatever its values: found when the recipe is opened, before any unit is there. */
+export function manufacturingFaults(recipe: Recipe, hasUid: boolean): ManufacturingFault[] {
+  const section = recipe.manufacturing;
+  if (!section) return [];
+  const faults = [...roleFaults(recipe), ...valuesOf(section).flatMap((valued) => valueFaults(valued, recipe, hasUid))];
+  if (section.kind === 'template') faults.push(...placeFaults(section));
+  if (section.kind === 'nvs' && section.size % NVS_PAGE !== 0)
+    faults.push({ path: ['manufacturing', 'size'], detail: `an NVS partition has whole pages of ${NVS_PAGE} bytes` });
+  if (faults.length > 0 || section.kind === 'plant') return faults;
+  return trialFaults(section);
+}
+
+function roleFaults({ images }: Recipe): ManufacturingFault[] {
+  const index = images.findIndex(({ role }) => role === 'manufacturing');
+  if (index < 0) return [];
+  const detail = 'the manufacturing section makes this role for each unit; the same cannot come from a file too';
+  return [{ path: ['images', index, 'role'], detail }];
+}
+
+function valuesOf(section: Manufacturing): Valued[] {
+  if (section.kind === 'plant') return [];
+  if (section.kind === 'nvs') {
+    return section.namespaces.flatMap(({ keys }, at) =>
+      keys.map((key, index): Valued => {
+        const { value, from } = key;
+        return { path: ['manufacturing', 'namespaces', at, 'keys', index], value, from };
+      }),
+    );
+  }
+  return section.fields.flatMap((field, index): Valued[] => {
+    if ('over' in field) return [];
+    const { value, from } = field;
+    return [{ path: ['manufacturing', 'fields', index], value, from }];
+  });
+}
+
+function valueFaults({ path, value, from }: Valued, recipe: Recipe, hasUid: boolean): ManufacturingFault[] {
+  if ((value === undefined) === (from === undefined))
+    return [{ path, detail: 'has either a value or a source (from)' }];
+  const fault = from === undefined ? undefined : sourceFault(from, recipe, hasUid);
+  return fault === undefined ? [] : [{ path: [...path, 'from'], detail: `${from ?? ''}: ${fault}` }];
+}
+
+function placeFaults({ fields, size }: Template): ManufacturingFault[] {
+  const faults: ManufacturingFault[] = [];
+  for (const [index, field] of fields.entries()) {
+    const path = ['manufacturing', 'fields', index];
+    const end = field.at + fieldSize(field);
+    if (end > size)
+      faults.push({ path, detail: `${fieldName(field)} ends at ${end}, the partition has ${size} bytes` });
+    const other = fields
+      .slice(0, index)
+      .find(({ at, ...each }) => at < end && field.at < at + fieldSize({ at, ...each }));
+    if (other) faults.push({ path, detail: `${fieldName(field)} lies on ${fieldName(other)}` });
+    if (!('over' in field)) continue;
+    const { over } = field;
+    if (over.at + over.size > size)
+      faults.push({ path: [...path, 'over'], detail: `ends beyond the partition’s ${size} bytes` });
+    if (over.at < end && field.at < over.at + over.size)
+      faults.push({ path: [...path, 'over'], detail: `${fieldName(field)} would be made of itself` });
+  }
+  return faults;
+}
+
+/** The partition is made once with the least values that units could have: what does not fit then, never does. */
+function trialFaults(section: Template | NvsSection): ManufacturingFault[] {
+  // Whatever the type: a number, a text, bytes.
+  const resolve: Resolve = () => ({ text: '0', bytes: Uint8Array.of(0) });
+  try {
+    render(constantsOf(section), resolve);
+    return [];
+  } catch (error) {
+    if (!(error instanceof FlashlineError)) throw error;
+    const { code, params } = error.failure;
+    return [{ path: ['manufacturing'], detail: `${params['field'] ?? code}: ${params['detail'] ?? ''}` }];
+  }
+}
+
+function constantsOf(section: Template | NvsSection): Template | NvsSection {
+  if (section.kind === 'nvs') return section;
+  return { ...section, fields: section.fields.filter((field) => 'over' in field || field.from === undefined) };
+}

@@ -1,0 +1,81 @@
+import type { CrcField, Manufacturing, NvsKey, TemplateField } from '#shared/model/manufacturing.ts';
+import type { Recipe } from '#shared/model/recipe.ts';
+import type { NvsEntry } from '../../image/nvs/nvs-format.ts';
+import { isNvsInteger } from '../../image/nvs/nvs-format.ts';
+import { writeNvs } from '../../image/nvs/nvs-writer.ts';
+import { crcOf } from './crc.ts';
+import { type Given, integerBytes, integerOf, rawBytes, stringBytes, unsuited } from './field-bytes.ts';
+import { type SourceValue, type UnitValues, valueFrom } from './unit-values.ts';
+
+export type Template = Extract<Manufacturing, { kind: 'template' }>;
+export type NvsSection = Extract<Manufacturing, { kind: 'nvs' }>;
+
+/** Gives a field its value; the unit's, or in a trial something that could be one. */
+export type Resolve = (source: string, field: string) => SourceValue;
+
+/** The partition of one unit. Throws `value-missing`, `value-unsuited` or `nvs-invalid`. */
+export function renderFor(section: Template | NvsSection, recipe: Recipe, unit: UnitValues): Uint8Array {
+  return render(section, (source, field) => valueFrom(source, field, recipe, unit));
+}
+
+export function render(section: Template | NvsSection, resolve: Resolve): Uint8Array {
+  return section.kind === 'template' ? renderTemplate(section, resolve) : renderNvs(section, resolve);
+}
+
+export function fieldName(field: TemplateField): string {
+  return field.name ?? `the ${field.type} at 0x${field.at.toString(16)}`;
+}
+
+export function fieldSize(field: TemplateField): number {
+  if ('size' in field) return field.size;
+  return { u8: 1, i8: 1, u16: 2, i16: 2, u32: 4, i32: 4, u64: 8, i64: 8, crc32: 4 }[field.type as 'u8'] ?? 2;
+}
+
+function isCrc(field: TemplateField): field is CrcField {
+  return 'over' in field;
+}
+
+function renderTemplate({ size, fill, fields }: Template, resolve: Resolve): Uint8Array {
+  const out = new Uint8Array(size).fill(fill);
+  for (const field of fields) if (!isCrc(field)) out.set(valueBytes(field, resolve), field.at);
+  // In their order: one may stand in the range of a later one.
+  for (const field of fields) {
+    if (!isCrc(field)) continue;
+    const { at, type, endian, over } = field;
+    const crc = BigInt(crcOf(type, out.subarray(over.at, over.at + over.size)));
+    out.set(integerBytes(type === 'crc32' ? 'u32' : 'u16', crc, endian), at);
+  }
+  return out;
+}
+
+function valueBytes(field: Exclude<TemplateField, CrcField>, resolve: Resolve): Uint8Array {
+  const given = givenOf(fieldName(field), field, resolve);
+  if (field.type === 'string') return stringBytes(field, given);
+  if (field.type !== 'bytes') return integerBytes(field.type, integerOf(field.type, given), field.endian);
+  const bytes = rawBytes(given);
+  if (bytes.length !== field.size) throw unsuited(given.field, `it has ${bytes.length} bytes, the field ${field.size}`);
+  return field.reversed ? bytes.toReversed() : bytes;
+}
+
+function renderNvs({ namespaces, size, nvsVersion }: NvsSection, resolve: Resolve): Uint8Array {
+  const entries = namespaces.flatMap(({ namespace, keys }) => keys.map((key) => entryOf(namespace, key, resolve)));
+  return writeNvs(entries, { size, version: nvsVersion });
+}
+
+function entryOf(namespace: string, entry: NvsKey, resolve: Resolve): NvsEntry {
+  const { key, type } = entry;
+  const given = givenOf(`${namespace}/${key}`, entry, resolve);
+  if (isNvsInteger(type)) return { namespace, key, type, value: integerOf(type, given) };
+  if (type === 'string') return { namespace, key, type, value: given.value.text };
+  return { namespace, key, type, value: rawBytes(given) };
+}
+
+/** A recipe was checked to have one of both. */
+function givenOf(
+  field: string,
+  { value, from }: { readonly value?: string | number | undefined; readonly from?: string | undefined },
+  resolve: Resolve,
+): Given {
+  if (from === undefined) return { field, value: { text: String(value ?? ''), bytes: null } };
+  return { field, value: resolve(from, field) };
+}

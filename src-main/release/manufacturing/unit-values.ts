@@ -1,0 +1,79 @@
+import { fromHex } from '#shared/base/bytes.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import type { Recipe } from '#shared/model/recipe.ts';
+
+/** What is known of one unit when its manufacturing partition is made. */
+export interface UnitValues {
+  readonly serial: string;
+  /** As the chip tells it, lower-case hexadecimal; null where it has none. */
+  readonly uid: string | null;
+  /** Lower case, colons. */
+  readonly macs: readonly string[];
+  /** What was scanned or typed for this run, by name. */
+  readonly scans: Readonly<Record<string, string>>;
+}
+
+/** A value before a field takes it: hexadecimal where the source has bytes. */
+export interface SourceValue {
+  readonly text: string;
+  readonly bytes: Uint8Array | null;
+}
+
+/** Throws `value-missing`. */
+export function valueFrom(source: string, field: string, recipe: Recipe, unit: UnitValues): SourceValue {
+  const [kind = '', part] = source.split('.');
+  const found = SOURCES[kind]?.(part, recipe, unit);
+  if (found) return found;
+  throw new FlashlineError('value-missing', { where: { path: field }, params: { source, serial: unit.serial } });
+}
+
+type ReadSource = (part: string | undefined, recipe: Recipe, unit: UnitValues) => SourceValue | undefined;
+
+const SOURCES: Readonly<Record<string, ReadSource>> = {
+  serial: (part, recipe, { serial }) => text(part === undefined ? serial : groupsOf(recipe, serial)[part]),
+  uid: (_part, _recipe, { uid }) => (uid === null ? undefined : { text: uid, bytes: bytesOf(uid) }),
+  mac: (part, _recipe, { macs }) => {
+    const mac = macs[Number(part ?? 1) - 1];
+    return mac === undefined ? undefined : { text: mac, bytes: bytesOf(mac) };
+  },
+  scan: (part, _recipe, { scans }) => text(Object.hasOwn(scans, part ?? '') ? scans[part ?? ''] : undefined),
+  product: (part, { product }) => text(part === 'id' ? product.id : product.revision),
+  version: (part, { images }) => text(images.find(({ role }) => role === part)?.version),
+};
+
+/** Named groups of the recipe's pattern, where the serial matches it. */
+function groupsOf({ serial: { pattern } }: Recipe, serial: string): Readonly<Record<string, string | undefined>> {
+  return new RegExp(pattern, 'u').exec(serial)?.groups ?? {};
+}
+
+function text(value: string | undefined): SourceValue | undefined {
+  return value === undefined ? undefined : { text: value, bytes: null };
+}
+
+function bytesOf(hex: string): Uint8Array | null {
+  const digits = hex.replaceAll(/[:\s-]/gu, '');
+  return /^(?:[0-9a-f]{2})+$/iu.test(digits) ? fromHex(digits) : null;
+}
+
+/** What a recipe's source can never have a value from, in words; undefined where it can. */
+export function sourceFault(source: string, recipe: Recipe, hasUid: boolean): string | undefined {
+  const [kind = '', part] = source.split('.');
+  switch (kind) {
+    case 'serial':
+      if (part === undefined || new RegExp(`\\(\\?<${part}>`, 'u').test(recipe.serial.pattern)) return undefined;
+      return `the serial’s pattern has no group (?<${part}>...)`;
+    case 'uid':
+      return hasUid ? undefined : 'this chip has no hardware id that is known';
+    case 'mac': {
+      const { macs } = recipe.manufacturing ?? {};
+      if (!macs) return 'the section has no macs, with the pool that they come from';
+      return Number(part ?? 1) <= macs.count ? undefined : `a unit is given ${macs.count} MACs`;
+    }
+    case 'version':
+      return recipe.images.some(({ role }) => role === part)
+        ? undefined
+        : `there is no image with the role ${part ?? ''}`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { Address, Byte, Size } from './memory.ts';
+
+/** Where a unit's value comes from; what a text must be read as says the field that takes it. */
+const Source = z
+  .string()
+  .regex(
+    /^(?:serial(?:\.[A-Za-z_]\w*)?|uid|mac(?:\.[1-9])?|scan\.[a-z][a-z0-9-]*|product\.(?:id|revision)|version\.[a-z]+)$/,
+  )
+  .describe(
+    '`serial`; `serial.NAME`, a named group of its pattern; `uid`, as the chip tells it (of Espressif’s chips its MAC); `mac`, `mac.2`, of the pool in `macs`; `scan.NAME`, typed or scanned for the run; `product.id`, `product.revision`; `version.ROLE`',
+  );
+
+/** One of both: what every unit has, or what is its own. */
+const value = {
+  value: z.union([z.string(), z.number().int()]).optional().describe('The same in every unit'),
+  from: Source.optional(),
+};
+const at = Size.or(z.literal(0)).describe('Bytes from the start of the partition');
+const Endian = z.enum(['little', 'big']).default('little');
+
+const IntegerField = z.strictObject({
+  name: z.string().min(1).optional(),
+  at,
+  type: z.enum(['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64']),
+  endian: Endian,
+  ...value,
+});
+const StringField = z.strictObject({
+  name: z.string().min(1).optional(),
+  at,
+  type: z.literal('string'),
+  size: Size,
+  /** A zero must follow the text inside of the field. */
+  terminated: z.boolean().default(true),
+  pad: Byte.default(0),
+  ...value,
+});
+const BytesField = z.strictObject({
+  name: z.string().min(1).optional(),
+  at,
+  type: z.literal('bytes'),
+  size: Size,
+  reversed: z.boolean().default(false).describe('The last byte first'),
+  ...value,
+});
+const CrcField = z.strictObject({
+  name: z.string().min(1).optional(),
+  at,
+  type: z.enum(['crc16-ccitt-false', 'crc16-xmodem', 'crc16-modbus', 'crc32']),
+  endian: Endian,
+  over: z.strictObject({ at, size: Size }).describe('The bytes that it is made of, all other fields filled in'),
+});
+export const TemplateField = z.discriminatedUnion('type', [IntegerField, StringField, BytesField, CrcField]);
+export type TemplateField = z.infer<typeof TemplateField>;
+export type CrcField = z.infer<typeof CrcField>;
+
+const NvsKey = z.strictObject({
+  key: z.string().min(1).max(15),
+  type: z.enum(['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'string', 'blob']),
+  ...value,
+});
+export type NvsKey = z.infer<typeof NvsKey>;
+
+/** What is common to all of them. */
+const place = {
+  version: z.string().min(1).describe('Of the partition’s layout, for the record'),
+  address: Address.describe('Where it goes'),
+  size: Size.describe('In bytes'),
+  macs: z
+    .strictObject({
+      pool: z.string().min(1).describe('The plant’s pool of MACs'),
+      count: z.number().int().min(1).max(9).default(1),
+    })
+    .optional()
+    .describe('MACs that each unit is given; a unit that comes back keeps its own'),
+};
+
+/** The manufacturing partition: made for each unit once its hardware id is known, then planned, written and proven as any image. */
+export const Manufacturing = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('template').describe('Fields at fixed places'),
+    ...place,
+    fill: Byte.default(0xff).describe('Bytes that no field names'),
+    fields: z.array(TemplateField).min(1),
+  }),
+  z.strictObject({
+    kind: z.literal('nvs').describe('A partition of ESP-IDF’s Non-Volatile Storage'),
+    ...place,
+    nvsVersion: z.union([z.literal(1), z.literal(2)]).default(2),
+    namespaces: z.array(z.strictObject({ namespace: z.string().min(1).max(15), keys: z.array(NvsKey).min(1) })).min(1),
+  }),
+  z.strictObject({
+    kind: z.literal('plant').describe('Bytes that the plant answers for the unit'),
+    ...place,
+    command: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+  }),
+]);
+export type Manufacturing = z.infer<typeof Manufacturing>;

@@ -1,0 +1,187 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { equalBytes } from '#shared/base/bytes.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { RunEvent } from '#shared/model/run-event.ts';
+import { cliHere } from '#test/support/cli-here.ts';
+import { newBench, type RunOptions, runUnit } from './bench-run.ts';
+import { application, cells, image, noise, preload } from './releases.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'flashline-manufacturing-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let homes = 0;
+const newHome = () => join(folder, `home-${++homes}`);
+
+const SECTION = `manufacturing:
+  kind: template
+  version: '1'
+  address: 0x8000
+  size: 32
+  macs: { pool: boards }
+  fields:
+    - { at: 0, type: u32, from: serial.number }
+    - { name: mac, at: 4, type: bytes, size: 6, from: mac }
+    - { name: id, at: 10, type: bytes, size: 8, from: uid }
+    - { name: batch, at: 18, type: string, size: 8, from: scan.batch }
+    - { at: 28, type: crc32, over: { at: 0, size: 28 } }
+`;
+
+function release(section = SECTION): string {
+  const path = join(folder, `release-${++homes}`);
+  mkdirSync(path);
+  writeFileSync(join(path, 'app.bin'), application(3000, 5).image.segments[0]?.data ?? new Uint8Array());
+  writeFileSync(
+    join(path, 'recipe.yaml'),
+    `schema: 1
+product: { id: maker, revision: A, name: Maker }
+chip: nrf52840
+interface: swd
+images:
+  - { role: application, file: app.bin, version: 1.0.0, address: 0 }
+serial: { pattern: '^HB(?<number>[0-9]{6})$' }
+${section}`,
+  );
+  return path;
+}
+
+const lastOf = (lines: readonly string[]) => RunEvent.parse(JSON.parse(lines.at(-1) ?? ''));
+
+describe('a unit with a manufacturing partition of its own', () => {
+  it('passes; the record has the partition’s digest, the one that manufacturing build makes, and the MAC', async () => {
+    const home = newHome();
+    const path = release();
+    const flash = (serial: string, ...more: string[]) =>
+      cliHere(
+        [
+          'flash',
+          '--release',
+          path,
+          '--serial',
+          serial,
+          '--probe',
+          'bench:nrf52840',
+          '--scan',
+          'batch=7B',
+          '--json',
+          ...more,
+        ],
+        { home },
+      );
+    const end = await flash('HB000001');
+    expect(end.code).toBe(0);
+    const finished = lastOf(end.lines);
+    if (finished.type !== 'run.finished') throw new Error(finished.type);
+    const { record } = finished;
+    const [mac = ''] = record?.macs ?? [];
+    expect(record?.images.map(({ role }) => role)).toEqual(['application', 'manufacturing']);
+    const made = record?.images.find(({ role }) => role === 'manufacturing');
+    expect(made?.sha256.readBack).toBe(made?.sha256.expected);
+    const out = join(folder, 'unit.bin');
+    const args = [
+      'manufacturing',
+      'build',
+      '--release',
+      path,
+      '--serial',
+      'HB000001',
+      '--uid',
+      record?.uid ?? '',
+      '--mac',
+      mac,
+    ];
+    const built = await cliHere([...args, '--scan', 'batch=7B', '--out', out, '--json'], { home });
+    expect(JSON.parse(built.lines[0] ?? '')).toMatchObject({
+      address: 0x8000,
+      size: 32,
+      sha256: made?.sha256.expected,
+    });
+    // Another unit of the same station has another.
+    const other = lastOf((await flash('HB000002')).lines);
+    if (other.type !== 'run.finished') throw new Error(other.type);
+    expect(other).toMatchObject({ verdict: 'PASS' });
+    expect(other.record?.images[1]?.sha256.expected).not.toBe(made?.sha256.expected);
+    expect(other.record?.macs).not.toEqual([mac]);
+  });
+
+  it.each([
+    ['a value that nobody gave', SECTION, 3, 'value-missing'],
+    ['a value that does not fit', SECTION.replace('size: 8, from: scan', 'size: 2, from: scan'), 2, 'value-unsuited'],
+    [
+      'a command that no plant answers',
+      "manufacturing: { kind: plant, version: '1', address: 0x8000, size: 8, command: identity }\n",
+      3,
+      'plant-data-missing',
+    ],
+  ])('is not touched for %s', async (_, section, code, failure) => {
+    const scan = failure === 'value-unsuited' ? ['--scan', 'batch=7B'] : [];
+    const args = ['flash', '--release', release(section), '--serial', 'HB000001', '--probe', 'bench:nrf52840', ...scan];
+    const end = await cliHere([...args, '--json'], { home: newHome() });
+    expect(end.code).toBe(code);
+    expect(lastOf(end.lines)).toMatchObject({
+      verdict: 'ERROR',
+      code: failure,
+      record: { bytesWritten: 0, uid: expect.stringMatching(/^[0-9a-f]{16}$/), images: [{ role: 'application' }] },
+    });
+    const steps = end.lines
+      .map((line) => RunEvent.parse(JSON.parse(line)))
+      .filter(({ type }) => type === 'step.started');
+    expect(steps.map((event) => 'step' in event && event.step)).toEqual(['connect', 'identify', 'record']);
+  });
+});
+
+const OLD = [application(3000, 1), image('manufacturing', { address: 0x8000, data: noise(64, 7) })];
+const NEW = [application(3000, 1), image('manufacturing', { address: 0x8000, data: noise(64, 8) })];
+
+describe('the supply fails at any packet while a unit’s partition is changed', () => {
+  it('and the unit has the old one, the new one, or does not start; the next run passes', async () => {
+    const before = () => {
+      const bench = newBench();
+      preload(bench, 'A', OLD);
+      return bench;
+    };
+    const end = async (bench: ReturnType<typeof before>, options: RunOptions) => {
+      try {
+        await runUnit(bench, 'A', NEW, options);
+        return 'done';
+      } catch (error) {
+        return error instanceof FlashlineError ? error.failure.code : String(error);
+      }
+    };
+    const holds = (bench: ReturnType<typeof before>, images: typeof OLD) =>
+      images.every(({ image: { segments } }) =>
+        segments.every(({ address, data }) => equalBytes(cells(bench, 'A', address, data.length), data)),
+      );
+    // Before the first change nothing can tear (run-faults.test.ts); from there on, every packet.
+    let first = Infinity;
+    let sent = 0;
+    await runUnit(before(), 'A', NEW, {
+      onConnected: (connected) => {
+        connected.onWrite = () => sent++;
+      },
+      hooks: {
+        beforeChange: () => {
+          first = Math.min(first, sent);
+          return Promise.resolve();
+        },
+      },
+    });
+    const states = new Map<string, number>();
+    for (let after = first - 3; after < sent; after++) {
+      const bench = before();
+      const code = await end(bench, { faults: [{ kind: 'power-cut', after }] });
+      expect(['no-target', 'wire-noise', 'done']).toContain(code);
+      const starts = equalBytes(
+        cells(bench, 'A', 0, 8),
+        OLD[0]?.image.segments[0]?.data.subarray(0, 8) ?? new Uint8Array(),
+      );
+      const state = holds(bench, OLD) ? 'old' : holds(bench, NEW) ? 'new' : starts ? 'TORN' : 'does not start';
+      states.set(state, (states.get(state) ?? 0) + 1);
+      expect(await end(bench, {}), `the run after packet ${after}`).toBe('done');
+      expect(holds(bench, NEW)).toBe(true);
+    }
+    expect(states.has('TORN')).toBe(false);
+    for (const state of ['old', 'new', 'does not start']) expect(states.get(state) ?? 0).toBeGreaterThan(0);
+  });
+});

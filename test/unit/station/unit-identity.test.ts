@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import type { UnitRecord } from '#shared/model/unit-record.ts';
+import type { UnitValues } from '#main/release/manufacturing/unit-values.ts';
+import type { Engine } from '#main/station/engine.ts';
+import type { PlantRules } from '#main/station/plant-rules.ts';
+import { engineForUnit } from '#main/station/unit-identity.ts';
+
+const SIGNAL = new AbortController().signal;
+const SECTION = { version: '1', address: 0, size: 64, macs: { pool: 'boards', count: 2 } };
+
+function engineWith(manufacturing: object): { engine: Engine; made: { unit: UnitValues; fromPlant: unknown }[] } {
+  const made: { unit: UnitValues; fromPlant: unknown }[] = [];
+  const engine = {
+    release: { recipe: { product: { id: 'hello' }, manufacturing } },
+    forUnit: (unit: UnitValues, fromPlant: unknown) => {
+      made.push({ unit, fromPlant });
+      return engine;
+    },
+  } as unknown as Engine;
+  return { engine, made };
+}
+
+interface Given {
+  readonly probe?: string;
+  readonly records?: readonly object[];
+  readonly plant?: Partial<PlantRules> | undefined;
+  readonly section?: object;
+}
+
+async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kind: 'nvs', ...SECTION } }: Given) {
+  const { engine, made } = engineWith(section);
+  const took: (readonly string[])[] = [];
+  const request = { serial: 'HB1', slot: '1', probe, rework: false };
+  const services = {
+    log: { records: () => Promise.resolve(records as UnitRecord[]) },
+    plant: plant as PlantRules | undefined,
+    took: (macs: readonly string[]) => void took.push([...macs]),
+  };
+  const end = engineForUnit(engine, request, 'aa', services, SIGNAL);
+  const code = await end.then(
+    () => null,
+    (error: { failure?: { code: string } }) => error.failure?.code ?? String(error),
+  );
+  return { code, took, unit: made[0]?.unit, fromPlant: made[0]?.fromPlant };
+}
+
+/** A pool of so many. */
+function pool(count: number): Pick<PlantRules, 'takeMac'> & { taken: number } {
+  return {
+    taken: 0,
+    takeMac() {
+      if (this.taken === count) throw Object.assign(new Error(), { failure: { code: 'numbers-used-up' } });
+      return Promise.resolve(`02:00:5e:00:53:0${++this.taken}`);
+    },
+  };
+}
+
+describe('a unit’s MACs', () => {
+  it('are the plant’s next, told as they are taken', async () => {
+    const { took, unit, code } = await run({ plant: pool(9) });
+    expect(code).toBeNull();
+    expect(took).toEqual([['02:00:5e:00:53:01'], ['02:00:5e:00:53:01', '02:00:5e:00:53:02']]);
+    expect(unit?.macs).toEqual(took[1]);
+  });
+
+  it('stay its own when it comes back; another board with its serial has others', async () => {
+    const own = { uid: 'aa', probe: 'cmsis-dap:1', macs: ['02:00:00:00:00:07', '02:00:00:00:00:08'] };
+    const plant = pool(9);
+    expect((await run({ plant, records: [own] })).unit?.macs).toEqual(own.macs);
+    expect(plant.taken).toBe(0);
+    for (const other of [{ ...own, uid: 'bb' }, { ...own, probe: 'bench:x' }, { ...own, macs: [] }, { uid: 'aa' }])
+      expect((await run({ plant: pool(9), records: [{ probe: 'cmsis-dap:1', ...other }] })).unit?.macs).not.toEqual(
+        own.macs,
+      );
+  });
+
+  it('that were taken are told, also when the pool ends before there are enough', async () => {
+    const { code, took, unit } = await run({ plant: pool(1) });
+    expect({ code, took, unit }).toEqual({ code: 'numbers-used-up', took: [['02:00:5e:00:53:01']], unit: undefined });
+    expect((await run({})).code).toBe('numbers-used-up');
+  });
+
+  it('on the bench are made up, the same for the same serial, and never of a pool', async () => {
+    const plant = pool(9);
+    const [one, two] = [await run({ probe: 'bench:x', plant }), await run({ probe: 'bench:x' })];
+    expect(one.unit?.macs).toEqual(two.unit?.macs);
+    expect(new Set(one.unit?.macs).size).toBe(2);
+    for (const mac of one.unit?.macs ?? []) expect(mac).toMatch(/^02(?::[0-9a-f]{2}){5}$/);
+    expect(plant.taken).toBe(0);
+  });
+});
+
+describe('bytes that the plant makes', () => {
+  it('are asked for this unit, and handed on', async () => {
+    const asked: unknown[] = [];
+    const plant = {
+      unitData: (unit: unknown) => {
+        asked.push(unit);
+        return Promise.resolve(Uint8Array.of(1, 2));
+      },
+    };
+    const section = { kind: 'plant', version: '1', address: 0, size: 2, command: 'identity' };
+    const { fromPlant, took } = await run({ plant, section });
+    expect(fromPlant).toEqual(Uint8Array.of(1, 2));
+    expect(asked).toEqual([{ command: 'identity', product: 'hello', serial: 'HB1', uid: 'aa', macs: [], scans: {} }]);
+    expect(took).toEqual([]);
+  });
+});
