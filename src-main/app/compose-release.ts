@@ -9,7 +9,7 @@ import { openFileSource } from '../release/flashpack/file-source.ts';
 import { type Flashpack, type OpenOptions, openFlashpack } from '../release/flashpack/open-flashpack.ts';
 import { isSealed, SEALED_EXTRA_BYTES, SEALED_HEAD_BYTES, unsealPack } from '../release/flashpack/sealing.ts';
 import { readTrust } from '../release/flashpack/trust-file.ts';
-import { judge, requirePermitted } from '../release/flashpack/trust-list.ts';
+import { judge, NO_TRUST, NOT_SET_UP, requirePermitted } from '../release/flashpack/trust-list.ts';
 import { openRelease, type Release } from '../release/open-release.ts';
 import { chipsOf, type ChipSources } from './compose-chips.ts';
 import { realClock, realRandom } from './compose-home.ts';
@@ -81,10 +81,16 @@ export async function withFlashpack<T>(
   }
 }
 
-/** Asked at every unit: a key that was taken off the list signs nothing from then on. */
-export function permitRelease(home: string): (release: string, signedBy: SignedBy) => void {
-  return (release, signedBy) =>
-    requirePermitted(release, signedBy, readTrust(trustFileOf(home)), new Date(realClock.now()));
+/**
+ * Asked at every unit: a key that was taken off the list signs nothing from then on. A station of a plant has been set up, by
+ * whoever bound it.
+ */
+export function permitRelease(home: string, isBound: () => boolean): (release: string, signedBy: SignedBy) => void {
+  return (release, signedBy) => {
+    const list = readTrust(trustFileOf(home));
+    const counts = list === NOT_SET_UP && isBound() ? NO_TRUST : list;
+    requirePermitted(release, signedBy, counts, new Date(realClock.now()));
+  };
 }
 
 /** Of a release that came down from the plant: its signed document names it. */

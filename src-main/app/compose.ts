@@ -135,7 +135,7 @@ async function makeStation(
     warn: options.warn,
     interrupted: await log.unacknowledged(),
     appVersion: options.appVersion,
-    permitRelease: permitRelease(options.home),
+    permitRelease: permitRelease(options.home, () => sync.book !== null),
     wallClock: realClock,
     random: realRandom,
     describeFailure: failureTexts(options.resources),

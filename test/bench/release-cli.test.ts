@@ -106,9 +106,16 @@ describe('a release as one file', () => {
 });
 
 describe('on a real probe', () => {
+  it('a release without a signature runs where nobody has said yet whom the station trusts', async () => {
+    const tried = await flash(folder, REAL);
+    expect([tried.last.code, tried.record?.signedBy]).toEqual(['probe-not-found', 'unsigned']);
+    expect(last(await release('trust', 'list'))).toMatchObject({ type: 'release.unsigned', allowed: true });
+  });
+
   it('a release without a signature does not run until it is allowed', async () => {
     const unsigned = at('u.flashpack');
     await release('build', folder, '--unsigned', '--out', unsigned);
+    await release('trust', 'unsigned', 'refuse');
     for (const path of [folder, unsigned])
       expect(await flash(path, REAL)).toMatchObject({ code: 2, last: { code: 'release-unsigned' } });
     // A signed one gets as far as the probe that is not there.

@@ -3,7 +3,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { nodeFiles } from '../../release/files.ts';
 import { readPublicKey } from '../../release/flashpack/release-keys.ts';
 import { readTrust, writeTrust } from '../../release/flashpack/trust-file.ts';
-import { type TrustedKey, type TrustList, withKey } from '../../release/flashpack/trust-list.ts';
+import { NO_TRUST, NOT_SET_UP, type TrustedKey, type TrustList, withKey } from '../../release/flashpack/trust-list.ts';
 import { homeFolder, realClock, realRandom, workplace } from '../compose-home.ts';
 import { trustFileOf } from '../compose-release.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
@@ -101,7 +101,8 @@ async function change(
   next: (old: TrustList) => TrustList | Promise<TrustList>,
 ): Promise<TrustList> {
   const file = trustFileOf(homeFolder(env));
-  const list = await next(readTrust(file));
+  const found = readTrust(file);
+  const list = await next(found === NOT_SET_UP ? NO_TRUST : found);
   writeTrust(file, list, realRandom);
   return list;
 }
@@ -118,6 +119,8 @@ function tellKey(key: TrustedKey, { json }: CommonOptions, context: CliContext):
 }
 
 function unsignedLine(unsigned: TrustList['unsigned']): string {
+  if (unsigned === NOT_SET_UP.unsigned)
+    return 'Releases without a signature run here until the first key is trusted, or the station is bound to a plant.';
   return unsigned === null
     ? 'Releases without a signature run on the bench only.'
     : `Releases without a signature run here: ${unsigned.by} allowed it at ${unsigned.at}.`;

@@ -4,14 +4,14 @@ import { z } from 'zod';
 import type { RandomBytes } from '#shared/base/clock.ts';
 import { toHex } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { NO_TRUST, TrustList } from './trust-list.ts';
+import { NOT_SET_UP, TrustList } from './trust-list.ts';
 
-/** Trusts nobody where there is no file. Throws `trust-unreadable`: a damaged list is not taken for an empty one. */
+/** NOT_SET_UP where there is no file. Throws `trust-unreadable`: a damaged list is not taken for an empty one. */
 export function readTrust(file: string): TrustList {
   try {
     return TrustList.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return NO_TRUST;
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return NOT_SET_UP;
     const damaged = thrown instanceof SyntaxError || thrown instanceof z.ZodError;
     throw unavailable(file, damaged ? 'it is no list of release keys' : String(thrown));
   }

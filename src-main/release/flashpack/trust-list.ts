@@ -29,6 +29,9 @@ export type TrustList = z.infer<typeof TrustList>;
 
 export const NO_TRUST: TrustList = { schema: 1, keys: [], unsigned: null };
 
+/** Of a station where nobody has said yet whom it trusts: it can be tried with a recipe's folder, and every record says unsigned. */
+export const NOT_SET_UP: TrustList = { ...NO_TRUST, unsigned: { by: 'default', at: '1970-01-01T00:00:00.000Z' } };
+
 /** The list with this key; a key that is there already gets the new name and dates. */
 export async function withKey(list: TrustList, added: Omit<TrustedKey, 'keyId'>): Promise<TrustList> {
   const key = { ...added, keyId: await releaseKeyId(added.publicKey) };
