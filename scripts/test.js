@@ -20,6 +20,7 @@ await main(async () => {
   installPrograms();
   const asked = process.argv.slice(2);
   const phases = asked.length > 0 ? [{ name: 'as asked', projects: [], args: asked }] : PHASES;
+  /** @type {{ passed: number, failed: number, skipped: number, failures: string[], files: { file: string, ms: number }[] }} */
   const total = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
   let worst = 0;
   for (const phase of phases) {

@@ -1,3 +1,4 @@
+import { assertNever } from '#shared/base/assert-never.ts';
 import type { EspLock } from '#shared/model/esp-locks.ts';
 import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
 import type { LockOperation } from '#shared/model/plan.ts';
@@ -90,8 +91,13 @@ function faultOf(lock: EspLock, { keys, purposes, switches, fields, blocks }: Es
       return (blocks[lock.block]?.hide ?? []).length === 0
         ? `BLOCK${lock.block} is nothing that RD_DIS hides`
         : undefined;
-    default:
+    case 'esp-custom-mac':
+    case 'esp-secure-boot':
+    case 'esp-disable-jtag':
+    case 'esp-disable-download':
       return undefined;
+    default:
+      return assertNever(lock, 'lock');
   }
 }
 
@@ -118,6 +124,8 @@ export function espLockOperation(lock: EspLock, all: readonly { readonly step: s
       return { ...base, name: 'secure download mode' };
     case 'esp-disable-download':
       return { ...base, name: 'no download mode' };
+    default:
+      return assertNever(lock, 'lock');
   }
 }
 

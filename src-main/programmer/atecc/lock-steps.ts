@@ -35,18 +35,11 @@ export class AteccLockSteps implements LockSteps {
   step(operation: LockOperation, contents: Contents): LockStep {
     const { slot = 0, step } = operation;
     const session = this.#session;
-    switch (step) {
-      case 'atecc-config':
-        return new ConfigLock(session, operation, contents);
-      case 'atecc-data':
-        return new DataLock(session);
-      case 'atecc-slot':
-        return new SlotLock(session, operation, slot);
-      case 'atecc-key':
-        return new KeyStep(session, operation, slot, this.#keys);
-      default:
-        throw unsuited(operation, `an ATECC has no step ${String(step)}`);
-    }
+    if (step === 'atecc-config') return new ConfigLock(session, operation, contents);
+    if (step === 'atecc-data') return new DataLock(session);
+    if (step === 'atecc-slot') return new SlotLock(session, operation, slot);
+    if (step === 'atecc-key') return new KeyStep(session, operation, slot, this.#keys);
+    throw unsuited(operation, `an ATECC has no step ${step}`);
   }
 }
 

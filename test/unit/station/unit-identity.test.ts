@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toFailure } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { UnitValues } from '#main/release/manufacturing/unit-values.ts';
 import type { Engine } from '#main/station/engine.ts';
@@ -39,7 +40,7 @@ async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kin
   const end = engineForUnit(engine, request, 'aa', services, SIGNAL);
   const code = await end.then(
     () => null,
-    (error: { failure?: { code: string } }) => error.failure?.code ?? String(error),
+    (error: unknown) => toFailure(error).code,
   );
   return { code, took, unit: made[0]?.unit, fromPlant: made[0]?.fromPlant };
 }

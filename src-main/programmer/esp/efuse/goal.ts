@@ -1,3 +1,4 @@
+import { assertNever } from '#shared/base/assert-never.ts';
 import { fromHex } from '#shared/base/bytes.ts';
 import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
 import type { LockOperation } from '#shared/model/plan.ts';
@@ -38,8 +39,17 @@ export function wantsOf(operation: LockOperation, efuse: EspEfuse): Want[] | und
       return bits(efuse, switches.secureDownload);
     case 'esp-disable-download':
       return bits(efuse, switches.download);
-    default:
+    case 'atecc-config':
+    case 'atecc-data':
+    case 'atecc-key':
+    case 'atecc-slot':
+    case 'block-protection':
+    case 'quad-enable':
+    case 'readout-protection':
+    case 'write-protection':
       return undefined;
+    default:
+      return assertNever(operation.step, 'step');
   }
 }
 
