@@ -11,7 +11,7 @@ const DFU = { class: 0xfe, subclass: 0x01, runtime: 0x01, loader: 0x02 } as cons
 
 /** Reads `dfu:...`. Throws `probe-address`. */
 export function parseDfuAddress(url: string): UsbPlace {
-  const place = parseUnitPlace(url.replace(/^dfu:/u, ''));
+  const place = url.startsWith('dfu:') ? parseUnitPlace(url.slice('dfu:'.length)) : undefined;
   if (place) return place;
   throw new FlashlineError('probe-address', { params: { url, expected: FORMS } });
 }
