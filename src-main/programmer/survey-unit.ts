@@ -56,7 +56,12 @@ async function surveyAll(layout: Layout, device: FlashDevice, io: IoContext, pro
   let before = 0;
   for (const memory of new Set(layout.pages.map((page) => page.memory))) {
     const pages = layout.pages.filter((page) => page.memory === memory);
-    const rest = pages.length < FEW_PAGES ? pages : await onTrial(pages, device, io, states);
+    const from = before;
+    const tried = (bytes: number) => {
+      before = from + bytes;
+      progress?.(before);
+    };
+    const rest = pages.length < FEW_PAGES ? pages : await onTrial(pages, device, io, { states, tried });
     for (const { address, size } of coalescePages(rest)) {
       const told = progress && ((done: number) => progress(before + done));
       for (const state of await surveyPages(device, memory, address, size, io, told))
@@ -76,7 +81,7 @@ async function onTrial(
   pages: readonly WantedPage[],
   device: FlashDevice,
   io: IoContext,
-  states: Map<number, PageState>,
+  { states, tried }: { readonly states: Map<number, PageState>; readonly tried: Progress },
 ): Promise<readonly WantedPage[]> {
   const trial = trialPlaces(pages.length).flatMap((index) => pages[index] ?? []);
   const looked = { pages: 0, bytes: 0, ms: 0, same: 0, blank: 0 };
@@ -89,6 +94,7 @@ async function onTrial(
       looked.same += Number(state.crc32 === wanted);
       looked.blank += Number(state.blank && state.crc32 !== wanted);
     }
+    tried(looked.bytes);
   }
   looked.ms = io.clock.monotonic() - begun;
   const [first] = pages;
