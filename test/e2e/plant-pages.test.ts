@@ -176,7 +176,7 @@ describe.skipIf(!requirePrograms(['chromium']))('the plant’s pages in Chromium
 
   it('prints a certificate on one sheet, which a foreign library verifies', async () => {
     await open('otto', '/trace?serial=HB000001');
-    await page.getByRole('link', { name: 'Certificate' }).click();
+    await page.getByRole('link', { name: 'Certificate', exact: true }).click();
     await part('jws').waitFor();
     const text = (name: string): Promise<string> => part(name).evaluate((each) => (each.textContent ?? '').trim());
     const key = await importJWK({ kty: 'OKP', crv: 'Ed25519', x: await text('public-key') }, 'EdDSA');
