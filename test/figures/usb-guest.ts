@@ -1,7 +1,7 @@
 import { createBench } from '#main/bench/bench.ts';
 import { serveUsbip } from '#main/bench/usbip/server.ts';
 import { usbProbe } from '#main/bench/usbip/usb-probe.ts';
-import { flashlineForGuest } from '#test/support/usb-guest/flashline.ts';
+import { bundleFlashline } from '#test/support/usb-guest/flashline.ts';
 import { bootGuest, type Guest } from '#test/support/usb-guest/guest.ts';
 import { application, programByOpenOcd, writeRelease } from '#test/support/usb-guest/program.ts';
 
@@ -30,13 +30,12 @@ export async function measureUsbGuest(): Promise<UsbGuestFigures> {
   const server = await serveUsbip({ port: 0, devices });
   let guest: Guest | undefined;
   try {
-    guest = await bootGuest();
-    const flashline = await flashlineForGuest(guest.out);
+    guest = await bootGuest(bundleFlashline);
     writeRelease(guest, application(SIZE));
     for (const [hubPort, busid] of server.busids.entries()) await guest.plugIn({ port: server.port, busid }, hubPort);
     const flash = ['flash', '--release', '/out/release', '--serial', 'HB000001', '--probe', 'cmsis-dap:OURS'];
     const env = { FLASHLINE_HOME: '/tmp/home' };
-    const ours = await guest.run([...flashline, ...flash], { env, timeoutMs: 110_000 });
+    const ours = await guest.flashline(flash, { env });
     const theirs = await programByOpenOcd(guest, 'THEIRS');
     for (const { code, stdout, stderr } of [ours, theirs])
       if (code !== 0) throw new Error(`not programmed: ${stdout}${stderr}`);

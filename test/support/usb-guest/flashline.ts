@@ -10,14 +10,31 @@ const EXTERNAL = ['better-sqlite3', 'serialport', 'usb', 'node-hid', 'bufferutil
 /** No probe is plugged into a plant's server. */
 const isPlant = (id: string): boolean => id.includes('src-plant/') || id.startsWith('#plant/');
 
-/** On an emulated processor, compiling what runs once costs more than it saves: half of the start. */
-const QUICK_START = ['--no-opt', '--max-lazy', '--single-threaded'];
+/** Where the bundle lies in the guest: as deep as the source, because the command line finds its resources from there. */
+const APP = 'flashline/src-main/app';
 
 /**
- * Puts the command line and the log's thread into `out` as a few files: an emulated machine takes several seconds to read the
- * hundreds of the sources. Resolves to the words that start it in the guest.
+ * Interpreted alone: code that is compiled while it runs is emulated anew each time. Half of a start, and half of a first flash, of
+ * what they cost compiled; `--jitless` takes as long again for the third.
  */
-export async function flashlineForGuest(out: string): Promise<readonly string[]> {
+export const QUICK_START = ['--no-opt', '--no-sparkplug'];
+
+/** The words that start it as a process of its own. Most commands need none: `Guest.flashline`. */
+export const FLASHLINE_PROCESS: readonly string[] = [
+  ...allowingUnsigned(),
+  join(ROOT, 'node_modules', 'node', 'bin', 'node'),
+  ...QUICK_START,
+  `/out/${APP}/cli.js`,
+];
+
+/** What the guest's runner loads to carry commands out itself. */
+export const FLASHLINE_MODULE = `/out/${APP}/in-runner.js`;
+
+/**
+ * Puts the command line and the log's thread into the guest's `out` as a few files: an emulated machine takes several
+ * seconds to read the hundreds of the sources.
+ */
+export async function bundleFlashline(out: string): Promise<void> {
   const root = join(out, 'flashline');
   await mkdir(root);
   for (const name of ['resources', 'package.json', 'node_modules']) await symlink(join(ROOT, name), join(root, name));
@@ -29,8 +46,7 @@ export async function flashlineForGuest(out: string): Promise<readonly string[]>
     ssr: { noExternal: true, external: EXTERNAL },
     build: {
       ssr: true,
-      // As deep as the source: the command line finds its resources from there.
-      outDir: join(root, 'src-main', 'app'),
+      outDir: join(out, APP),
       emptyOutDir: true,
       target: 'node24',
       minify: false,
@@ -38,12 +54,11 @@ export async function flashlineForGuest(out: string): Promise<readonly string[]>
         input: {
           cli: join(ROOT, 'src-main', 'app', 'cli.ts'),
           'log-thread': join(ROOT, 'src-main', 'app', 'log-thread.ts'),
+          'in-runner': join(import.meta.dirname, 'flashline-in-runner.ts'),
         },
         external: (id) => EXTERNAL.includes(id) || isPlant(id),
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name].js' },
       },
     },
   });
-  const node = join(ROOT, 'node_modules', 'node', 'bin', 'node');
-  return [...allowingUnsigned(), node, ...QUICK_START, '/out/flashline/src-main/app/cli.js'];
 }

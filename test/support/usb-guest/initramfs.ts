@@ -20,6 +20,7 @@ const MODULES = [
   'usbhid',
   'hid-generic',
   'cdc-acm',
+  'ftdi_sio',
   'hid-mcp2221',
   'i2c-dev',
   'at24',

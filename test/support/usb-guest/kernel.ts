@@ -17,15 +17,28 @@ export interface GuestKernel {
 const DOWNLOAD_MS = 300_000;
 
 /**
- * Debian's newest kernel for this release, fetched once by apt-get and kept under `cache` by its name and version.
- * Rejects with what apt-get said when no mirror is within reach.
+ * Debian's newest kernel for this release, fetched once by apt-get and kept under `cache` by its name and version; whichever is
+ * there serves. Rejects with what apt-get said when none is and no mirror is within reach.
  */
 export async function guestKernel(cache: string): Promise<GuestKernel> {
+  const folder = (await keptKernel(cache)) ?? (await newKernel(cache));
+  const initramfs = await packInitramfs(join(folder, 'modules'), folder);
+  return { vmlinuz: join(folder, 'vmlinuz'), initramfs };
+}
+
+/** The newest by its name; apt takes seconds to tell that it knows a newer one. */
+async function keptKernel(cache: string): Promise<string | undefined> {
+  const names = existsSync(cache) ? await readdir(cache) : [];
+  const kept = names.filter((name) => name.startsWith('linux-image-') && existsSync(join(cache, name, 'vmlinuz')));
+  const newest = kept.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+  return newest === undefined ? undefined : join(cache, newest);
+}
+
+async function newKernel(cache: string): Promise<string> {
   const { name, version } = await newestKernel();
   const folder = join(cache, `${name}_${version.replaceAll(/[^\w.+-]/gu, '_')}`);
   if (!existsSync(folder)) await fetchKernel(name, cache, folder);
-  const initramfs = await packInitramfs(join(folder, 'modules'), folder);
-  return { vmlinuz: join(folder, 'vmlinuz'), initramfs };
+  return folder;
 }
 
 interface PackageVersion {

@@ -42,5 +42,5 @@ export function programByOpenOcd(guest: Guest, probeSerial: string): Promise<Gue
     'source [find target/nrf52.cfg]',
     'program /out/release/application.bin 0 verify reset exit',
   ];
-  return guest.run(['openocd', ...commands.flatMap((command) => ['-c', command])], { timeoutMs: 110_000 });
+  return guest.run(['openocd', ...commands.flatMap((command) => ['-c', command])]);
 }

@@ -1,14 +1,13 @@
-/** In the guest: connects to the tests on the host and starts programs as they ask. `node runner.ts HOST PORT` */
+/** In the guest: connects to the tests on the host and starts programs as they ask. `node runner.js HOST PORT` */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import type { FromRunner, ToRunner } from './runner-protocol.ts';
+import type { CommandInRunner, FromRunner, ToRunner } from './runner-protocol.ts';
 
 const [host = '', port = ''] = process.argv.slice(2);
 const socket = connect({ host, port: Number(port), noDelay: true });
 const tell = (message: FromRunner) => socket.write(`${JSON.stringify(message)}\n`);
 const children = new Map<number, ChildProcess>();
-
 function start({ id, argv, env, user, group, folder }: ToRunner & { kind: 'start' }): void {
   const [program = '', ...args] = argv;
   const child = spawn(program, args, {
@@ -28,10 +27,22 @@ function start({ id, argv, env, user, group, folder }: ToRunner & { kind: 'start
   });
 }
 
-socket.on('connect', () => tell({ kind: 'ready' }));
+async function call({ id, module, args, env }: ToRunner & { kind: 'call' }): Promise<void> {
+  try {
+    const { command } = (await import(module)) as { readonly command: CommandInRunner };
+    const code = await command(args, { ...process.env, ...env }, (kind, text) => tell({ kind, id, text }));
+    tell({ kind: 'exit', id, code });
+  } catch (error) {
+    tell({ kind: 'stderr', id, text: String(error instanceof Error ? error.stack : error) });
+    tell({ kind: 'exit', id, code: null });
+  }
+}
+
+socket.on('connect', () => tell({ kind: 'ready', user: process.getuid?.() ?? 0, group: process.getgid?.() ?? 0 }));
 createInterface({ input: socket }).on('line', (line) => {
   const message = JSON.parse(line) as ToRunner;
   if (message.kind === 'start') start(message);
+  else if (message.kind === 'call') void call(message);
   else children.get(message.id)?.kill(message.signal);
 });
 // The tests are done, or gone: the guest powers off.

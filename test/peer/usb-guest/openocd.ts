@@ -7,8 +7,7 @@ import { Prng } from '#main/bench/prng.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';
 import { serveUsbip, type UsbipServer } from '#main/bench/usbip/server.ts';
 import { usbProbe } from '#main/bench/usbip/usb-probe.ts';
-import { requirePrograms } from '#test/support/programs.ts';
-import { bootGuest, type Guest, GUEST_PROGRAMS } from '#test/support/usb-guest/guest.ts';
+import type { Guest } from '#test/support/usb-guest/guest.ts';
 
 /** What OpenOCD is to find on a chip, and where it may work. */
 interface ChipRig {
@@ -113,102 +112,114 @@ const RIGS: readonly Rig[] = [
 ];
 const names = RIGS.map(({ chip, probe }, index) => ({ name: `${chip} on a ${probe} probe`, index }));
 
-describe.skipIf(!requirePrograms([...GUEST_PROGRAMS, 'openocd']))('OpenOCD drives our probes over real USB', () => {
-  let guest: Guest;
-  let server: UsbipServer;
-  let bench: Bench;
+export function openOcdOnUsb(guestOf: () => Guest): void {
+  describe('OpenOCD drives our probes over real USB', () => {
+    let guest: Guest;
+    let server: UsbipServer;
+    let bench: Bench;
 
-  beforeAll(async () => {
-    bench = createBench({ startAt: 0, seed: 31 });
-    const devices = RIGS.map(({ chip, probe }, index) => usbProbe({ bench, chip, probe, ...serials(index), realMs }));
-    server = await serveUsbip({ devices, port: 0 });
-    guest = await bootGuest();
-    await Promise.all(server.busids.map((busid, index) => guest.plugIn({ port: server.port, busid }, index)));
-  }, 400_000);
+    beforeAll(async () => {
+      bench = createBench({ startAt: 0, seed: 31 });
+      const devices = RIGS.map(({ chip, probe }, index) => usbProbe({ bench, chip, probe, ...serials(index), realMs }));
+      server = await serveUsbip({ devices, port: 0 });
+      guest = guestOf();
+      await Promise.all(server.busids.map((busid, index) => guest.plugIn({ port: server.port, busid }, index)));
+    });
 
-  afterAll(async () => {
-    await guest?.stop();
-    await server?.close();
-  });
+    afterAll(async () => {
+      await guest.unplugAll();
+      await server.close();
+    });
 
-  /** What OpenOCD says while it carries these commands out; it exits with the first that fails. */
-  async function openocd(index: number, ...commands: string[]): Promise<string> {
-    const { script, probe } = rig(index);
-    const configuration = [
-      'adapter driver cmsis-dap',
-      `cmsis_dap_backend ${probe === 'hid' ? 'hid' : 'usb_bulk'}`,
-      `adapter serial ${serials(index).probeSerial}`,
-      'transport select swd',
-      'gdb_port disabled',
-      'tcl_port disabled',
-      'telnet_port disabled',
-      script,
-      'init',
-      ...commands,
-      'shutdown',
-    ];
-    const argv = ['openocd', ...configuration.flatMap((command) => ['-c', command])];
-    const { code, stdout, stderr } = await guest.run(argv, { timeoutMs: 110_000 });
-    if (code !== 0) throw new Error(`OpenOCD ended with ${code}: ${stdout}${stderr}`);
-    return stdout + stderr;
-  }
+    /** What OpenOCD says while it carries these commands out; it exits with the first that fails. */
+    async function openocd(index: number, ...commands: string[]): Promise<string> {
+      const { script, probe } = rig(index);
+      const configuration = [
+        'adapter driver cmsis-dap',
+        `cmsis_dap_backend ${probe === 'hid' ? 'hid' : 'usb_bulk'}`,
+        `adapter serial ${serials(index).probeSerial}`,
+        'transport select swd',
+        'gdb_port disabled',
+        'tcl_port disabled',
+        'telnet_port disabled',
+        script,
+        'init',
+        ...commands,
+        'shutdown',
+      ];
+      const argv = ['openocd', ...configuration.flatMap((command) => ['-c', command])];
+      const { code, stdout, stderr } = await guest.run(argv);
+      if (code !== 0) throw new Error(`OpenOCD ended with ${code}: ${stdout}${stderr}`);
+      return stdout + stderr;
+    }
 
-  it.each(names)('finds $name, reads and writes its RAM, and runs code there', async ({ index }) => {
-    const { ram, identity, parts, flash } = rig(index);
-    const bytes = randomBytes(index, 1021);
-    writeFileSync(join(guest.out, 'ram.bin'), bytes);
-    // movs r0, #0; movs r1, #100; loop: adds r0, r0, r1; subs r1, #1; bne loop; bkpt
-    writeFileSync(join(guest.out, 'sum.bin'), Uint16Array.of(0x2000, 0x2164, 0x1840, 0x3901, 0xd1fc, 0xbe00));
-    const said = await openocd(
-      index,
-      'reset halt',
-      ...(flash === undefined ? [] : ['flash probe 0']),
-      'dap info 0',
-      `load_image /out/ram.bin ${ram} bin`,
-      `verify_image /out/ram.bin ${ram} bin`,
-      `dump_image /out/back.bin ${ram} ${bytes.length}`,
-      `mwb ${ram + 3} 0x5a`,
-      `mdw ${ram}`,
-      `load_image /out/sum.bin ${ram} bin`,
-      `reg sp ${ram + 0x400}`,
-      `resume ${ram}`,
-      'wait_halt 2000',
-      'reg r0',
-      'reg pc',
-    );
-    for (const line of identity) expect(said).toMatch(line);
-    expect(said).toMatch(/Component class is 0x1, ROM table/);
-    for (const part of parts) expect(said).toContain(part);
-    expect(new Uint8Array(readFileSync(join(guest.out, 'back.bin')))).toEqual(bytes);
-    const word = ((readU32(bytes, 0) & 0xffffff) | 0x5a000000).toString(16);
-    expect(said).toContain(`0x${ram.toString(16)}: ${word}`);
-    expect(said).toMatch(/r0 \(\/32\): 0x000013ba/);
-    expect(said).toContain(`pc (/32): 0x${(ram + 10).toString(16)}`);
-  });
-
-  it.each(names.filter(({ index }) => rig(index).flash !== undefined))(
-    'programs and verifies the flash of $name by its own driver',
-    async ({ index }) => {
-      const { flash = 0, chip, size = 0, write } = rig(index);
+    /** In the same start of OpenOCD's as the rest: it takes longer than all that it does. */
+    function flashWork(index: number) {
+      const { flash, chip, size = 0, write } = rig(index);
+      if (flash === undefined) return { before: [], write: [], check: () => undefined };
       const image = randomBytes(index, size);
       writeFileSync(join(guest.out, 'image.bin'), image);
       const unit = bench.boardFor(chip, serials(index).unit).chip;
       // What is there already has to be erased first, or the image will not hold.
       unit.preload(flash, 0);
-      const said = await openocd(
-        index,
-        'reset halt',
-        ...(write ?? [`flash write_image erase /out/image.bin ${flash} bin`]),
-        `verify_image /out/image.bin ${flash} bin`,
-      );
-      expect(said).toMatch(/wrote \d+ bytes from file \/out\/image\.bin/);
-      expect(said).toMatch(/verified \d+ bytes/);
-      for (let at = 0; at < image.length; at += 4) expect(unit.peek(flash + at)).toBe(readU32(image, at));
-      expect(unit.report().overwrittenWords).toEqual([]);
-      expect(unit.report().misuse ?? []).toEqual([]);
-    },
-  );
-});
+      return {
+        before: ['flash probe 0'],
+        write: [
+          'reset halt',
+          ...(write ?? [`flash write_image erase /out/image.bin ${flash} bin`]),
+          `verify_image /out/image.bin ${flash} bin`,
+        ],
+        check: (said: string) => {
+          expect(said).toMatch(/wrote \d+ bytes from file \/out\/image\.bin/);
+          // The RAM's, and the flash's.
+          expect(said).toContain(`verified ${image.length} bytes`);
+          for (let at = 0; at < image.length; at += 4) expect(unit.peek(flash + at)).toBe(readU32(image, at));
+          expect(unit.report().overwrittenWords).toEqual([]);
+          expect(unit.report().misuse ?? []).toEqual([]);
+        },
+      };
+    }
+
+    it.each(names)(
+      'finds $name, reads and writes its RAM, runs code there, and programs its flash by its own driver',
+      async ({ index }) => {
+        const { ram, identity, parts } = rig(index);
+        const flash = flashWork(index);
+        const bytes = randomBytes(index, 1021);
+        writeFileSync(join(guest.out, 'ram.bin'), bytes);
+        // movs r0, #0; movs r1, #100; loop: adds r0, r0, r1; subs r1, #1; bne loop; bkpt
+        writeFileSync(join(guest.out, 'sum.bin'), Uint16Array.of(0x2000, 0x2164, 0x1840, 0x3901, 0xd1fc, 0xbe00));
+        const said = await openocd(
+          index,
+          'reset halt',
+          ...flash.before,
+          'dap info 0',
+          `load_image /out/ram.bin ${ram} bin`,
+          `verify_image /out/ram.bin ${ram} bin`,
+          `dump_image /out/back.bin ${ram} ${bytes.length}`,
+          `mwb ${ram + 3} 0x5a`,
+          `mdw ${ram}`,
+          `load_image /out/sum.bin ${ram} bin`,
+          `reg sp ${ram + 0x400}`,
+          `resume ${ram}`,
+          'wait_halt 2000',
+          'reg r0',
+          'reg pc',
+          ...flash.write,
+        );
+        for (const line of identity) expect(said).toMatch(line);
+        expect(said).toMatch(/Component class is 0x1, ROM table/);
+        for (const part of parts) expect(said).toContain(part);
+        expect(new Uint8Array(readFileSync(join(guest.out, 'back.bin')))).toEqual(bytes);
+        const word = ((readU32(bytes, 0) & 0xffffff) | 0x5a000000).toString(16);
+        expect(said).toContain(`0x${ram.toString(16)}: ${word}`);
+        expect(said).toMatch(/r0 \(\/32\): 0x000013ba/);
+        expect(said).toContain(`pc (/32): 0x${(ram + 10).toString(16)}`);
+        flash.check(said);
+      },
+    );
+  });
+}
 
 function rig(index: number): Rig {
   const found = RIGS[index];
