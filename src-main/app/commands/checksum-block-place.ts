@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import {
   type BlockFault,
@@ -16,6 +15,7 @@ import { bytesAt } from '../../image/splice.ts';
 import { chipsOf } from '../compose-chips.ts';
 import { chipSources, type CliContext } from './command.ts';
 import { numberOf } from './numbers.ts';
+import { readInput } from './files.ts';
 
 export interface PlaceOptions {
   readonly chip?: string;
@@ -65,21 +65,8 @@ export async function readFlashImage(
   file: string,
   { chip, address }: BlockPlace,
 ): Promise<Image & { bytes: Uint8Array }> {
-  const bytes = await readOrThrow(file);
+  const bytes = await readInput(file);
   return { ...openImage(file, bytes, { address, families: chip?.uf2?.families }), bytes };
-}
-
-async function readOrThrow(file: string): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await readFile(file));
-  } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new FlashlineError(missing ? 'file-missing' : 'file-unreadable', {
-      where: { file },
-      params: { file },
-      cause,
-    });
-  }
 }
 
 export function usage(detail: string): FlashlineError {

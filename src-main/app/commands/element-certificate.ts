@@ -1,10 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { fromHex, toHex } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { readCompressed, SERIAL_SOURCES, type SerialSource } from '../../image/certificate/compressed.ts';
 import { compressCertificate, expandCertificate, publicKeyOf } from '../../image/certificate/x509.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
+import { readInput, writeOutput } from './files.ts';
 
 const COMPRESS =
   'secure-element compress --certificate device.pem --template-id 3 --chain-id 0 --serial-source key-hash --out slot10.bin';
@@ -35,7 +35,7 @@ export function compressCommand(context: CliContext, end: (code: ExitCode) => vo
     .action(async (options: CompressOptions) => {
       const certificate = await readCertificate(options.certificate);
       const compressed = orUsage(options.certificate, () => compressCertificate(certificate, options));
-      await writeFile(options.out, compressed);
+      await writeOutput(options.out, compressed);
       const publicKey = `04${toHex(publicKeyOf(certificate))}`;
       tell(context, options, { out: options.out, publicKey, compressed: toHex(compressed) });
       end(0);
@@ -63,12 +63,12 @@ export function expandCommand(context: CliContext, end: (code: ExitCode) => void
     .requiredOption('--out <file>', 'what is written: DER')
     .action(async (options: ExpandOptions) => {
       const template = await readCertificate(options.template);
-      const compressed = await read(options.compressed);
+      const compressed = await readInput(options.compressed);
       const { out, publicKey, elementSerial } = options;
       const made = orUsage(options.compressed, () =>
         expandCertificate(compressed, template, publicKey.subarray(1), elementSerial),
       );
-      await writeFile(out, made);
+      await writeOutput(out, made);
       const { issued, expireYears, signerId, templateId, chainId, serialSource } = readCompressed(compressed);
       tell(context, options, { out, issued, expireYears, signerId, templateId, chainId, serialSource });
       end(0);
@@ -80,16 +80,10 @@ function tell(context: CliContext, { json }: CommonOptions, told: Record<string,
   else for (const [name, value] of Object.entries(told)) context.print(`${name}: ${JSON.stringify(value)}`);
 }
 
-async function read(file: string): Promise<Uint8Array> {
-  return readFile(file).catch((cause: unknown) => {
-    throw new FlashlineError('file-unreadable', { where: { file }, params: { file }, cause });
-  });
-}
-
 const PEM = /-----BEGIN CERTIFICATE-----([\sA-Za-z0-9+/=]+)-----END CERTIFICATE-----/u;
 
 async function readCertificate(file: string): Promise<Uint8Array> {
-  const bytes = await read(file);
+  const bytes = await readInput(file);
   const armoured = PEM.exec(new TextDecoder('latin1').decode(bytes))?.[1];
   return armoured === undefined ? bytes : Uint8Array.from(Buffer.from(armoured, 'base64'));
 }
