@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toFailure } from '#shared/model/failure.ts';
+import { FlashlineError, toFailure } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { UnitValues } from '#main/release/manufacturing/unit-values.ts';
 import type { Engine } from '#main/station/engine.ts';
@@ -50,7 +50,7 @@ function pool(count: number): Pick<PlantRules, 'takeMac'> & { taken: number } {
   return {
     taken: 0,
     takeMac() {
-      if (this.taken === count) throw Object.assign(new Error(), { failure: { code: 'numbers-used-up' } });
+      if (this.taken === count) throw new FlashlineError('numbers-used-up', { params: { pool: 'boards' } });
       return Promise.resolve(`02:00:5e:00:53:0${++this.taken}`);
     },
   };
