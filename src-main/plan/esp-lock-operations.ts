@@ -4,19 +4,6 @@ import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
 import type { LockOperation } from '#shared/model/plan.ts';
 import type { Recipe, RecipeLock } from '#shared/model/recipe.ts';
 
-/** Digests first, and behind everything what keeps a loader from looking at the others. */
-export const ESP_ORDER = [
-  'esp-key-digest',
-  'esp-custom-mac',
-  'esp-revoke-digest',
-  'esp-disable-jtag',
-  'esp-write-protect',
-  'esp-read-protect',
-  'esp-secure-boot',
-  'esp-secure-download',
-  'esp-disable-download',
-] as const;
-
 const BURNT = 'burnt';
 
 /** What of the recipe is wrong, and where: its part's path. */

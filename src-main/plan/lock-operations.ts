@@ -1,25 +1,11 @@
 import { assertNever } from '#shared/base/assert-never.ts';
 import type { EspLock } from '#shared/model/esp-locks.ts';
-import type { LockOperation, LockStepName } from '#shared/model/plan.ts';
+import { type LockOperation, LockStepName } from '#shared/model/plan.ts';
 import type { Recipe, RecipeLock, Role } from '#shared/model/recipe.ts';
-import { ESP_ORDER, espLockOperation, isEspLock } from './esp-lock-operations.ts';
+import { espLockOperation, isEspLock } from './esp-lock-operations.ts';
 import { coalescePages, type Layout } from './layout.ts';
 
-/**
- * In which order the chip takes them: an ATECC makes keys behind its configuration's lock and before its data zone's; of a
- * chip that shows nothing any more no other lock can be read back.
- */
-const ORDER: readonly LockStepName[] = [
-  'atecc-config',
-  'atecc-key',
-  'atecc-data',
-  'atecc-slot',
-  'quad-enable',
-  'block-protection',
-  'write-protection',
-  'readout-protection',
-  ...ESP_ORDER,
-];
+const ORDER = LockStepName.options;
 
 export type Steps = Pick<Recipe, 'keys' | 'locks'>;
 type Range = NonNullable<LockOperation['ranges']>[number];

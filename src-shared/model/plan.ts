@@ -7,7 +7,11 @@ import { Role } from './recipe.ts';
  */
 const range = { memory: z.string(), address: z.number().int(), size: z.number().int() };
 
-/** The steps of no return that we know; which a unit has, it says itself. */
+/**
+ * The steps of no return that we know, in the order in which they are carried out; which a unit has, it says itself. An ATECC makes
+ * keys behind its configuration's lock and before its data zone's; of a chip that shows nothing any more no other lock can be read
+ * back; eFuses of digests come first, and behind everything what keeps a loader from looking at the others.
+ */
 export const LockStepName = z.enum([
   'atecc-config',
   'atecc-key',
