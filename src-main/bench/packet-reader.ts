@@ -48,7 +48,7 @@ export class PacketWriter {
   }
 
   get room(): number {
-    return this.#bytes.length - this.#length;
+    return Math.max(0, this.#bytes.length - this.#length);
   }
 
   u8(value: number): void {
