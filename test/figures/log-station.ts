@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { createHash } from 'node:crypto';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { toHex } from '#shared/base/bytes.ts';
 import type { RecordDraft } from '#shared/model/unit-record.ts';
 import { openStoresOf, realClock, realRandom, type StationLog } from '#main/app/compose-home.ts';
@@ -11,6 +12,10 @@ const QUERIES = 500;
 const SHIFTS = 50;
 /** A fast line ends a run every tenth of a second. */
 const BETWEEN_RUNS_MS = 100;
+/** What one read hands over, and is hashed. */
+const READ = new Uint8Array(4096).fill(0x5a);
+/** More than a processor's own caches hold of a thread that rests. */
+const WALK = new Uint8Array(4 << 20).fill(1);
 
 /** Milliseconds, as the station's own thread sees them. */
 interface Spread {
@@ -21,6 +26,8 @@ interface Spread {
 /**
  * The station's log with a million records in it, through its thread, on this machine's disk. `append` is all that a run asks of
  * the log, from its opening to its record: a durable commit each for the opening, whose unit it is, what changes it, and the record.
+ * `append` is on a station at work; `appendAfterRest` where nothing at all ran for a tenth of a second, and `walkAfterRest` beside
+ * `walk` is what such a rest costs on this machine before any of our code runs.
  */
 export async function measureLogStation(records = RECORDS): Promise<object> {
   const home = fullLogHome(records);
@@ -31,10 +38,14 @@ export async function measureLogStation(records = RECORDS): Promise<object> {
   try {
     const [newest] = await log.records({ limit: 1 });
     if (!newest) throw new Error('the log is empty');
-    const append = await appends(log, newest);
+    const { append, ...parts } = await appends(log, newest, working);
     return {
       records: newest.sequence,
-      ...append,
+      append,
+      ...parts,
+      appendAfterRest: (await appends(log, newest, rest)).append,
+      walk: await walks(turn),
+      walkAfterRest: await walks(rest),
       bySerial: await spread(QUERIES, (i) => log.records({ serial: serialOf(place(i)), limit: 50 })),
       byUid: await spread(QUERIES, async (i) => log.records({ uid: `${i}`, limit: 50 })),
       byBatch: await spread(QUERIES, (i) =>
@@ -59,7 +70,36 @@ export async function measureLogStation(records = RECORDS): Promise<object> {
 
 const shift = (from: number) => ({ from: finishedAt(from), to: finishedAt(from + SHIFT_RECORDS), simulated: false });
 
-async function appends(log: StationLog, like: RecordDraft): Promise<object> {
+/** As between two ends of runs on a line: other slots are read back and hashed, packet by packet. */
+async function working(): Promise<void> {
+  const until = performance.now() + BETWEEN_RUNS_MS;
+  while (performance.now() < until) {
+    createHash('sha256').update(READ).digest();
+    await turn();
+  }
+}
+
+const rest = (): Promise<void> => sleep(BETWEEN_RUNS_MS);
+
+/** 4 MiB looked at, a byte of every 64: what this machine itself takes to wake up, which no log can be faster than. */
+async function walks(between: () => Promise<void>): Promise<Spread> {
+  const took: number[] = [];
+  let sum = 0;
+  for (let i = 0; i < QUERIES / 5; i++) {
+    await between();
+    const start = performance.now();
+    for (let at = 0; at < WALK.length; at += 64) sum += WALK[at] ?? 0;
+    took.push(performance.now() - start);
+  }
+  if (sum !== (took.length * WALK.length) / 64) throw new Error('the walk left something out');
+  return of(took);
+}
+
+async function appends(
+  log: StationLog,
+  like: RecordDraft,
+  between: () => Promise<void>,
+): Promise<Record<'append' | 'begin' | 'identified' | 'change' | 'finish', Spread>> {
   const begun: number[] = [];
   const identified: number[] = [];
   const changed: number[] = [];
@@ -80,7 +120,7 @@ async function appends(log: StationLog, like: RecordDraft): Promise<object> {
     changed.push(await timed(() => log.journal(run, [step('program'), step('verify'), change('validate')])));
     finished.push(await timed(() => log.finish(draft)));
     whole.push(performance.now() - start);
-    await sleep(BETWEEN_RUNS_MS);
+    await between();
   }
   return { append: of(whole), begin: of(begun), identified: of(identified), change: of(changed), finish: of(finished) };
 }
