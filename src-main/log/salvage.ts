@@ -52,6 +52,8 @@ export function salvage(options: SalvageOptions): Salvaged {
   try {
     // Nobody sees this file before it is whole and on the disk.
     database.pragma('journal_mode = OFF');
+    // What was found is as large as the log itself: better-sqlite3 would keep it in memory.
+    database.pragma('temp_store = FILE');
     database.pragma('synchronous = OFF');
     database.pragma('foreign_keys = OFF');
     migrate(database);
@@ -90,7 +92,8 @@ function isRecordLike(text: string): boolean {
 class Salvage {
   readonly #database: Sqlite.Database;
   readonly #options: SalvageOptions;
-  readonly #strays = new Set<string>();
+  readonly #statements = new Map<string, Sqlite.Statement>();
+  #strays = 0;
 
   constructor(database: Sqlite.Database, options: SalvageOptions) {
     this.#database = database;
@@ -111,7 +114,7 @@ class Salvage {
     this.#keepStrays();
     const records = this.#count('SELECT count(*) AS count FROM records');
     const lost = gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-    return { records, gaps, lost, strays: this.#strays.size };
+    return { records, gaps, lost, strays: this.#strays };
   }
 
   #take(text: string): void {
@@ -122,11 +125,11 @@ class Salvage {
     const { sequence, hash, previousHash } = record.record;
     const right = sha256Hex(new TextEncoder().encode(hashed));
     if (right !== hash) return this.#break(text, `its hash is ${right}, it says ${hash}`);
-    this.#database.prepare('INSERT OR IGNORE INTO found VALUES (?, ?, ?, ?)').run(sequence, hash, previousHash, body);
+    this.#prepare('INSERT OR IGNORE INTO found VALUES (?, ?, ?, ?)').run(sequence, hash, previousHash, body);
   }
 
   #break(body: string, reason: string): void {
-    this.#database.prepare('INSERT OR IGNORE INTO broken VALUES (?, ?)').run(body, reason);
+    this.#prepare('INSERT OR IGNORE INTO broken VALUES (?, ?)').run(body, reason);
   }
 
   /** From the newest to the oldest: each names the one before it. */
@@ -135,10 +138,8 @@ class Salvage {
     const floor = archived ?? { sequence: 0, hash: GENESIS_HASH };
     const gaps: (Place & { first: number })[] = [];
     let wanted = this.#knownTail(floor.sequence);
-    const rows = this.#database.prepare(
-      'SELECT sequence, hash, previous, body FROM found WHERE sequence = ? AND hash = ?',
-    );
-    const below = this.#database.prepare(
+    const rows = this.#prepare('SELECT sequence, hash, previous, body FROM found WHERE sequence = ? AND hash = ?');
+    const below = this.#prepare(
       'SELECT sequence, hash FROM found WHERE sequence BETWEEN ? AND ? ORDER BY sequence DESC, hash IN (SELECT hash FROM tails) DESC LIMIT 1',
     );
     while (wanted.sequence > floor.sequence) {
@@ -155,7 +156,7 @@ class Salvage {
       wanted = place;
     }
     for (const { first, sequence, hash } of gaps)
-      this.#database.prepare('INSERT INTO gaps VALUES (?, ?, ?)').run(first, sequence, hash);
+      this.#prepare('INSERT INTO gaps VALUES (?, ?, ?)').run(first, sequence, hash);
     return gaps.map(({ first, sequence }) => ({ first, last: sequence })).toReversed();
   }
 
@@ -174,11 +175,11 @@ class Salvage {
 
   /** A statement says twice what was signed: in its columns and in itself. */
   #dropBrokenHeads(): void {
-    for (const each of this.#database.prepare('SELECT chain, sequence, hash, jws FROM chain_heads').all()) {
+    for (const each of this.#prepare('SELECT chain, sequence, hash, jws FROM chain_heads').all()) {
       const { jws, ...head } = Head.parse(each);
       const [, payload = ''] = jws.split('.');
       if (Buffer.from(payload, 'base64url').toString('utf8') !== canonicalJson(head))
-        this.#database.prepare('DELETE FROM chain_heads WHERE sequence = ?').run(head.sequence);
+        this.#prepare('DELETE FROM chain_heads WHERE sequence = ?').run(head.sequence);
     }
   }
 
@@ -187,18 +188,14 @@ class Salvage {
     if (typeof read === 'string') throw new Error(read);
     const { record } = read;
     const { run, product, serial, uid, verdict, finishedAt, hash, failure } = record;
-    const known = this.#database.prepare(
-      'INSERT OR IGNORE INTO runs (run, opening, owner, record) VALUES (?, ?, ?, ?)',
-    );
+    const known = this.#prepare('INSERT OR IGNORE INTO runs (run, opening, owner, record) VALUES (?, ?, ?, ?)');
     known.run(run, '{}', NOBODY, sequence);
     const simulated = Number(isSimulated(record));
-    this.#database
-      .prepare(
-        `INSERT INTO records (sequence, run, product, serial, uid, verdict, finished_at, simulated, hash, body, code)
+    this.#prepare(
+      `INSERT INTO records (sequence, run, product, serial, uid, verdict, finished_at, simulated, hash, body, code)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(sequence, run, product.id, serial, uid, verdict, finishedAt, simulated, hash, body, failure?.code ?? null);
-    indexRecord(record, (sql, ...values) => this.#database.prepare(sql).run(...values));
+    ).run(sequence, run, product.id, serial, uid, verdict, finishedAt, simulated, hash, body, failure?.code ?? null);
+    indexRecord(record, (sql, ...values) => this.#prepare(sql).run(...values));
   }
 
   /** Whose record is there is closed by it; whose record is lost, and in no gap, is found INTERRUPTED at the opening. */
@@ -218,53 +215,64 @@ class Salvage {
 
   /** An open run must be of the kind that an opening can close, or no log with it could be opened any more. */
   #mendOpenRuns(): void {
-    const rows = this.#database.prepare('SELECT run, opening, owner FROM runs WHERE record IS NULL').all();
+    const rows = this.#prepare('SELECT run, opening, owner FROM runs WHERE record IS NULL').all();
     for (const { run, opening, owner } of rows.map((row) => OpenRun.parse(row))) {
-      const entries = this.#database.prepare('SELECT entry FROM journal WHERE run = ? ORDER BY id').all(run);
+      const entries = this.#prepare('SELECT entry FROM journal WHERE run = ? ORDER BY id').all(run);
       const texts = entries.map((row) => Entry.parse(row).entry);
       if (Owner.safeParse(jsonOf(owner)).error)
-        this.#database.prepare('UPDATE runs SET owner = ? WHERE run = ?').run(NOBODY, run);
+        this.#prepare('UPDATE runs SET owner = ? WHERE run = ?').run(NOBODY, run);
       if (canClose(opening, texts)) continue;
       for (const text of texts) this.#break(text, `the journal of run ${run} cannot be read`);
-      this.#database.prepare('DELETE FROM journal WHERE run = ?').run(run);
+      this.#prepare('DELETE FROM journal WHERE run = ?').run(run);
       if (canClose(opening, [])) continue;
       this.#break(opening, `run ${run} was open, and how it began cannot be read`);
-      this.#database.prepare('DELETE FROM runs WHERE run = ?').run(run);
+      this.#prepare('DELETE FROM runs WHERE run = ?').run(run);
     }
   }
 
   #keepStrays(): void {
     const { name, at } = this.#options;
     const archived = this.#place('SELECT sequence, hash FROM anchors ORDER BY sequence DESC LIMIT 1')?.sequence ?? 0;
-    const unplaced = this.#database
-      .prepare(
-        `SELECT body, 'another record stands in its place' AS reason FROM found
+    const unplaced = this.#prepare(
+      `SELECT body, 'another record stands in its place' AS reason FROM found
          WHERE sequence > ? AND hash NOT IN (SELECT hash FROM records) UNION ALL SELECT body, reason FROM broken`,
-      )
+    )
       .all(archived)
       .map((row) => Stray.parse(row));
     for (const { body, reason } of unplaced) {
       if (this.#isWhole(body)) continue;
-      this.#database
-        .prepare('INSERT INTO strays (file, body, reason, found_at) VALUES (?, ?, ?, ?)')
-        .run(name, body, reason, at);
-      this.#strays.add(body);
+      this.#prepare('INSERT INTO strays (file, body, reason, found_at) VALUES (?, ?, ?, ?)').run(
+        name,
+        body,
+        reason,
+        at,
+      );
+      this.#strays += 1;
     }
   }
 
   /** A damaged copy of a record that was found whole elsewhere. */
   #isWhole(body: string): boolean {
     const [hash] = /(?<="hash":")[0-9a-f]{64}/.exec(body) ?? [];
-    return hash !== undefined && this.#database.prepare('SELECT 1 FROM records WHERE hash = ?').get(hash) !== undefined;
+    return hash !== undefined && this.#prepare('SELECT 1 FROM records WHERE hash = ?').get(hash) !== undefined;
+  }
+
+  /** Once each: a log has millions of rows. */
+  #prepare(sql: string): Sqlite.Statement {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
 
   #place(sql: string): Place | undefined {
-    const row: unknown = this.#database.prepare(sql).get();
+    const row: unknown = this.#prepare(sql).get();
     return row === undefined ? undefined : Place.parse(row);
   }
 
   #count(sql: string): number {
-    return Count.parse(this.#database.prepare(sql).get()).count;
+    return Count.parse(this.#prepare(sql).get()).count;
   }
 }
 
