@@ -73,11 +73,34 @@ export async function keepGaps(
   ]);
   await sql.query(insert, [id, whose.now, ...values], 'gaps-insert');
   const { station, genesis } = whose;
-  return gaps.map(({ first, sequence: last, hash }) => {
+  const known = await knownElsewhere(sql, id, station, gaps);
+  const lost = gaps.filter(({ hash }) => !known.has(hash));
+  return lost.map(({ first, sequence: last, hash }) => {
     const detail = { chain: genesis, first: String(first), last: String(last) };
     const identity = identityOf({ first, last, hash }, whose);
     return { kind: 'records-lost', product: null, serial: null, station, detail, identity };
   });
+}
+
+/**
+ * By their last hashes: gaps that another chain of this station's has. Its log was worked with after it had gone back, and goes on
+ * under a name of its own; what stands before is at the plant under the old one, and all of it, as each hash says what it follows.
+ */
+async function knownElsewhere(
+  sql: Sql,
+  chain: number,
+  station: string,
+  gaps: readonly ChainPlace[],
+): Promise<ReadonlySet<unknown>> {
+  const text = `
+    SELECT told.hash
+    FROM unnest($3::bigint[], $4::text[]) AS told (last, hash)
+    JOIN chains c ON c.station = $2 AND c.id <> $1
+    WHERE EXISTS (SELECT 1 FROM records r WHERE r.chain = c.id AND r.sequence = told.last AND r.hash = told.hash)
+      OR EXISTS (SELECT 1 FROM links l WHERE l.chain = c.id AND l.sequence = told.last AND l.hash = told.hash)`;
+  const values = columns(gaps, [({ sequence }) => sequence, ({ hash }) => hash]);
+  const rows = await sql.query(text, [chain, station, ...values], 'gaps-elsewhere');
+  return new Set(rows.map(({ hash }) => hash));
 }
 
 function identityOf(

@@ -84,6 +84,18 @@ export function ingestGapsSuite(plant: () => SuitePlant): void {
       expect(await own()).toEqual([...chain.items(1, 5), gap(6, 7), ...chain.items(8, 9)]);
     });
 
+    test('are no loss where an older chain of the same station has them; another station’s does not count', async () => {
+      await take(await chain.batch(1, 5));
+      // The log went back to record 3, and goes on from there under the name of the record that follows.
+      const branch = chain.records[3]?.hash ?? '';
+      const on = (genesis: string, ...items: BatchItem[]) => ({ chain: genesis, head: null, items });
+      expect(await take(on(branch, gap(1, 3), ...chain.items(4, 4)))).toMatchObject({ ...end(4), accepted: 2 });
+      expect(await findings()).toEqual([]);
+      const stranger = { station: 'line-2', publicKey: chain.signer.publicKey };
+      await plant().ingest.take(stranger, on('a'.repeat(64), gap(1, 3)), NOW);
+      expect(await findings()).toMatchObject([{ kind: 'records-lost', station: 'line-2' }]);
+    });
+
     test('settle it when they come after all, whole; some of them are left alone', async () => {
       await take(batchOf(...chain.items(1, 3), gap(4, 6), ...chain.items(7, 9)));
       expect(await take(await chain.batch(3, 5))).toMatchObject({ ...end(9), accepted: 0, repeated: 3 });
