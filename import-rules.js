@@ -74,8 +74,13 @@ export const layers = {
     'src-plant/keyring/keyring.ts',
     ...SHARED,
   ],
-  'src-plant/desk': ['src-plant/accounts', ...SHARED],
-  'src-plant/signing': [...SHARED],
+  'src-plant/desk': ['src-plant/accounts', 'src-plant/signing', ...SHARED],
+  'src-plant/signing': [
+    'src-plant/audit',
+    'src-plant/database/database.ts',
+    'src-plant/database/columns.ts',
+    ...SHARED,
+  ],
   'src-plant/http': ['src-plant', ...SHARED],
   'src-plant/plant.ts': ['src-plant', ...SHARED],
 };
@@ -87,6 +92,8 @@ export const packages = [
   { package: 'serialport', only: ['src-main/link'] },
   { package: 'usb', only: ['src-main/link'] },
   { package: 'node-hid', only: ['src-main/link'] },
+  // Calls a PKCS #11 library.
+  { package: 'koffi', only: ['src-plant/signing/pkcs11'] },
   { package: 'pg', only: ['src-plant/database'] },
   { package: '@electric-sql/pglite', only: ['src-plant/database'] },
   { package: 'fastify', only: ['src-plant/http', 'src-plant/plant.ts'] },

@@ -9,6 +9,12 @@ export const debianPrograms = [
   onPath('openocd'),
   onPath('openssl'),
   onPath('unzip'),
+  {
+    program: 'softhsm2',
+    debian: 'softhsm2',
+    probe: 'test -f /usr/lib/softhsm/libsofthsm2.so && command -v softhsm2-util',
+  },
+  onPath('pkcs11-tool', 'opensc'),
   onPath('age'),
   onPath('socat'),
   onPath('stm32flash'),

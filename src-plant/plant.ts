@@ -29,11 +29,16 @@ import type { DescribeFailure } from './http/refusal.ts';
 import { createServer } from './http/server.ts';
 import { ownTls, readTlsFiles, spkiOf, type TlsFiles } from './http/tls.ts';
 import { TLS_LOOK_MS, TlsKeeper } from './http/tls-keeper.ts';
+import { DevelopmentStore } from './signing/development-store.ts';
+import { type HsmSettings, readHsmFile } from './signing/hsm-settings.ts';
+import type { KeyStores } from './signing/key-stores.ts';
+import { HsmStore } from './signing/pkcs11/hsm-store.ts';
+import { SigningCounts } from './signing/signing-counts.ts';
 import { openFileKeyring, readFileKeyring } from './keyring/file-keyring.ts';
 import { verifyJws } from './keyring/jws.ts';
 import type { Keyring } from './keyring/keyring.ts';
 
-export { migrateDatabase, readOidcFile };
+export { migrateDatabase, readHsmFile, readOidcFile };
 export type { Desk };
 
 /** Which plant, and how this computer's part of it is reached. */
@@ -57,6 +62,10 @@ export interface PlantPlace {
   readonly inMemory?: Blob;
   /** People sign in by OpenID Connect too. */
   readonly oidc?: OidcSettings | null;
+  /** Where keys are that sign firmware and units' data; left out: nowhere. */
+  readonly hsm?: HsmSettings | null;
+  /** Keys in a file in the folder, which prove nothing. */
+  readonly developmentKeys?: boolean;
 }
 
 export interface PlantOptions extends PlantPlace {
@@ -205,6 +214,8 @@ async function openParts(place: PlantPlace, closing: Closing, as: 'server' | 'de
     name,
     version,
     oidc: place.oidc?.name ?? null,
+    stores: openStores(place, closing),
+    signingCounts: new SigningCounts(),
     passwordCost,
     deskReady,
   };
@@ -221,6 +232,15 @@ async function takeFolder({ folder, database }: PlantPlace, closing: Closing): P
   else if (database === null)
     throw new FlashlineError('state-conflict', { params: { detail: `another plant server works in ${folder}` } });
   return resolve;
+}
+
+function openStores({ hsm, developmentKeys, folder, clock }: PlantPlace, closing: Closing): KeyStores {
+  const stores: KeyStores = {
+    ...(hsm ? { hsm: new HsmStore({ settings: hsm, clock }) } : {}),
+    ...(developmentKeys === true ? { development: new DevelopmentStore(join(folder, 'development-keys.json')) } : {}),
+  };
+  for (const store of Object.values(stores)) closing.add(() => store.close());
+  return stores;
 }
 
 function databaseOf({ database, inMemory, folder }: PlantPlace): DatabasePlace {

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { Instant, Label, Name } from '#shared/contract/plant/common.ts';
 import { PlantRole } from '#shared/contract/plant/endpoint.ts';
+import { KeyUse, PolicyChange, SigningKey } from '#shared/contract/plant/signing-api.ts';
 import { PlantUser } from '#shared/contract/plant/web-messages.ts';
+import { KeyKind, KeyStoreKind } from '#shared/model/signing.ts';
 
 const Password = z.string().min(12).max(256);
 
@@ -32,6 +34,22 @@ export const deskCalls = {
     result: PlantUser,
   },
   'user.password': { params: z.strictObject({ name: Name, password: Password }), result: PlantUser },
+  'key.list': { params: z.strictObject({}), result: z.array(SigningKey) },
+  'key.create': {
+    params: z.strictObject({
+      name: Name,
+      use: KeyUse,
+      store: KeyStoreKind,
+      /** Made in the store, or one that it has: its CKA_ID. */
+      from: z.union([
+        z.strictObject({ kind: KeyKind }),
+        z.strictObject({ reference: z.string().regex(/^(?:[0-9a-f]{2}){1,64}$/) }),
+      ]),
+      policy: PolicyChange,
+    }),
+    result: SigningKey,
+  },
+  'key.policy': { params: z.strictObject({ name: Name, change: PolicyChange }), result: SigningKey },
 } as const;
 
 export type DeskCalls = typeof deskCalls;

@@ -2,11 +2,13 @@ import type { z } from 'zod';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Stations } from '../accounts/stations.ts';
 import type { Users } from '../accounts/users.ts';
+import type { SigningDesk } from '../signing/signing-desk.ts';
 import { type Desk, type DeskCall, type DeskCalls, deskCalls } from './desk.ts';
 
 export interface DeskServices {
   readonly users: Users;
   readonly stations: Stations;
+  readonly keys: SigningDesk;
   readonly recover: (act: {
     readonly who: string;
     readonly now: Date;
@@ -23,13 +25,16 @@ type Work = {
 };
 
 /** Straight to the database. */
-export function localDesk({ users, stations, recover, now }: DeskServices): Desk {
+export function localDesk({ users, stations, keys, recover, now }: DeskServices): Desk {
   const work: Work = {
     'station.invite': ({ name }) => stations.invite(name, WHO, now()),
     'plant.recover': ({ blocks }) => recover({ who: WHO, now: now(), blocks }),
     'user.list': () => users.list(),
     'user.create': (user) => users.create(user, WHO, now()),
     'user.password': ({ name, password }) => users.change(name, { password }, WHO, now()),
+    'key.list': () => keys.list(),
+    'key.create': (key) => keys.create(key, { who: WHO, now: now() }),
+    'key.policy': ({ name, change }) => keys.changePolicy(name, change, { who: WHO, now: now() }),
   };
   return {
     async call(name, params) {

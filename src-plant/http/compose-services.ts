@@ -17,6 +17,10 @@ import { catalogHandlers } from './handlers/catalog.ts';
 import { ingestHandlers } from './handlers/ingest.ts';
 import { traceHandlers } from './handlers/trace.ts';
 import { yieldHandlers } from './handlers/yield.ts';
+import { signingHandlers } from './handlers/signing.ts';
+import { createSigningDesk, type SigningDesk } from '../signing/signing-desk.ts';
+import type { KeyStores } from '../signing/key-stores.ts';
+import type { SigningCounts } from '../signing/signing-counts.ts';
 import type { AllHandlers } from './session-context.ts';
 import { spkiOf } from './tls.ts';
 import type { TlsKeeper } from './tls-keeper.ts';
@@ -32,10 +36,14 @@ export interface ServiceParts {
   /** The name of the OpenID provider; null without one. */
   readonly oidc: string | null;
   readonly passwordCost?: PasswordCost | undefined;
+  /** Where signing keys are. */
+  readonly stores: KeyStores;
+  readonly signingCounts: SigningCounts;
 }
 
 export interface Services extends AccountServices {
   readonly desk: Desk;
+  readonly keys: SigningDesk;
 }
 
 export function composeServices(parts: ServiceParts): Services {
@@ -46,6 +54,7 @@ export function composeServices(parts: ServiceParts): Services {
   const users = createUsers({ database, passwords, sessions: userSessions });
   const tlsSpki = () => (tls?.current.own === true ? spkiOf(tls.current) : null);
   const stations = createStations({ database, random, plantKey: publicKey, tlsSpki });
+  const keys = createSigningDesk({ database, random, stores: parts.stores, counts: parts.signingCounts });
   return {
     database,
     users,
@@ -55,7 +64,8 @@ export function composeServices(parts: ServiceParts): Services {
     signIn: createSignIn({ database, passwords, guard: createSignInGuard(database), sessions: userSessions }),
     plant: { name, version, publicKey },
     oidc,
-    desk: localDesk({ users, stations, now, recover: (act) => recover(database, act) }),
+    keys,
+    desk: localDesk({ users, stations, keys, now, recover: (act) => recover(database, act) }),
   };
 }
 
@@ -69,5 +79,6 @@ export function composeHandlers(services: Services, { keyring, random }: Service
     ...traceHandlers({ database, keyring, random, plant: plant.name }),
     ...catalogHandlers({ database, keyring, random }),
     ...yieldHandlers({ database }),
+    ...signingHandlers(services),
   };
 }

@@ -26,7 +26,9 @@ const STATUS: Readonly<Record<PlantCode, number> & Partial<Record<FailureCode, n
   'too-large': 413,
   'record-newer': 422,
   'too-many-requests': 429,
-  'signing-unavailable': 501,
+  // Retry may help; what was refused stays refused.
+  'signing-unavailable': 503,
+  'signing-refused': 409,
   'plant-data-missing': 501,
   'plant-protocol': 502,
   'plant-unreachable': 502,

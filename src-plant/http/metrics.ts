@@ -6,6 +6,9 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { constantTimeEqual } from './constant-time.ts';
 import { plantGauges } from './plant-gauges.ts';
 import type { Sql } from '../database/database.ts';
+import type { KeyStores } from '../signing/key-stores.ts';
+import type { SigningCounts } from '../signing/signing-counts.ts';
+import { signingMetrics } from './signing-metrics.ts';
 import type { TlsKeeper } from './tls-keeper.ts';
 
 export interface MetricsParts {
@@ -15,6 +18,8 @@ export interface MetricsParts {
   readonly token: string | null;
   /** Null: plain HTTP. */
   readonly tls: TlsKeeper | null;
+  readonly stores: KeyStores;
+  readonly signingCounts: SigningCounts;
 }
 
 /** Seconds; a batch of a thousand records is among the long ones. */
@@ -25,7 +30,8 @@ const Ingested = z.object({ accepted: z.number() });
 /**
  * Prometheus metrics of this process. Labels are names of calls, statuses and kinds: sets that no caller can make grow.
  */
-export function serveMetrics(app: FastifyInstance, { database, now, token, tls }: MetricsParts): void {
+export function serveMetrics(app: FastifyInstance, parts: MetricsParts): void {
+  const { database, now, token, tls } = parts;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const labels = ['call', 'status'] as const;
@@ -44,6 +50,7 @@ export function serveMetrics(app: FastifyInstance, { database, now, token, tls }
   });
   sessionGauge(registry, database, now);
   plantGauges(registry, database);
+  signingMetrics(registry, parts);
   if (tls !== null) tlsGauges(registry, tls);
   app.addHook('onResponse', async (request, reply) => {
     seconds.observe({ call: callOf(request), status: String(reply.statusCode) }, reply.elapsedTime / 1000);

@@ -3,7 +3,6 @@ import type { Server as HttpsServer } from 'node:https';
 import cookie from '@fastify/cookie';
 import { serializerCompiler, validatorCompiler } from '@fastify/type-provider-zod';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
-import { signingRoutes } from './signing-routes.ts';
 import { authenticate, type RateLimits } from './authenticate.ts';
 import { packAnswers, unpackBodies } from './content-encoding.ts';
 import { sessionCookies } from './cookies.ts';
@@ -19,6 +18,8 @@ import type { Oidc } from '../accounts/oidc.ts';
 import type { StationSessions } from '../accounts/station-sessions.ts';
 import type { UserSessions } from '../accounts/user-sessions.ts';
 import type { Database } from '../database/database.ts';
+import type { KeyStores } from '../signing/key-stores.ts';
+import type { SigningCounts } from '../signing/signing-counts.ts';
 import type { TlsKeeper } from './tls-keeper.ts';
 
 export interface ServerParts {
@@ -44,6 +45,8 @@ export interface ServerParts {
   readonly log: (line: string) => void;
   /** Null: people sign in by password only. */
   readonly openId: Oidc | null;
+  readonly stores: KeyStores;
+  readonly signingCounts: SigningCounts;
 }
 
 /** A whole request must be there within this: an upload of the largest release over a slow line. */
@@ -75,7 +78,6 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   serveMetrics(app, { ...parts, token: parts.metricsToken });
   serveHealth(app, parts);
   bindEndpoints(app, parts.handlers, { cookies, now: parts.now });
-  signingRoutes(app);
   if (parts.openId !== null) oidcRoutes(app, { ...parts, oidc: parts.openId, cookies, secure });
   await servePages(app, parts.pages);
   return app;
@@ -127,13 +129,23 @@ function logCalls(app: FastifyInstance): void {
   });
 }
 
-function serveHealth(app: FastifyInstance, { requireReady, tls }: ServerParts): void {
+function serveHealth(app: FastifyInstance, { requireReady, tls, stores }: ServerParts): void {
   const schema = { hide: true };
-  app.get('/health', { schema }, async () => ({ status: 'ok', ...(tls === null ? {} : { tls: healthOf(tls) }) }));
+  app.get('/health', { schema }, async () => ({
+    status: 'ok',
+    ...(tls === null ? {} : { tls: healthOf(tls) }),
+    // A server whose key store is gone still takes records: it stays ready.
+    ...(Object.keys(stores).length === 0 ? {} : { signing: signingHealth(stores) }),
+  }));
   app.get('/ready', { schema }, async () => {
     await requireReady();
     return { status: 'ready' };
   });
+}
+
+/** For anybody: whether keys can be used, and whether there are some that prove nothing. */
+function signingHealth(stores: KeyStores): Record<string, string> {
+  return Object.fromEntries(Object.values(stores).map(({ kind, state }) => [kind, state.is]));
 }
 
 /** For anybody: whether the certificate is renewed as it should be, and no name of a file. */

@@ -15,6 +15,8 @@ export interface PlaceOptions extends CommonOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly name?: string;
+  readonly hsm?: string;
+  readonly developmentKeys?: boolean;
 }
 
 export function withPlace(command: Command): Command {
@@ -25,6 +27,30 @@ export function withPlace(command: Command): Command {
     .option('--tls-cert <file>', 'PEM; without it a certificate is made')
     .option('--tls-key <file>', 'PEM, of --tls-cert')
     .option('--name <name>', "the plant's name, as certificates give it (default: this computer's)");
+}
+
+/** Where the plant's signing keys are: for its server, and for commands that make keys while none runs. */
+export function withKeyStores(command: Command): Command {
+  return command
+    .option(
+      '--hsm <file>',
+      'signing keys are in a PKCS #11 token: its settings (docs/signing.md), or $FLASHLINE_PLANT_HSM',
+    )
+    .option(
+      '--development-keys',
+      'signing keys in a file, for trying things: whatever they sign is marked, and proves nothing',
+    );
+}
+
+/** The place with its key stores. */
+export async function placeWithKeys(options: PlaceOptions, context: CliContext): Promise<PlantPlace> {
+  const file = options.hsm ?? context.env['FLASHLINE_PLANT_HSM'];
+  const { readHsmFile } = await import('#plant/plant.ts');
+  return {
+    ...placeOf(options, context),
+    hsm: file === undefined ? null : readHsmFile(file, context.env),
+    developmentKeys: options.developmentKeys === true,
+  };
 }
 
 export function placeOf(options: PlaceOptions, { env, appVersion }: CliContext): PlantPlace {

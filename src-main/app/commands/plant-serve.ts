@@ -4,7 +4,7 @@ import type { Plant } from '#plant/plant.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { type CliContext, command, type ExitCode } from './command.ts';
 import { numberOf } from './numbers.ts';
-import { placeOf, type PlaceOptions, withPlace } from './plant-place.ts';
+import { type PlaceOptions, placeWithKeys, withKeyStores, withPlace } from './plant-place.ts';
 
 interface ServeOptions extends PlaceOptions {
   readonly port: string;
@@ -14,12 +14,15 @@ interface ServeOptions extends PlaceOptions {
 }
 
 export function plantServe(context: CliContext, end: (code: ExitCode) => void): Command {
-  return withPlace(
-    command('serve', 'the plant server', [
-      'plant serve',
-      'plant serve --database postgresql://flashline@db/flashline --host 0.0.0.0 --name "Plant 1"',
-      'plant serve --host 0.0.0.0 --tls-cert plant.pem --tls-key plant.key --oidc oidc.yaml',
-    ]),
+  return withKeyStores(
+    withPlace(
+      command('serve', 'the plant server', [
+        'plant serve',
+        'plant serve --database postgresql://flashline@db/flashline --host 0.0.0.0 --name "Plant 1"',
+        'plant serve --host 0.0.0.0 --tls-cert plant.pem --tls-key plant.key --oidc oidc.yaml',
+        'plant serve --hsm hsm.yaml',
+      ]),
+    ),
   )
     .option('--port <port>', '0 takes any free one', '8420')
     .option('--oidc <file>', 'people sign in by OpenID Connect: its settings (docs/operations.md)')
@@ -36,7 +39,7 @@ export function plantServe(context: CliContext, end: (code: ExitCode) => void): 
 
 async function serve(options: ServeOptions, context: CliContext): Promise<void> {
   const { resources, env, signal, say, print } = context;
-  const place = placeOf(options, context);
+  const place = await placeWithKeys(options, context);
   // The server's packages are loaded only for its own commands.
   const { readOidcFile, startPlant } = await import('#plant/plant.ts');
   const plant = await startPlant({
@@ -53,6 +56,8 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
     const { url } = plant;
     if (options.json) print(JSON.stringify({ type: 'plant.listening', url, name: place.name }));
     else await greet(plant, place.name, context);
+    if (place.developmentKeys)
+      say('Development keys are in use: whatever they sign is marked as such, and proves nothing.');
     await untilAborted(signal);
   } finally {
     await plant.close();

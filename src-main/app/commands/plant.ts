@@ -4,6 +4,7 @@ import { realClock } from '../real-clock.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 import { plantAdoptKey } from './plant-adopt-key.ts';
 import { plantCertificate } from './plant-certificate.ts';
+import { plantKeys } from './plant-keys.ts';
 import { type PlaceOptions, withPlace } from './plant-place.ts';
 import { plantRecovered } from './plant-recovered.ts';
 import { plantServe } from './plant-serve.ts';
@@ -23,6 +24,7 @@ export function plantCommand(context: CliContext, end: (code: ExitCode) => void)
     .addCommand(plantRecovered(context, end))
     .addCommand(plantAdoptKey(context, end))
     .addCommand(plantCertificate(context, end))
+    .addCommand(plantKeys(context, end))
     .addCommand(plantUser(context, end));
 }
 

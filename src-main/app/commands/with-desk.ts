@@ -1,4 +1,4 @@
-import type { Desk } from '#plant/plant.ts';
+import type { Desk, PlantPlace } from '#plant/plant.ts';
 import type { CliContext } from './command.ts';
 import { placeOf, type PlaceOptions } from './plant-place.ts';
 
@@ -7,9 +7,10 @@ export async function withDesk<T>(
   options: PlaceOptions,
   context: CliContext,
   work: (desk: Desk) => Promise<T>,
+  place: PlantPlace = placeOf(options, context),
 ): Promise<T> {
   const { openDesk } = await import('#plant/plant.ts');
-  const opened = await openDesk(placeOf(options, context));
+  const opened = await openDesk(place);
   try {
     return await work(opened.desk);
   } finally {

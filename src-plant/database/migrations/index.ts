@@ -3,6 +3,7 @@ import { records } from './0001-records.ts';
 import { accounts } from './0002-accounts.ts';
 import { catalog } from './0003-catalog.ts';
 import { plantKey } from './0004-plant-key.ts';
+import { signing } from './0005-signing.ts';
 
 /** Every migration there is, in order. */
-export const MIGRATIONS: readonly Migration[] = [records, accounts, catalog, plantKey];
+export const MIGRATIONS: readonly Migration[] = [records, accounts, catalog, plantKey, signing];

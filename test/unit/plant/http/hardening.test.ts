@@ -168,11 +168,6 @@ describe('what is no call', () => {
     expect(await (await fetch(`${plant.url}/metrics`)).text()).not.toContain('nothing-');
   });
 
-  it('signing has its place, and says that it is not there yet', async () => {
-    const { status, code } = await plant.fetch(`${plant.url}${API}/signing/sign`, { method: 'POST' });
-    expect([status, code]).toEqual([501, 'signing-unavailable']);
-  });
-
   it('a caller who sends a byte now and then keeps nobody waiting, and is cut off in the end', async () => {
     const socket = connect(plant.plant.port, '127.0.0.1');
     socket.write('POST / HTTP/1.1\r\nHost: x\r\n');

@@ -1,0 +1,38 @@
+import type { RandomBytes } from '#shared/base/clock.ts';
+import type { PolicyChange, SigningKey, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
+import type { Database } from '../database/database.ts';
+import type { KeyStores } from './key-stores.ts';
+import { changePolicy, createKey, type KeyAct, listKeys, type NewKey } from './keys.ts';
+import { madeSignatures } from './made-signatures.ts';
+import type { SigningCounts } from './signing-counts.ts';
+import { signDigest, type StationAct } from './signing.ts';
+
+/** Everything that is done with keys; no call of it hands one out. */
+export interface SigningDesk {
+  list(): Promise<SigningKey[]>;
+  create(key: NewKey, act: KeyAct): Promise<SigningKey>;
+  changePolicy(name: string, change: PolicyChange, act: KeyAct): Promise<SigningKey>;
+  sign(asked: SignRequest, act: StationAct): Promise<SignAnswer>;
+  made(
+    key: string,
+    page: { readonly before?: string | undefined; readonly limit: number },
+  ): ReturnType<typeof madeSignatures>;
+}
+
+export interface SigningDeskParts {
+  readonly database: Database;
+  readonly stores: KeyStores;
+  readonly counts: SigningCounts;
+  readonly random: RandomBytes;
+}
+
+export function createSigningDesk(parts: SigningDeskParts): SigningDesk {
+  const { database } = parts;
+  return {
+    list: () => listKeys(database),
+    create: (key, act) => createKey(parts, key, act),
+    changePolicy: (name, change, act) => changePolicy(database, name, change, act),
+    sign: (asked, act) => signDigest(parts, asked, act),
+    made: (key, page) => madeSignatures(database, key, page),
+  };
+}
