@@ -8,8 +8,9 @@ const SHARED = ['src-shared'];
 export const layers = {
   'src-shared/base': [],
   'src-shared/model': ['src-shared/base'],
+  'src-shared/identity': ['src-shared/model', 'src-shared/base'],
   'src-shared/contract': ['src-shared/model', 'src-shared/base'],
-  'src-shared/release': ['src-shared/model', 'src-shared/base'],
+  'src-shared/release': ['src-shared/identity', 'src-shared/model', 'src-shared/base'],
   'src-main/link': [...SHARED],
   'src-main/probe': ['src-main/link/link.ts', 'src-main/link/usb-control.ts', ...SHARED],
   'src-main/target': ['src-main/probe', ...SHARED],
@@ -98,6 +99,7 @@ export const packages = [
   { package: '@electric-sql/pglite', only: ['src-plant/database'] },
   { package: 'fastify', only: ['src-plant/http', 'src-plant/plant.ts'] },
   { package: 'undici', only: ['src-main/sync'] },
+  { package: 're2js', only: ['src-shared/base'] },
   { package: 'ws', only: ['src-main/bridge', 'src-main/app'] },
 ];
 

@@ -29,6 +29,8 @@ export const debianPrograms = [
   { program: 'python3', debian: 'python3', probe: 'test -x /usr/bin/python3' },
   onPath('srec_cat', 'srecord'),
   onPath('dfu-util'),
+  onPath('zint'),
+  onPath('ZXingReader', 'zxing-cpp-tools'),
   { program: 'python3-intelhex', debian: 'python3-intelhex', probe: '/usr/bin/python3 -c "import intelhex"' },
   { program: 'a Chinese font', debian: 'fonts-noto-cjk', probe: 'test -d /usr/share/fonts/opentype/noto' },
 ];

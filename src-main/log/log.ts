@@ -24,6 +24,7 @@ export type RunOpening = Pick<
   | 'startedAt'
   | 'process'
   | 'order'
+  | 'batch'
 >;
 
 /** A run's steps as they happen; `change` entries are durable before the unit is changed. */

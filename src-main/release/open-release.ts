@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '#shared/base/digest.ts';
+import { labelFaults } from '#shared/identity/identity-faults.ts';
 import { chipBy, type ChipDescription, hasInterface } from '#shared/model/chip.ts';
 import { FlashlineError, type Where } from '#shared/model/failure.ts';
 import type { Recipe, Role } from '#shared/model/recipe.ts';
@@ -75,7 +76,8 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const layout = layOut(chip, images, placed.kept);
   const whole = made.length === 0 ? layout : layOut(chip, placed.images, placed.kept);
   requireNone(checkedWhole(recipe, chip, whole), file, source);
-  requireNone(manufacturingFaults(recipe, tellsUid(recipe, known)), file, source);
+  const tells = { uid: tellsUid(recipe, known), mac: recipe.interface === 'uart' && known.uart?.kind === 'esp' };
+  requireNone([...manufacturingFaults(recipe, tells.uid), ...labelFaults(recipe, tells)], file, source);
   const extra = new Map<string, Uint8Array>();
   for (const name of signatureFiles(recipe))
     extra.set(name, await readInside(file, name, where(['images']), files, MAX_KEY_BYTES));

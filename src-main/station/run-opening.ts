@@ -11,18 +11,21 @@ export interface RunRequest {
   readonly rework: boolean;
   /** Scanned or typed for this run, by the name that the recipe has for it. */
   readonly scans?: Readonly<Record<string, string>>;
+  /** What else the label said: `batch`, `order`, `uid`, `mac`, and the recipe's own. */
+  readonly label?: Readonly<Record<string, string>>;
 }
 
 /** What is known of a run when it begins. `startedAt` is UTC, ISO 8601. */
 export function openingOf(
   run: string,
-  { serial, probe, slot, rework }: RunRequest,
+  { serial, probe, slot, rework, label = {} }: RunRequest,
   facts: ReleaseFacts,
   { operator, station, appVersion, plant }: RunServices,
   startedAt: string,
 ): RunOpening {
   const { recipe, chip, digest } = facts;
-  const order = isSimulated({ probe }) ? undefined : plant?.order()?.id;
+  const order = (isSimulated({ probe }) ? undefined : plant?.order()?.id) ?? label['order'];
+  const batch = label['batch'];
   return {
     run,
     serial,
@@ -41,6 +44,7 @@ export function openingOf(
     startedAt,
     ...(recipe.route ? { process: recipe.route.step } : {}),
     ...(order === undefined ? {} : { order }),
+    ...(batch === undefined ? {} : { batch }),
   };
 }
 

@@ -24,7 +24,7 @@ import type { PlantRules } from './plant-rules.ts';
 import { runId } from './run-id.ts';
 import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
-import { engineForUnit } from './unit-identity.ts';
+import { engineForUnit, requireOwnLabel } from './unit-identity.ts';
 
 export interface RunEnd {
   readonly run: string;
@@ -253,6 +253,7 @@ class Run {
 
   /** What this station knows first: it takes no time. */
   async #admit(uid: string | null): Promise<void> {
+    requireOwnLabel(this.#request, uid);
     await this.#refusePassed(uid);
     const { product, route = null } = this.#engine.release.recipe;
     const { serial, rework } = this.#request;

@@ -7,6 +7,7 @@ import {
   type SlotState,
   type StationState,
 } from '#shared/contract/station.ts';
+import { type IdentityRules, identityRules, type UnitLabel } from '#shared/identity/unit-label.ts';
 import { FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import type { OrderInWork } from '#shared/model/plant-work.ts';
@@ -33,6 +34,8 @@ interface Running {
 interface Place {
   readonly options: SlotOptions;
   state: SlotState;
+  /** Of the unit that waits or runs: what its label said besides the serial. */
+  label: UnitLabel['fields'];
   running: Running | null;
   progressToldAt: number;
 }
@@ -45,7 +48,7 @@ export class Station {
   readonly #options: StationOptions;
   readonly #places: readonly Place[];
   readonly #listeners = new Set<StationListener>();
-  readonly #pattern: RegExp | null;
+  readonly #rules: IdentityRules | null;
   #autoStart: boolean;
   #interrupted: readonly UnitRecord[];
   #operator: string;
@@ -56,11 +59,11 @@ export class Station {
     this.#autoStart = options.autoStart;
     this.#interrupted = options.interrupted;
     this.#operator = options.operator;
-    const pattern = options.engine?.release.recipe.serial.pattern;
-    this.#pattern = pattern === undefined ? null : new RegExp(pattern, 'u');
+    this.#rules = options.engine ? identityRules(options.engine.release.recipe) : null;
     this.#places = options.slots.map((slot) => ({
       options: slot,
       state: emptySlot(slot),
+      label: {},
       running: null,
       progressToldAt: Number.NEGATIVE_INFINITY,
     }));
@@ -224,10 +227,9 @@ export class Station {
     };
   }
 
-  #takeUnit(serial: string, slot: string | undefined): Place {
-    const pattern = this.#requirePattern();
-    if (!pattern.test(serial))
-      throw new FlashlineError('serial-pattern', { params: { serial, pattern: pattern.source } });
+  #takeUnit(code: string, slot: string | undefined): Place {
+    const { serial, fields } = this.#requireRules().read(code);
+    this.#requireOrder(fields['order']);
     const place = slot === undefined ? this.#nextPlace() : this.#place(slot);
     this.#requireFree(place);
     this.#requirePermission(place);
@@ -235,6 +237,7 @@ export class Station {
       (other) => other !== place && other.state.serial === serial && isOccupied(other.state),
     );
     if (elsewhere) throw new FlashlineError('slot-busy', { params: { slot: elsewhere.options.name } });
+    place.label = fields;
     this.#change(place, withUnit(place.state, serial, false));
     return place;
   }
@@ -281,9 +284,16 @@ export class Station {
     if (place.running) throw new FlashlineError('slot-busy', { params: { slot: place.options.name } });
   }
 
-  #requirePattern(): RegExp {
-    if (this.#pattern) return this.#pattern;
+  #requireRules(): IdentityRules {
+    if (this.#rules) return this.#rules;
     throw new FlashlineError('no-release');
+  }
+
+  /** A label that was printed for one order, at a station that works for another. */
+  #requireOrder(found: string | undefined): void {
+    const expected = this.#options.plant?.order()?.id;
+    if (found === undefined || expected === undefined || found === expected) return;
+    throw new FlashlineError('label-other-order', { params: { found, expected } });
   }
 
   /** What plant or process engineer do not allow is told with the board still in the operator's hand. */
@@ -304,7 +314,7 @@ export class Station {
     const controller = new AbortController();
     this.#change(place, asRunning(place.state, rework));
     const { id, probe } = place.options;
-    const request = { serial, slot: id, probe, rework, ...(scans ? { scans } : {}) };
+    const request = { serial, slot: id, probe, rework, label: place.label, ...(scans ? { scans } : {}) };
     const running = { controller, done: this.#run(place, engine, request, controller.signal, onEvent) };
     place.running = running;
     return running;

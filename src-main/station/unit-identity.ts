@@ -35,13 +35,33 @@ export async function engineForUnit(
   if (!section || !engine.forUnit) return engine;
   const { pool, count } = section.macs ?? { pool: '', count: 0 };
   const macs = count === 0 ? [] : await macsOf(request, recipe.product.id, uid, { pool, count }, services);
-  const unit: UnitValues = { serial: request.serial, uid, macs, scans: request.scans ?? {} };
+  const unit: UnitValues = { serial: request.serial, uid, macs, scans: { ...request.scans, ...request.label } };
   const { plant } = services;
   const fromPlant =
     section.kind === 'plant'
       ? await plant?.unitData?.({ command: section.command, product: recipe.product.id, ...unit }, signal)
       : undefined;
   return engine.forUnit(unit, fromPlant);
+}
+
+/**
+ * The label says which chip is under it, and it is another one. An ERROR, whoever is at fault: the serial in this record is
+ * another unit's, and a FAIL would count against that one. Of a chip that tells no id now (it is locked) nothing is known yet.
+ */
+export function requireOwnLabel({ label = {} }: Pick<RunRequest, 'label'>, uid: string | null): void {
+  if (uid === null) return;
+  const { uid: ofLabel, mac } = label;
+  if (ofLabel !== undefined && ofLabel !== uid) throw otherUnit('uid', ofLabel, uid);
+  // Of chips with a MAC of their own that is their hardware id (a recipe is refused for others).
+  if (mac !== undefined && mac.replaceAll(':', '') !== uid) throw otherUnit('MAC', mac, colons(uid));
+}
+
+function otherUnit(field: string, label: string, found: string): FlashlineError {
+  return new FlashlineError('label-other-unit', { params: { field, label, found } });
+}
+
+function colons(hex: string): string {
+  return (hex.match(/../gu) ?? []).join(':');
 }
 
 interface Wanted {

@@ -43,10 +43,11 @@ class KeyboardWedge {
   }
 
   keyDown(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.repeat) return;
-    const decoded = this.#decoder.press(event.key, event.timeStamp);
+    const key = keyOf(event);
+    if (key === null || event.altKey || event.metaKey || event.isComposing || event.repeat) return;
+    const decoded = this.#decoder.press(key, event.timeStamp);
     if (decoded.kind === 'scan') return this.#scan(event, decoded.code);
-    if (decoded.kind === 'character') return this.#character(event, decoded.burst);
+    if (decoded.kind === 'character') return this.#character(event, key, decoded.burst);
     if (event.key === 'Enter' && this.#loose !== '') {
       this.#take(event);
       this.#listener.entered(this.#forget());
@@ -69,12 +70,12 @@ class KeyboardWedge {
     this.#listener.scanned(code);
   }
 
-  #character(event: KeyboardEvent, burst: boolean): void {
+  #character(event: KeyboardEvent, key: string, burst: boolean): void {
     if (isTextField(event.target)) return;
     this.#take(event);
-    const pressed = event.key === ' ' && !burst && this.#loose === '' ? event.target : null;
+    const pressed = key === ' ' && !burst && this.#loose === '' ? event.target : null;
     if (pressed !== null) return this.#later(() => press(pressed));
-    this.#loose += event.key;
+    this.#loose += key;
     this.#later(() => this.#listener.typed(this.#forget()));
   }
 
@@ -96,6 +97,12 @@ class KeyboardWedge {
     this.#loose = '';
     return loose;
   }
+}
+
+/** GS, which separates the elements of a GS1 code, is on a keyboard Ctrl and ]; with any other key Ctrl is nobody's scan. */
+function keyOf({ key, ctrlKey }: KeyboardEvent): string | null {
+  if (!ctrlKey) return key;
+  return key === ']' ? '\u001d' : null;
 }
 
 /** The blank bar on a focused button, after the wait that tells it from a scanner's blank. */

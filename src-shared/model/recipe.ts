@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ESP_LOCKS } from './esp-locks.ts';
+import { CheckScheme, Label, Pattern } from './label.ts';
 import { Manufacturing } from './manufacturing.ts';
 import { RecipeSignature } from './signature.ts';
 
@@ -134,18 +135,11 @@ export const Recipe = z.strictObject({
     .optional()
     .describe('Where this recipe stands among the product’s process steps'),
   serial: z.strictObject({
-    pattern: z
-      .string()
-      .refine(isRegularExpression, 'must be a regular expression')
-      .describe('JavaScript regular expression that a scanned serial must match'),
+    pattern: Pattern.describe(
+      'Regular expression that a serial must match, in RE2’s syntax: no looking around and no references back, so that none can hang a station',
+    ),
+    check: CheckScheme.optional().describe('How a serial proves that it was read right'),
   }),
+  label: Label.optional().describe('How the code on the label is made up; without it the code is the serial'),
 });
 export type Recipe = z.infer<typeof Recipe>;
-
-function isRegularExpression(source: string): boolean {
-  try {
-    return new RegExp(source, 'u').source !== '';
-  } catch {
-    return false;
-  }
-}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { identityFaults } from '../identity/identity-faults.ts';
 import { FlashlineError } from '../model/failure.ts';
 import { Recipe } from '../model/recipe.ts';
 import type { Path } from './schema-words.ts';
@@ -55,6 +56,7 @@ function furtherProblems({ value: recipe, lineOf }: RecipeFile): Problem[] {
     const signatureFault = 'file' in signature ? pathFault(signature.file) : undefined;
     if (signatureFault) report(['images', index, 'signature', 'file'], signatureFault);
   });
+  for (const { path, detail } of identityFaults(recipe)) report(path, detail);
   return problems;
 }
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
+import { identityRules } from '#shared/identity/unit-label.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Recipe } from '#shared/model/recipe.ts';
 import { nodeFiles } from '../../release/files.ts';
 import { unitImage } from '../../release/manufacturing/for-unit.ts';
 import { openRelease } from '../../release/open-release.ts';
@@ -53,11 +53,16 @@ export function manufacturingCommand(context: CliContext, end: (code: ExitCode) 
 }
 
 async function makePartition(options: BuildOptions, context: CliContext): Promise<void> {
-  const { release: path, serial, uid = null, mac = [], out } = options;
+  const { release: path, uid = null, mac = [], out } = options;
   const { recipe } = await openRelease(path, { chips: await chipsOf(chipSources(context)), files: nodeFiles });
-  checkSerial(serial, recipe);
+  const { serial, fields } = identityRules(recipe).read(options.serial);
   const macs = mac.map(macOf);
-  const made = unitImage(recipe, { serial, uid: uid?.toLowerCase() ?? null, macs, scans: scansOf(options.scan) });
+  const made = unitImage(recipe, {
+    serial,
+    uid: uid?.toLowerCase() ?? null,
+    macs,
+    scans: { ...scansOf(options.scan), ...fields },
+  });
   const segment = made?.image.segments[0];
   if (!segment) throw usage(`the recipe of ${path} has no manufacturing section`);
   await writeOutput(out, segment.data);
@@ -70,11 +75,6 @@ async function makePartition(options: BuildOptions, context: CliContext): Promis
   context.print(`${out}: ${told.size} bytes for ${hexAddress(address)}, sha256 ${told.sha256}`);
   const content = readContent(data);
   for (const line of content ? contentLines(content) : []) context.print(line);
-}
-
-function checkSerial(serial: string, { serial: { pattern } }: Recipe): void {
-  if (!new RegExp(pattern, 'u').test(serial))
-    throw new FlashlineError('serial-pattern', { params: { serial, pattern } });
 }
 
 function macOf(text: string): string {

@@ -1,4 +1,5 @@
 import { fromHex } from '#shared/base/bytes.ts';
+import { linearPattern } from '#shared/base/linear-pattern.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 
@@ -43,7 +44,9 @@ const SOURCES: Readonly<Record<string, ReadSource>> = {
 
 /** Named groups of the recipe's pattern, where the serial matches it. */
 function groupsOf({ serial: { pattern } }: Recipe, serial: string): Readonly<Record<string, string | undefined>> {
-  return new RegExp(pattern, 'u').exec(serial)?.groups ?? {};
+  const { groups, match } = linearPattern(pattern);
+  const found = match(serial);
+  return Object.fromEntries(groups.map((name) => [name, found?.group(name)?.text]));
 }
 
 function text(value: string | undefined): SourceValue | undefined {
@@ -60,7 +63,7 @@ export function sourceFault(source: string, recipe: Recipe, hasUid: boolean): st
   const [kind = '', part] = source.split('.');
   switch (kind) {
     case 'serial':
-      if (part === undefined || new RegExp(`\\(\\?<${part}>`, 'u').test(recipe.serial.pattern)) return undefined;
+      if (part === undefined || linearPattern(recipe.serial.pattern).groups.includes(part)) return undefined;
       return `the serial’s pattern has no group (?<${part}>...)`;
     case 'uid':
       return hasUid ? undefined : 'this chip has no hardware id that is known';

@@ -79,7 +79,13 @@ describe('what is wrong is named by line and path, in plain words', () => {
       'a list (lines that begin with “-”)',
     ],
     ['an id with capitals', GOOD.replace('id: hello', 'id: Hello'), 2, 'product.id', 'must match /^[a-z0-9]'],
-    ['no regular expression', GOOD.replace('^HB[', '^HB(['), 9, 'serial.pattern', 'must be a regular expression'],
+    [
+      'no regular expression',
+      GOOD.replace('^HB[', '^HB(['),
+      9,
+      'serial.pattern',
+      'is no regular expression that takes linear time: missing closing',
+    ],
     [
       'an address out of range',
       GOOD.replace('    version', '    address: 0x100000000\n    version'),

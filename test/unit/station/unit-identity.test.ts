@@ -4,7 +4,7 @@ import type { UnitRecord } from '#shared/model/unit-record.ts';
 import type { UnitValues } from '#main/release/manufacturing/unit-values.ts';
 import type { Engine } from '#main/station/engine.ts';
 import type { PlantRules } from '#main/station/plant-rules.ts';
-import { engineForUnit } from '#main/station/unit-identity.ts';
+import { engineForUnit, requireOwnLabel } from '#main/station/unit-identity.ts';
 
 const SIGNAL = new AbortController().signal;
 const SECTION = { version: '1', address: 0, size: 64, macs: { pool: 'boards', count: 2 } };
@@ -88,6 +88,33 @@ describe('a unit’s MACs', () => {
     expect(new Set(one.unit?.macs).size).toBe(2);
     for (const mac of one.unit?.macs ?? []) expect(mac).toMatch(/^02(?::[0-9a-f]{2}){5}$/);
     expect(plant.taken).toBe(0);
+  });
+});
+
+describe('a label that names its chip', () => {
+  const code = (label: Record<string, string>, uid: string | null) => {
+    try {
+      requireOwnLabel({ label }, uid);
+      return null;
+    } catch (error) {
+      return toFailure(error);
+    }
+  };
+
+  it('is the unit’s own, or another board’s; an ERROR that blames no unit', () => {
+    const mac = '24:0a:c4:00:00:01';
+    for (const label of [{}, { mac }, { uid: '240ac4000001' }, { mac, uid: '240ac4000001', batch: 'x' }])
+      expect(code(label, '240ac4000001')).toBeNull();
+    expect(code({ mac }, '240ac4000002')).toMatchObject({
+      code: 'label-other-unit',
+      blame: 'station',
+      params: { field: 'MAC', label: mac, found: '24:0a:c4:00:00:02' },
+    });
+    expect(code({ uid: 'aabb' }, 'aabc')).toMatchObject({ params: { field: 'uid', label: 'aabb', found: 'aabc' } });
+  });
+
+  it('of a chip that tells nothing yet nothing is known', () => {
+    expect(code({ uid: 'aabb' }, null)).toBeNull();
   });
 });
 
