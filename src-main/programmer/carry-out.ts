@@ -141,6 +141,7 @@ class Execution {
   /** What is being programmed, or should have been read. */
   readonly #provenBy: Partial<Record<Role, DigestProof>> = {};
   readonly #scratch: Uint8Array;
+  readonly #programPart: number;
   readonly #kept: KeptPages;
   #step: Step | undefined;
   #bytesWritten = 0;
@@ -150,7 +151,8 @@ class Execution {
     this.#input = input;
     this.#kept = new KeptPages(input, rot);
     const longest = Math.max(...input.plan.operations.map(amountOf), 0);
-    this.#scratch = new Uint8Array(Math.min(longest, PROGRAM_PART));
+    this.#programPart = input.device.programPart ?? PROGRAM_PART;
+    this.#scratch = new Uint8Array(Math.min(longest, Math.max(this.#programPart, PROGRAM_PART)));
     this.#guard = new FlagGuard(input.plan, input.contents, input.chip, input.device);
     this.#readBacks = new ReadBacks(input.plan);
   }
@@ -242,7 +244,7 @@ class Execution {
     const memory = this.#memory(operation);
     await hooks.beforeChange(operation);
     const progress = this.#progressOf(operation);
-    for (const { address, size, before } of parts(operation, PROGRAM_PART)) {
+    for (const { address, size, before } of parts(operation, this.#programPart)) {
       const bytes = this.#scratch.subarray(0, size);
       clear.contents.copyTo(bytes, address);
       await device.program(memory, address, bytes, io, (done) => progress(before + done));

@@ -47,6 +47,8 @@ export interface FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<boolean[]>;
+  /** As many bytes are best given to `program` at once, where the place begins at a multiple of it; absent: a megabyte. */
+  readonly programPart?: number;
   /** Programs erased, word-aligned bytes. Rejects with `flash-timeout` or `flash-refused`. */
   program(memory: FlashMemory, address: number, bytes: Uint8Array, io: IoContext, progress?: Progress): Promise<void>;
   /** Reads what the memory holds, through the debug port or whatever reaches it: the proof rests on this. */

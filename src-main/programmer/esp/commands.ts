@@ -60,9 +60,9 @@ export function parseResponse(frame: Uint8Array): Response | undefined {
   return { op: frame[1] ?? 0, value: readU32(frame, 4), body: frame.subarray(8) };
 }
 
-/** Words of the request FLASH_DEFL_BEGIN: bytes once inflated, blocks, bytes of a block, where they go. */
-export function deflateBegin(size: number, packed: number, block: number, address: number): Uint8Array {
-  return request(OP.FLASH_DEFL_BEGIN, wordsToBytes([size, Math.ceil(packed / block), block, address]));
+/** Words of the request FLASH_DEFL_BEGIN: bytes once inflated, blocks, bytes of a block at most, where they go. */
+export function deflateBegin(size: number, blocks: number, block: number, address: number): Uint8Array {
+  return request(OP.FLASH_DEFL_BEGIN, wordsToBytes([size, blocks, block, address]));
 }
 
 /** 07 07 12 20, then 0x55 as often as a UART needs to find the bit rate. */

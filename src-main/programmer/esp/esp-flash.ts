@@ -1,63 +1,55 @@
-import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { deflate } from 'node:zlib';
-import { concat, toHex, wordsToBytes } from '#shared/base/bytes.ts';
+import { concat, isFilledWith, toHex, wordsToBytes } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import type { Progress } from '../../probe/memory-access.ts';
 import type { FlashDevice, FlashDigest } from '../flash-device.ts';
 import { blockRequest, deflateBegin, OP, request } from './commands.ts';
+import { FastReads } from './fast-reads.ts';
 import { findSame } from './find-same.ts';
-import type { Guard } from './guard.ts';
+import { type Guard, imageStarts } from './guard.ts';
 import { LineTrouble } from './loader.ts';
+import { BLOCK, fullPackets, windowPackets } from './packets.ts';
+import { md5, md5Of, type Piece, Pieces } from './pieces.ts';
 import type { EspSession } from './session.ts';
 import { slipFrame } from './slip.ts';
 
-/** What the stub has room for, twice: one block is received while the one before is inflated and written. */
-const BLOCK = 0x4000;
 /** A packet of READ_FLASH; each is acknowledged before the next. */
 const READ_PACKET = 0x1000;
 const SECTOR = 0x1000;
+const ERASE_BLOCK = 0x10000;
 const ANSWER_MS = 3000;
 /** Data sheets give typical times. */
 const PATIENCE = 10;
 /** Of MD5 and of reading, a thousand bytes a millisecond being the slowest thinkable flash. */
 const READ_MS_PER_BYTE = 0.008;
-/**
- * Hashed at once in a survey. Reading is what costs (2 MB/s), a question only its way: so what differs is known at once and need
- * not be read again to be found.
- */
-const PART = 0x10000;
-
-/** What stands in the flash. */
-interface Piece {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-}
-
-const packed = promisify<Uint8Array, { level: number }, Buffer>(deflate);
+/** Hashed at once in a survey: a question's way costs as much as reading 10 KiB, and what differs is read again to be found. */
+const PART = 0x20000;
 
 /**
- * SPI flash behind Espressif's stub. Data goes compressed. The stub erases what it is about to write: `erase` of more than
- * a sector is only remembered, and done for what nothing was written to by the time somebody looks.
+ * SPI flash behind Espressif's stub. Data goes compressed. The stub erases what it is about to write: `erase` is only remembered, and
+ * done for what nothing was written to by the time somebody looks. A valid flag that was cleared is looked at at once.
  */
 export class EspFlash implements FlashDevice {
   readonly name = 'esp-stub';
+  readonly programPart = PROGRAM_PART;
   readonly digest: FlashDigest;
   readonly #session: EspSession;
   readonly #guard: Guard;
   /** Sectors to be erased. */
   readonly #due = new Set<number>();
-  /** Single sectors as they were left: valid flags, which are looked at again and again. */
-  #left: { readonly address: number; readonly bytes: Uint8Array }[] = [];
-  /** What the unit's digest proved, and nothing has changed since. */
-  #proven: Piece[] = [];
-  /** What was written since, and not hashed yet. */
-  #written: Piece[] = [];
+  /** Single sectors as they were left: valid flags, which are looked at again and again. By address. */
+  readonly #left = new Map<number, Uint8Array>();
+  readonly #pieces = new Pieces();
+  readonly #reads: FastReads;
+  /** Fast reads were tried, and tell what slow ones do. */
+  #trusts = false;
+  /** It was seen to hold something: it has to be erased before it is written. */
+  #isUsed = false;
 
   constructor(session: EspSession, guard: Guard) {
     this.#session = session;
     this.#guard = guard;
+    this.#reads = new FastReads(session);
     this.digest = { algorithm: 'md5', of: (address, length, io) => this.#digestOf(address, length, io) };
   }
 
@@ -69,6 +61,9 @@ export class EspFlash implements FlashDevice {
     progress?: Progress,
   ): Promise<boolean[]> {
     this.#guard(address, wanted, false);
+    const { chip } = this.#session;
+    for (const at of imageStarts(address, address + wanted.length, chip.boot?.vectors ?? 0))
+      this.#reads.allow(wanted.subarray(at - address));
     const { usedHz } = this.#session.rate;
     const same = await findSame({
       wanted,
@@ -90,14 +85,10 @@ export class EspFlash implements FlashDevice {
   }
 
   async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {
+    const cleared = [...this.#left].flatMap(([at, bytes]) => (isFilledWith(bytes, memory.erased) ? [at] : []));
     this.#changes(address, size);
-    // A single one may be a valid flag: that is cleared here and now.
-    if (size <= memory.page) {
-      await this.#eraseNow(memory.eraseMs, address, size, io);
-      const blank = { address, bytes: new Uint8Array(size).fill(memory.erased) };
-      this.#left.push(blank);
-      this.#written.push(blank);
-    } else for (let at = address; at < address + size; at += SECTOR) this.#due.add(at);
+    for (let at = address; at < address + size; at += SECTOR) this.#due.add(at);
+    if (this.#isUsed) for (const at of cleared) await this.#eraseAround(at, io);
     progress?.(size);
   }
 
@@ -109,26 +100,27 @@ export class EspFlash implements FlashDevice {
     progress?: Progress,
   ): Promise<void> {
     this.#changes(address, bytes.length);
-    const data = await packed(bytes, { level: 9 });
+    const packets = this.#isUsed
+      ? await windowPackets(bytes, erasesIn(address, bytes.length))
+      : await fullPackets(bytes);
     const sectors = bytes.length / memory.page;
     const timeoutMs = ANSWER_MS + sectors * (memory.eraseMs + memory.wordUs / 1000) * PATIENCE;
     await this.#session.steady(
       address,
       timeoutMs,
-      () => this.#write(address, bytes.length, data, timeoutMs, io, progress),
+      () => this.#write(address, bytes.length, packets, timeoutMs, io, progress),
       io,
     );
     for (let at = address; at < address + bytes.length; at += SECTOR) this.#due.delete(at);
-    this.#written.push({ address, bytes: bytes.slice() });
-    if (sectors === 1) this.#left.push({ address, bytes: bytes.slice() });
+    this.#wrote({ address, bytes: bytes.slice() });
     progress?.(bytes.length);
   }
 
   /** A sector that is as it was left is told by its digest: four thousand bytes less on the line. */
   async read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
     await this.#eraseDue(io);
-    const left = this.#left.find((known) => known.address === address && known.bytes.length === length);
-    if (left && (await this.#hash(address, length, io)) === md5(left.bytes)) return left.bytes.slice();
+    const left = this.#left.get(address);
+    if (left?.length === length && (await this.#hash(address, length, io)) === md5(left)) return left.slice();
     const timeoutMs = ANSWER_MS;
     return this.#session.steady(address, timeoutMs, () => this.#readOnce(address, length, io, progress), io);
   }
@@ -141,24 +133,24 @@ export class EspFlash implements FlashDevice {
   async #write(
     address: number,
     size: number,
-    data: Uint8Array,
+    packets: readonly Uint8Array[],
     timeoutMs: number,
     io: IoContext,
     progress?: Progress,
   ): Promise<void> {
     const { loader } = this.#session;
-    await loader.ask(OP.FLASH_DEFL_BEGIN, deflateBegin(size, data.length, BLOCK, address), io, { timeoutMs });
-    const blocks = Math.ceil(data.length / BLOCK);
+    await this.#reads.set(false, io);
+    await loader.ask(OP.FLASH_DEFL_BEGIN, deflateBegin(size, packets.length, BLOCK, address), io, { timeoutMs });
     const framed = (index: number) =>
-      slipFrame(blockRequest(OP.FLASH_DEFL_DATA, index, data.subarray(index * BLOCK, (index + 1) * BLOCK)));
+      slipFrame(blockRequest(OP.FLASH_DEFL_DATA, index, packets[index] ?? new Uint8Array()));
     let next = framed(0);
-    for (let index = 0; index < blocks; index++) {
+    for (let index = 0; index < packets.length; index++) {
       await loader.link.write(next, io);
       // While this one is on its way.
       next = framed(index + 1);
       // The answer says that it has come and that the one before is written.
       await loader.answer(OP.FLASH_DEFL_DATA, io, { timeoutMs });
-      progress?.(Math.floor((size * (index + 1)) / blocks));
+      progress?.(Math.floor((size * (index + 1)) / packets.length));
     }
     // 1: the stub stays.
     await loader.ask(OP.FLASH_DEFL_END, request(OP.FLASH_DEFL_END, wordsToBytes([1])), io, { timeoutMs });
@@ -168,6 +160,7 @@ export class EspFlash implements FlashDevice {
   async #readOnce(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
     const { loader } = this.#session;
     const words = wordsToBytes([address, length, READ_PACKET, 1]);
+    await this.#reads.set(false, io);
     await loader.ask(OP.READ_FLASH, request(OP.READ_FLASH, words), io, { timeoutMs: ANSWER_MS });
     const parts: Uint8Array[] = [];
     for (let done = 0; done < length;) {
@@ -185,74 +178,113 @@ export class EspFlash implements FlashDevice {
   }
 
   async #isSame(address: number, wanted: Uint8Array, io: IoContext): Promise<boolean> {
-    const isSame = (await this.#hash(address, wanted.length, io)) === md5(wanted);
-    if (isSame) this.#proven.push({ address, bytes: wanted });
+    const told = await this.#hash(address, wanted.length, io);
+    const isSame = told === md5(wanted);
+    if (isSame) this.#pieces.prove({ address, bytes: wanted });
+    this.#isUsed ||= !isSame && told !== md5(blank(wanted.length));
     return isSame;
   }
 
+  /** What was proven is not hashed again, and nothing twice because of where parts end. */
   async #digestOf(address: number, length: number, io: IoContext): Promise<string> {
     await this.#eraseDue(io);
-    const known = cover([...this.#proven, ...this.#written], address, length);
+    const known = this.#pieces.cover(address, length);
     if (!known) return this.#hash(address, length, io);
-    for (const { piece } of known.filter((each) => this.#written.includes(each.piece))) {
-      if (!(await this.#isSame(piece.address, piece.bytes, io))) return this.#hash(address, length, io);
-      this.#written = this.#written.filter((each) => each !== piece);
+    for (const { piece } of known) {
+      if (piece.proven || (await this.#isSame(piece.address, piece.bytes, io))) continue;
+      this.#reads.forbid();
+      return this.#hash(address, length, io);
     }
-    const hash = createHash('md5');
-    for (const { piece, from, to } of known)
-      hash.update(piece.bytes.subarray(from - piece.address, to - piece.address));
-    return hash.digest('hex');
+    return md5Of(known);
   }
 
-  #hash(address: number, length: number, io: IoContext): Promise<string> {
+  async #hash(address: number, length: number, io: IoContext): Promise<string> {
+    if (this.#reads.allowed && !this.#trusts) await this.#tryFast(address, Math.min(length, SECTOR), io);
+    // Switching costs more than it saves of a single sector.
+    const pays = length > SECTOR || this.#reads.areOn;
+    return this.#hashOnce(address, length, pays && this.#reads.allowed && this.#trusts, io);
+  }
+
+  /** By the first sector in which there is anything. */
+  async #tryFast(address: number, length: number, io: IoContext): Promise<void> {
+    const slow = await this.#hashOnce(address, length, false, io);
+    if (slow === md5(blank(length))) return;
+    this.#trusts = (await this.#hashOnce(address, length, true, io)) === slow;
+    if (!this.#trusts) this.#reads.forbid();
+  }
+
+  #hashOnce(address: number, length: number, fast: boolean, io: IoContext): Promise<string> {
     const { loader } = this.#session;
     const words = request(OP.SPI_FLASH_MD5, wordsToBytes([address, length, 0, 0]));
     const timeoutMs = ANSWER_MS + length * READ_MS_PER_BYTE;
-    const ask = async () =>
-      toHex((await loader.ask(OP.SPI_FLASH_MD5, words, io, { data: 16, timeoutMs })).body.subarray(0, 16));
+    const ask = async () => {
+      await this.#reads.set(fast, io);
+      const { body } = await loader.ask(OP.SPI_FLASH_MD5, words, io, { data: 16, timeoutMs });
+      return toHex(body.subarray(0, 16));
+    };
     return this.#session.steady(address, timeoutMs, ask, io);
   }
 
   async #eraseDue(io: IoContext): Promise<void> {
     for (const { address, size } of runsOf(this.#due)) {
-      await this.#eraseNow(SECTOR_MS, address, size, io);
+      await this.#eraseNow(address, size, io);
       for (let at = address; at < address + size; at += SECTOR) this.#due.delete(at);
+      this.#wrote({ address, bytes: blank(size) });
     }
   }
 
-  async #eraseNow(sectorMs: number, address: number, size: number, io: IoContext): Promise<void> {
+  /**
+   * Behind a valid flag that was cleared the stub would erase a block's other sectors one by one: where they are all due, they are erased
+   * with it.
+   */
+  async #eraseAround(cleared: number, io: IoContext): Promise<void> {
+    const block = cleared - (cleared % ERASE_BLOCK);
+    const sectors = Array.from({ length: ERASE_BLOCK / SECTOR }, (_, index) => block + index * SECTOR);
+    if (!sectors.every((at) => at === cleared || this.#due.has(at))) return;
+    await this.#eraseNow(block, ERASE_BLOCK, io);
+    for (const at of sectors) this.#due.delete(at);
+  }
+
+  async #eraseNow(address: number, size: number, io: IoContext): Promise<void> {
     const { loader } = this.#session;
     const words = request(OP.ERASE_REGION, wordsToBytes([address, size]));
-    const timeoutMs = ANSWER_MS + (size / SECTOR) * sectorMs * PATIENCE;
-    await this.#session.steady(address, timeoutMs, () => loader.ask(OP.ERASE_REGION, words, io, { timeoutMs }), io);
+    const timeoutMs = ANSWER_MS + (size / SECTOR) * SECTOR_MS * PATIENCE;
+    const ask = async () => {
+      await this.#reads.set(false, io);
+      await loader.ask(OP.ERASE_REGION, words, io, { timeoutMs });
+    };
+    await this.#session.steady(address, timeoutMs, ask, io);
+  }
+
+  #wrote(piece: Piece): void {
+    this.#pieces.write(piece);
+    if (piece.bytes.length === SECTOR) this.#left.set(piece.address, piece.bytes);
   }
 
   #changes(address: number, size: number): void {
     if (address % SECTOR !== 0 || size % SECTOR !== 0) throw new RangeError(`not whole sectors: ${size} at ${address}`);
-    const isApart = (known: Piece) => known.address + known.bytes.length <= address || known.address >= address + size;
-    this.#proven = this.#proven.filter(isApart);
-    this.#written = this.#written.filter(isApart);
+    this.#pieces.forget(address, size);
+    for (let at = address; at < address + size; at += SECTOR) this.#left.delete(at);
   }
 }
 
-/** Parts of pieces that make up the range without a gap, in order; undefined where there is one. */
-function cover(pieces: readonly Piece[], address: number, length: number) {
-  const found: { readonly piece: Piece; readonly from: number; readonly to: number }[] = [];
-  const end = address + length;
-  let at = address;
-  for (const piece of pieces.toSorted((a, b) => a.address - b.address)) {
-    const to = Math.min(end, piece.address + piece.bytes.length);
-    if (to <= at) continue;
-    if (piece.address > at) return undefined;
-    found.push({ piece, from: at, to });
-    at = to;
-    if (at === end) return found;
-  }
-  return undefined;
+function blank(size: number): Uint8Array {
+  return new Uint8Array(size).fill(0xff);
 }
+
+/** Between two parts the line waits for the last write of the first, 0.1 s; line trouble costs a part. */
+const PROGRAM_PART = 0x200000;
 
 /** W25Q32JV data sheet, 9.6: tSE, typical. */
 const SECTOR_MS = 45;
+
+/** How many commands erase the range behind its first sectors, which may be blank. */
+function erasesIn(address: number, size: number): number {
+  const first = Math.ceil(address / ERASE_BLOCK);
+  const end = address + size;
+  const blocks = Math.max(0, Math.floor(end / ERASE_BLOCK) - first);
+  return blocks + (end % ERASE_BLOCK) / SECTOR;
+}
 
 function runsOf(sectors: ReadonlySet<number>): { readonly address: number; readonly size: number }[] {
   const runs: { address: number; size: number }[] = [];
@@ -262,8 +294,4 @@ function runsOf(sectors: ReadonlySet<number>): { readonly address: number; reado
     else runs.push({ address, size: SECTOR });
   }
   return runs;
-}
-
-function md5(bytes: Uint8Array): string {
-  return createHash('md5').update(bytes).digest('hex');
 }

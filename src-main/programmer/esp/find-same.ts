@@ -38,13 +38,18 @@ export async function findSame(look: FindSame): Promise<boolean[]> {
     look.progress?.(wanted.length);
     return found;
   }
-  const compare = async (first: number, count: number): Promise<void> => {
-    if (await isSame(first * page, at(first, count))) found.fill(true, first, first + count);
-    else if (count > 1 && look.now() < look.giveUpAt) {
-      const half = Math.ceil(count / 2);
-      await compare(first, half);
-      await compare(first + half, count - half);
+  const compare = async (first: number, count: number, isKnownOther = false): Promise<boolean> => {
+    if (!isKnownOther && (await isSame(first * page, at(first, count)))) {
+      found.fill(true, first, first + count);
+      return true;
     }
+    if (count > 1 && look.now() < look.giveUpAt) {
+      const half = Math.ceil(count / 2);
+      // Where a half is right, it is the other that makes the difference.
+      const isOther = await compare(first, half);
+      await compare(first + half, count - half, isOther);
+    }
+    return false;
   };
   for (let offset = 0; offset < wanted.length;) {
     const size = Math.min(look.part(offset), wanted.length - offset);

@@ -21,7 +21,7 @@ export interface Found {
 const PARTITION_TABLE = 0x8000;
 /** What an application's partition begins at a multiple of. */
 const APPLICATION_ALIGN = 0x10000;
-const IMAGE_MAGIC = 0xe9;
+export const IMAGE_MAGIC = 0xe9;
 
 /** Refuses with `flash-too-small`, `image-revision` or `secure-boot`. */
 export function guardOf(found: Found): Guard {
@@ -30,7 +30,8 @@ export function guardOf(found: Found): Guard {
     const end = address + wanted.length;
     if (end > found.flashSize) throw tooSmall(found, address, end);
     if (!differs)
-      for (const at of starts(address, end, vectors)) checkImage(found, at, wanted.subarray(at - address), vectors);
+      for (const at of imageStarts(address, end, vectors))
+        checkImage(found, at, wanted.subarray(at - address), vectors);
     // An unsigned one, or one signed by another key, and the unit never starts again.
     if (differs && found.secureBoot && address < PARTITION_TABLE && end > vectors) {
       throw new FlashlineError('secure-boot', { where: { address }, params: { chip: found.chip.name } });
@@ -39,7 +40,7 @@ export function guardOf(found: Found): Guard {
 }
 
 /** Where an image may begin. */
-function starts(address: number, end: number, vectors: number): number[] {
+export function imageStarts(address: number, end: number, vectors: number): number[] {
   const found = vectors >= address && vectors < end ? [vectors] : [];
   for (let at = Math.ceil(address / APPLICATION_ALIGN) * APPLICATION_ALIGN; at < end; at += APPLICATION_ALIGN) {
     if (at !== vectors) found.push(at);

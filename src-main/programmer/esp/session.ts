@@ -39,6 +39,7 @@ export class EspSession {
   #romRaises = true;
   #lastChance = false;
   #flashSize = 0;
+  #starts = 0;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -53,6 +54,15 @@ export class EspSession {
 
   get chip(): ChipDescription {
     return this.#parts.chip;
+  }
+
+  get esp(): EspUart {
+    return this.#parts.esp;
+  }
+
+  /** How often the stub was started: each time it sets its registers anew. */
+  get starts(): number {
+    return this.#starts;
   }
 
   get efuse(): EspEfuse {
@@ -120,6 +130,7 @@ export class EspSession {
       try {
         // The stub is 6 KB: at the ROM's first rate it alone takes half a second.
         if (this.#romRaises) await this.#raise(false, io);
+        this.#starts++;
         await this.loader.startStub(this.#parts.stub, io);
         if (!this.#romRaises) await this.#raise(true, io);
         return await this.#attach(io);

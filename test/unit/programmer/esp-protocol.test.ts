@@ -211,5 +211,9 @@ describe('finding what is the same', () => {
     const wanted = Uint8Array.from({ length: 256 * PAGE }, (_, index) => (index * 31) % 251);
     expect((await look(wanted, wanted)).hashed).toBe(wanted.length + PAGE);
     expect((await look(new Uint8Array(wanted.length), wanted)).hashed).toBe(8 * PAGE);
+    const changed = wanted.slice();
+    changed[31 * PAGE] = 255;
+    // Of each pair of halves the other one is known once one is right.
+    expect((await look(changed, wanted)).hashed).toBe(wanted.length + PAGE + (16 + 8 + 4 + 2 + 1) * PAGE);
   });
 });

@@ -10,7 +10,7 @@ import { EfuseController } from './efuse/controller.ts';
 import { securityOf } from './efuse/security.ts';
 import { type Command, commandOf, FrameBuffer, framed } from './frames.ts';
 import { type Done, type EspSecurity, LoaderModel } from './loader-model.ts';
-import type { NorFlash } from './nor-flash.ts';
+import { type NorFlash, SLOW_READS } from './nor-flash.ts';
 import type { EspPart } from './parts.ts';
 import { EspRegisters } from './registers.ts';
 
@@ -161,6 +161,7 @@ export class EspDevice implements UartDevice {
 
   #startStub(at: number): void {
     this.#mode = 'stub';
+    this.#registers.stubStarted();
     this.#loader = this.#newLoader(true);
     this.#freeAt = at + STUB_START_NS;
     this.#send(framed(Uint8Array.of(0x4f, 0x48, 0x41, 0x49)), this.#freeAt);
@@ -193,6 +194,7 @@ export class EspDevice implements UartDevice {
     if (at >= this.#dead) return;
     const { part, flash, faults, efuse, cells } = this.#parts;
     this.#format = ROM_FORMAT;
+    flash.bus = SLOW_READS;
     // At each start the eFuses are read anew.
     this.#security = securityOf(efuse, cells);
     this.#efuses = this.#newController();

@@ -11,11 +11,24 @@ const PAGE_NS = toNs(0.86);
 export const SECTOR = 0x1000;
 export const BLOCK = 0x10000;
 const PAGE = 0x100;
-/**
- * A byte of the loaders' slow read: a line at a quarter of 80 MHz (esp-stub-lib, SPI_CLK_DIV(4)), 64 bytes behind 32 bits of command
- * and address at a time (ESP_ROM_SPIFLASH_BUFF_BYTE_READ_NUM), and some 2 us to copy them.
- */
-const READ_NS = 456;
+/** Read at a time, behind 8 bits of command and 24 of address (ESP_ROM_SPIFLASH_BUFF_BYTE_READ_NUM), and what it takes to copy them. */
+const READ_BYTES = 64;
+const COPY_US = 2;
+
+/** How the controller reads. */
+export interface ReadBus {
+  readonly mhz: number;
+  readonly lines: 1 | 2;
+  readonly dummyCycles: number;
+}
+
+/** As the loaders set it: a line at a quarter of 80 MHz (esp-stub-lib, SPI_CLK_DIV(4)). */
+export const SLOW_READS: ReadBus = { mhz: 20, lines: 1, dummyCycles: 0 };
+
+function readNs({ mhz, lines, dummyCycles }: ReadBus): number {
+  const cycles = 32 + dummyCycles + (READ_BYTES * 8) / lines;
+  return ((cycles / mhz + COPY_US) * 1000) / READ_BYTES;
+}
 
 interface Work {
   readonly start: number;
@@ -33,6 +46,8 @@ export interface NorFaults {
   readonly stuckAfter?: number;
   /** What it says of its size, as the JEDEC id has it; 0x16 (4 MiB) else. */
   readonly capacity?: number;
+  /** On the board's wires: above that, what is read comes a bit late. */
+  readonly readsUpToMhz?: number;
 }
 
 /**
@@ -41,6 +56,7 @@ export interface NorFaults {
  */
 export class NorFlash {
   readonly bytes: Uint8Array;
+  bus: ReadBus = SLOW_READS;
   readonly #faults: NorFaults;
   #work: Work[] = [];
   #busyUntil = 0;
@@ -88,10 +104,10 @@ export class NorFlash {
   /** What it holds once everything begun is done, and when it has been read. */
   read(address: number, size: number, at: number): { readonly bytes: Uint8Array; readonly end: number } {
     this.settle(Infinity);
-    return {
-      bytes: this.bytes.slice(address, address + size),
-      end: Math.max(at, this.#busyUntil) + size * READ_NS,
-    };
+    const bytes = this.bytes.slice(address, address + size);
+    if (this.bus.mhz > (this.#faults.readsUpToMhz ?? Infinity))
+      bytes.forEach((byte, index) => (bytes[index] = byte >> 1));
+    return { bytes, end: Math.max(at, this.#busyUntil) + size * readNs(this.bus) };
   }
 
   /** Does what is over by then. */

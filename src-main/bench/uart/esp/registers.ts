@@ -6,6 +6,15 @@ import type { EspPart } from './parts.ts';
 const START = 0x40000;
 const READ_ID = 0x9f;
 const MAGIC = 0x4000_1000;
+/** SPI1 of an ESP32 (TRM, SPI Controller): CTRL with FASTRD_MODE and FREAD_DUAL, CLOCK with EQU_SYSCLK and N. */
+const CTRL = 0x08;
+const CLOCK = 0x18;
+const FAST = 1 << 13;
+const DUAL = 1 << 14;
+const APB_MHZ = 80;
+/** What the stub's SPI set-up leaves in them (esp-stub-lib, target/esp32/flash.c). */
+const STUB_CTRL = 0x0020_8000;
+const STUB_CLOCK = 0x3043;
 
 /** What loaders read and write of the chip: eFuses, the ROM's magic word, the SPI controller, the UART's divider. */
 export class EspRegisters {
@@ -22,6 +31,14 @@ export class EspRegisters {
     for (const [address, word] of part.words) this.#words.set(address, word);
   }
 
+  /** The stub sets up its SPI controller when it starts. */
+  stubStarted(): void {
+    if (!this.#part.spiOld) return;
+    this.#words.set(this.#part.spi + CTRL, STUB_CTRL);
+    this.#words.set(this.#part.spi + CLOCK, STUB_CLOCK);
+    this.#setBus();
+  }
+
   read(address: number, at: number): number {
     if (this.#efuses.has(address)) return this.#efuses.read(address, at);
     return this.#words.get(address) ?? 0;
@@ -34,7 +51,21 @@ export class EspRegisters {
       return;
     }
     this.#words.set(address, word);
+    if (this.#part.spiOld && (address === this.#part.spi + CTRL || address === this.#part.spi + CLOCK)) this.#setBus();
     if (address === this.#part.spi && (value & START) !== 0) this.#command();
+  }
+
+  /** The ROM's read takes its command from CTRL: 03, or 0B and 3B with eight dummy cycles (ESP-IDF, esp_rom_spiflash_read). */
+  #setBus(): void {
+    const { spi } = this.#part;
+    const ctrl = this.#words.get(spi + CTRL) ?? 0;
+    const clock = this.#words.get(spi + CLOCK) ?? 0;
+    const isFast = (ctrl & FAST) !== 0;
+    this.#flash.bus = {
+      mhz: clock >>> 31 === 1 ? APB_MHZ : APB_MHZ / (((clock >>> 12) & 0x3f) + 1),
+      lines: isFast && (ctrl & DUAL) !== 0 ? 2 : 1,
+      dummyCycles: isFast ? 8 : 0,
+    };
   }
 
   #command(): void {
