@@ -179,7 +179,7 @@ describe.skipIf(!requirePrograms(['chromium']))('a plant at work, in Chromium at
     await page.getByLabel('Show').selectOption({ label: 'All' });
     await mine.filter({ hasText: 'Settled by otto' }).waitFor();
     await page.goto(`${plant.url}/audit`);
-    await row('finding.settle').filter({ hasText: 'otto' }).waitFor();
+    await row('settled a finding').filter({ hasText: 'otto' }).waitFor();
     expect(await page.locator('[data-page=findings]').textContent()).toContain('2');
   });
 

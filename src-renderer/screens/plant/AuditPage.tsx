@@ -1,10 +1,11 @@
+import { Fragment } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Loaded, Nothing } from '../../parts/plant/Loaded.tsx';
 import { More } from '../../parts/plant/More.tsx';
 import { Page } from '../../parts/plant/Page.tsx';
 import { Table } from '../../parts/plant/Table.tsx';
 import { useAskPages } from '../../parts/plant/use-ask-pages.ts';
-import { Moment } from '../../parts/plant/words.tsx';
+import { Hash, Moment } from '../../parts/plant/words.tsx';
 
 /** Who did what, newest first. */
 export function AuditPage() {
@@ -25,15 +26,18 @@ export function AuditPage() {
                 columns={[
                   { key: 'at', head: t('word.when'), render: ({ at }) => <Moment at={at} /> },
                   { key: 'who', head: t('audit.who'), render: ({ who }) => <b>{who}</b> },
-                  { key: 'action', head: t('audit.action'), render: ({ action }) => <code>{action}</code> },
-                  { key: 'object', head: t('audit.object'), render: ({ object }) => object },
+                  { key: 'action', head: t('audit.action'), render: ({ action }) => <What action={action} /> },
+                  { key: 'object', head: t('audit.object'), render: ({ object }) => <Value of={object} /> },
                   {
                     key: 'detail',
                     head: t('audit.detail'),
                     render: ({ detail }) =>
-                      Object.entries(detail)
-                        .map(([name, value]) => `${name}: ${value}`)
-                        .join(' · '),
+                      Object.entries(detail).map(([name, value], index) => (
+                        <Fragment key={name}>
+                          {index > 0 && ' · '}
+                          {name}: <Value of={value} />
+                        </Fragment>
+                      )),
                   },
                 ]}
               />
@@ -44,4 +48,20 @@ export function AuditPage() {
       </Loaded>
     </Page>
   );
+}
+
+/** In words, and the name that scripts look for under the pointer. One that this page has no words for is shown as it is. */
+function What({ action }: { readonly action: string }) {
+  const { t } = useTranslation();
+  return (
+    <span title={action} data-action={action}>
+      {t(`audit.did_${action.replace('.', '-')}`, { defaultValue: action })}
+    </span>
+  );
+}
+
+const DIGEST = /^[0-9a-f]{64}$/;
+
+function Value({ of }: { readonly of: string }) {
+  return DIGEST.test(of) ? <Hash value={of} /> : of;
 }

@@ -67,7 +67,7 @@ function Orders({ orders, onClose }: OrdersProps) {
       columns={[
         { key: 'id', head: t('word.order'), render: ({ id }) => <b>{id}</b> },
         { key: 'product', head: t('word.product'), render: ({ product }) => product },
-        { key: 'release', head: t('word.release'), render: ({ release }) => <Hash value={release} /> },
+        { key: 'release', head: t('word.release'), render: ({ release }) => <Release digest={release} /> },
         { key: 'progress', head: t('orders.progress'), render: (order) => <Progress order={order} /> },
         {
           key: 'created',
@@ -94,6 +94,18 @@ function Orders({ orders, onClose }: OrdersProps) {
         },
       ]}
     />
+  );
+}
+
+/** By its version, which people know; a release that is not listed any more has its digest alone. */
+function Release({ digest }: { readonly digest: string }) {
+  const releases = useAsk('release.list');
+  const known = releases.data?.find((release) => release.digest === digest);
+  return (
+    <>
+      {known && <b>{known.version} </b>}
+      <Hash value={digest} />
+    </>
   );
 }
 
