@@ -1,12 +1,12 @@
-import UploadFile from '@mui/icons-material/UploadFile';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import TextField from '@mui/material/TextField';
-import { useState, type ClipboardEvent, type DragEvent, type FormEvent } from 'react';
+import { useState, type ClipboardEvent, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { MAX_CERTIFICATE_TEXT, readCertificateText, type Unreadable } from '#shared/contract/plant/certificate-text.ts';
 import { COLORS, MONO } from '../theme.ts';
 import { CertificateVerdictSheet, UnreadableText } from './CertificateVerdictSheet.tsx';
+import { FileDrop } from './FileDrop.tsx';
 import { type Act, useAct } from './plant-context.ts';
 import { Problem } from './Problem.tsx';
 
@@ -50,7 +50,10 @@ export function VerifyCertificate({ secret, maySee }: VerifyCertificateProps) {
           slotProps={FIELD}
         />
         <Box sx={{ display: 'flex', gap: '0.5rem', alignItems: 'stretch' }}>
-          <FileDrop onFile={(file) => void take(file)} />
+          <FileDrop name={t('verify.drop')} part="drop" onFile={(file) => void take(file)}>
+            <Box sx={{ fontWeight: 700 }}>{t('verify.drop')}</Box>
+            <Box sx={{ color: COLORS.quiet }}>{t('verify.drop_help')}</Box>
+          </FileDrop>
           <Button type="submit" variant="contained" color="primary" disabled={text === '' || act.isPending}>
             {t('verify.check')}
           </Button>
@@ -77,7 +80,7 @@ interface Checking {
   readonly act: Act<'certificate.verify'>;
   readonly type: (text: string) => void;
   readonly check: (text: string) => void;
-  readonly take: (file: File | undefined) => Promise<void>;
+  readonly take: (file: File) => Promise<void>;
   readonly clear: () => void;
 }
 
@@ -106,47 +109,10 @@ function useCheck(secret: string | null): Checking {
     type: (typed) => show(typed, null),
     clear: () => show('', null),
     async take(file) {
-      if (file === undefined) return;
       if (file.size > MAX_FILE_BYTES) show('', 'too-large');
       else check(await file.text());
     },
   };
-}
-
-function FileDrop({ onFile }: { readonly onFile: (file: File | undefined) => void }) {
-  const { t } = useTranslation();
-  const [over, setOver] = useState(false);
-  return (
-    <Box
-      component="label"
-      data-part="drop"
-      onDragOver={(event: DragEvent) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event: DragEvent) => {
-        event.preventDefault();
-        setOver(false);
-        onFile(event.dataTransfer.files[0]);
-      }}
-      sx={{ ...DROP, bgcolor: over ? '#fff' : COLORS.tile }}
-    >
-      <UploadFile />
-      <Box sx={{ flex: 1 }}>
-        <Box sx={{ fontWeight: 700 }}>{t('verify.drop')}</Box>
-        <Box sx={{ color: COLORS.quiet }}>{t('verify.drop_help')}</Box>
-      </Box>
-      <input
-        type="file"
-        aria-label={t('verify.drop')}
-        onChange={(event) => {
-          onFile(event.target.files?.[0]);
-          event.target.value = '';
-        }}
-      />
-    </Box>
-  );
 }
 
 const FIELD = {
@@ -154,14 +120,3 @@ const FIELD = {
   htmlInput: { spellCheck: false, autoComplete: 'off', sx: { fontFamily: MONO, wordBreak: 'break-all' } },
 } as const;
 const FORM = { display: 'grid', gap: '0.5rem', '@media print': { display: 'none' } } as const;
-const DROP = {
-  flex: 1,
-  display: 'flex',
-  alignItems: 'center',
-  gap: '0.75rem',
-  p: '0.5rem 0.75rem',
-  borderRadius: '0.5rem',
-  border: `2px dashed ${COLORS.quiet}`,
-  cursor: 'pointer',
-  minWidth: 0,
-} as const;
