@@ -73,7 +73,7 @@ async function surveyAll(layout: Layout, device: FlashDevice, io: IoContext, pro
 }
 
 function known(state: PageState, device: FlashDevice): PageState {
-  return { ...state, by: device.surveysBy ?? 'read' };
+  return { by: device.surveysBy ?? 'read', ...state };
 }
 
 /** The pages that are worth a look; those of the trial are in `states`. */
@@ -176,7 +176,7 @@ class Survey {
   async #checksum(pages: readonly Sampled[]): Promise<void> {
     for (const { memory, address, size } of coalescePages(pages)) {
       for (const state of await this.#timed(size, () => surveyPages(this.#device, memory, address, size, this.#io))) {
-        this.#states.set(state.address, { ...state, by: this.#by });
+        this.#states.set(state.address, { by: this.#by, ...state });
       }
     }
   }
