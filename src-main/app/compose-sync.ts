@@ -41,5 +41,5 @@ export async function openPlantRules(
   stores: Pick<Stores, 'plant'>,
   { fromPlant, changed }: { readonly fromPlant: boolean; readonly changed: () => void },
 ): Promise<PlantRules & { close(): void }> {
-  return StationRules.open({ sync, store: stores.plant, clock: realClock, fromPlant, changed });
+  return StationRules.open({ sync, store: stores.plant, clock: realClock, random: realRandom, fromPlant, changed });
 }

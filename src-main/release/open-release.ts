@@ -23,6 +23,8 @@ import { manufacturingFaults } from './manufacturing/check.ts';
 import { placeholderOf } from './manufacturing/for-unit.ts';
 import { readInside, recipeFileOf } from './recipe-folder.ts';
 import { checkSignature } from './signature/check-signature.ts';
+import type { UnitKeys } from './manufacturing/to-sign.ts';
+import { unitKeysOf } from './manufacturing/unit-keys.ts';
 
 /** A recipe with its images, resolved against the chip: all that a run needs, in memory, unchanged while it runs. */
 export interface Release {
@@ -37,6 +39,8 @@ export interface Release {
   readonly contents: Contents;
   /** Who signed the images that the recipe wants signed. */
   readonly signers: ReadonlyMap<Role, ImageSigner>;
+  /** Public keys of what the plant signs for each unit. */
+  readonly unitKeys: UnitKeys;
 }
 
 export interface ReleaseOptions {
@@ -82,9 +86,11 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   for (const name of signatureFiles(recipe))
     extra.set(name, await readInside(file, name, where(['images']), files, MAX_KEY_BYTES));
   const signers = signersOf(recipe, opened, extra, where);
+  const unitKeys = unitKeysOf(recipe, extra);
+  requireNone(unitKeys.faults, file, source);
   const hashes = [...opened.map(({ sha256 }) => sha256), ...[...extra.values()].map(sha256Hex)];
   const digest = releaseDigest(recipe, hashes);
-  return { recipe, chip, images, digest, layout, contents: layout.contents, signers };
+  return { recipe, chip, images, digest, layout, contents: layout.contents, signers, unitKeys: unitKeys.keys };
 }
 
 /** Throws `signature-missing` or `signature-wrong`. */

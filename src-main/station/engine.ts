@@ -10,6 +10,7 @@ import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { LockSteps } from '../programmer/lock-steps.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
 import type { Release } from '../release/open-release.ts';
+import type { ToSign } from '../release/manufacturing/to-sign.ts';
 import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 
 /** What the station shows and records of the release that it runs. */
@@ -38,6 +39,9 @@ export interface Engine {
    * `value-unsuited`, `nvs-invalid` or `plant-data-missing`.
    */
   forUnit?(unit: UnitValues, fromPlant?: Uint8Array): Engine;
+  /** What of the unit's partition is still to be signed; null when nothing is. Absent where the recipe has nothing signed. */
+  nextToSign?(unit: UnitValues): ToSign | null;
+  withSignature?(unit: UnitValues, signed: ToSign, signature: Uint8Array): UnitValues;
   /** States of the pages that the release touches. */
   survey(device: FlashDevice, io: IoContext, progress: Progress): Promise<readonly PageState[]>;
   /** What the regions hold that the recipe keeps, before anything is changed. */

@@ -1,4 +1,5 @@
 import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
+import type { SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 
 /** A unit whose manufacturing partition the plant makes. */
@@ -20,6 +21,11 @@ export interface PlantRules {
   takeMac?(pool: string): Promise<string>;
   /** The bytes that the plant answers to a recipe's command for this unit; left out where it knows none. */
   unitData?(unit: UnitForPlant, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Has the plant sign a digest for one unit, asking again where that may help. Rejects with `signing-refused`,
+   * `signing-unavailable`, `too-many-requests`, or what keeps it from asking; left out where there is no plant to ask.
+   */
+  sign?(order: Omit<SignRequest, 'request'>, signal: AbortSignal): Promise<SignAnswer>;
   /** Whose badge this is. Throws `badge-unknown`, `not-enrolled`. */
   operatorOf(badge: string): string;
   /** Open orders for a product, whatever their release. */

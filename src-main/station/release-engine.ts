@@ -13,6 +13,7 @@ import { digestKept } from '../programmer/kept-regions.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
 import { surveyUnit } from '../programmer/survey-unit.ts';
 import { unitImage } from '../release/manufacturing/for-unit.ts';
+import { nextToSign, withSignature } from '../release/manufacturing/to-sign.ts';
 import type { Release } from '../release/open-release.ts';
 import type { Engine } from './engine.ts';
 
@@ -52,10 +53,16 @@ export function releaseEngine(release: Release, openFlash: OpenFlash, signedBy: 
 }
 
 /** The partition's pages are laid out for each unit, the other images' once for all of them. */
-function forUnit(release: Release, openFlash: OpenFlash, signedBy: SignedBy): Pick<Engine, 'forUnit'> {
-  const { recipe, chip } = release;
+function forUnit(
+  release: Release,
+  openFlash: OpenFlash,
+  signedBy: SignedBy,
+): Pick<Engine, 'forUnit' | 'nextToSign' | 'withSignature'> {
+  const { recipe, chip, unitKeys } = release;
   if (!recipe.manufacturing) return {};
   return {
+    nextToSign: (unit) => nextToSign(recipe, unit, unitKeys),
+    withSignature: (unit, signed, signature) => withSignature(recipe, unit, signed, signature),
     forUnit: (unit, fromPlant) => {
       const image = unitImage(recipe, unit, fromPlant);
       const images = image ? [...release.images, image] : release.images;

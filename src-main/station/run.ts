@@ -10,6 +10,7 @@ import {
   type Reach,
   type RecordDraft,
   type UnitRecord,
+  type UnitSignature,
 } from '#shared/model/unit-record.ts';
 import type { JournalEntry, RunOpening } from '../log/log.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
@@ -87,6 +88,7 @@ class Run {
   /** What the unit's protection said when it came locked; null when it came open, or is still locked. */
   #unlocked: Readonly<Record<string, string>> | null = null;
   #macs: readonly string[] = [];
+  #signatures: readonly UnitSignature[] = [];
   #reach: Reach | null = null;
   #readBack: Partial<Record<Role, string>> = {};
   #provenBy: Outcome['provenBy'] = {};
@@ -247,7 +249,12 @@ class Run {
     const took = (macs: readonly string[]) => {
       this.#macs = [...macs];
     };
-    const services = { log: this.#services.log, plant: this.#plant, took };
+    const signed = (signature: UnitSignature) => {
+      this.#signatures = [...this.#signatures, signature];
+      this.#tell({ type: 'unit.signed', run: this.#id, signature });
+    };
+    const now = () => this.#services.wallClock.now();
+    const services = { log: this.#services.log, plant: this.#plant, took, signed, now };
     this.#engine = await engineForUnit(this.#engine, this.#request, this.#uid, services, this.#signal);
   }
 
@@ -428,7 +435,14 @@ class Run {
       ...(this.#kept.length > 0 ? { kept: [...this.#kept] } : {}),
       ...(reach ? { reach } : {}),
       ...(this.#macs.length > 0 ? { macs: [...this.#macs] } : {}),
+      ...(this.#signatures.length > 0 ? this.#signedFor(opening) : {}),
     };
+  }
+
+  /** A key that proves nothing is none that the plant should find units by. */
+  #signedFor({ signingKeys }: RunOpening): Pick<RecordDraft, 'signatures' | 'signingKeys'> {
+    const keys = this.#signatures.filter(({ store }) => store === 'hsm').map(({ keyId }) => keyId);
+    return { signatures: [...this.#signatures], signingKeys: [...new Set([...signingKeys, ...keys])] };
   }
 
   /** What comes of it changes no verdict. */

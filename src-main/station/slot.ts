@@ -45,6 +45,7 @@ export function afterEvent(slot: SlotState, event: RunEvent, elapsedMs: number):
       return { ...now, uid: event.uid, noisyHz: noisyHz(event.reach) };
     case 'plan.ready':
       return { ...now, pages: event.pages ?? null };
+    case 'unit.signed':
     case 'run.finished':
       return now;
     case 'step.started':

@@ -1,12 +1,13 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toHex } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { isSimulated } from '#shared/model/unit-record.ts';
+import { isSimulated, type UnitSignature } from '#shared/model/unit-record.ts';
 import type { UnitLog } from '../log/log.ts';
 import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 import type { Engine } from './engine.ts';
 import type { PlantRules } from './plant-rules.ts';
 import type { RunRequest } from './run-opening.ts';
+import { withUnitSignatures } from './unit-signing.ts';
 
 export interface IdentityServices {
   readonly log: Pick<UnitLog, 'records'>;
@@ -14,6 +15,9 @@ export interface IdentityServices {
   readonly plant: PlantRules | undefined;
   /** Told at once: a number that was taken is in the record, whatever comes of the run. */
   readonly took: (macs: readonly string[]) => void;
+  readonly signed: (signature: UnitSignature) => void;
+  /** Real time. */
+  readonly now: () => number;
 }
 
 /** Records of a unit that are looked through for MACs that it was given before. */
@@ -41,7 +45,8 @@ export async function engineForUnit(
     section.kind === 'plant'
       ? await plant?.unitData?.({ command: section.command, product: recipe.product.id, ...unit }, signal)
       : undefined;
-  return engine.forUnit(unit, fromPlant);
+  const signing = { ...services, simulated: isSimulated(request) };
+  return engine.forUnit(await withUnitSignatures(engine, unit, signing, signal), fromPlant);
 }
 
 /**

@@ -1,17 +1,20 @@
-import type { Clock } from '#shared/base/clock.ts';
+import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { Admission, StationDocument, StationOrder } from '#shared/contract/plant/station-api.ts';
+import type { SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
 import { DEFAULT_PROCESS, isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { PlantStore } from '../log/plant-store.ts';
 import { hasCode } from './has-code.ts';
+import { signForUnit } from './sign-for-unit.ts';
 import type { Sync } from './sync.ts';
 
 export interface StationRulesOptions {
   readonly sync: Sync;
   readonly store: PlantStore;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   /** The release came down from the plant: it is good for as long as the plant publishes it. */
   readonly fromPlant: boolean;
   /** Told when the order, or what is known of it, changed. */
@@ -98,6 +101,14 @@ export class StationRules {
     // What is left of the block may be too little for the next hour.
     sync.wake();
     return (taken.text.toLowerCase().match(/../gu) ?? []).join(':');
+  }
+
+  /** Rejects with what signForUnit does, and with `signing-unavailable` where this station has no plant. */
+  async sign(order: Omit<SignRequest, 'request'>, signal: AbortSignal): Promise<SignAnswer> {
+    const { sync, clock, random } = this.#options;
+    if (sync.book === null)
+      throw new FlashlineError('signing-unavailable', { params: { detail: 'this station has no plant' } });
+    return signForUnit(order, { session: sync.session(), clock, random, signal });
   }
 
   /** The name of the person with this badge. Throws `not-enrolled`, or `badge-unknown` for a badge that the plant does not know. */

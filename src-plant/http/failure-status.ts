@@ -29,6 +29,7 @@ const STATUS: Readonly<Record<PlantCode, number> & Partial<Record<FailureCode, n
   // Retry may help; what was refused stays refused.
   'signing-unavailable': 503,
   'signing-refused': 409,
+  'signing-wrong': 502,
   'plant-data-missing': 501,
   'plant-protocol': 502,
   'plant-unreachable': 502,

@@ -101,7 +101,7 @@ function Written({ record }: { readonly record: UnitRecord }) {
 }
 
 /** What only some products' units have. */
-function MadeAs({ record: { order, batch, macs } }: { readonly record: UnitRecord }) {
+function MadeAs({ record: { order, batch, macs, signatures } }: { readonly record: UnitRecord }) {
   const { t } = useTranslation();
   return (
     <>
@@ -110,6 +110,11 @@ function MadeAs({ record: { order, batch, macs } }: { readonly record: UnitRecor
       {macs !== undefined && macs.length > 0 && (
         <Fact name={t('log.mac')} mono>
           {macs.join(', ')}
+        </Fact>
+      )}
+      {signatures !== undefined && signatures.length > 0 && (
+        <Fact name={t('log.signatures')}>
+          {signatures.map(({ what, key, store }) => `${what}: ${key} (${t(`log.store.${store}`)})`).join(', ')}
         </Fact>
       )}
     </>

@@ -149,6 +149,7 @@ export const FAILURES = {
   'release-withdrawn': { verdict: 'ERROR', blame: 'plant', params: ['release'] },
   'signing-unavailable': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'signing-refused': { verdict: 'ERROR', blame: 'plant', params: ['key', 'reason'] },
+  'signing-wrong': { verdict: 'ERROR', blame: 'plant', params: ['key', 'detail'] },
   'bad-request': { verdict: 'ERROR', blame: 'station', params: ['detail'] },
   usage: { verdict: 'ERROR', blame: 'station', params: ['detail'] },
   internal: { verdict: 'ERROR', blame: 'station', params: [] },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address, Byte, Size } from './memory.ts';
+import { SigningAlgorithm } from './signing.ts';
 
 /** Where a unit's value comes from; what a text must be read as says the field that takes it. */
 const Source = z
@@ -51,7 +52,34 @@ const CrcField = z.strictObject({
   endian: Endian,
   over: z.strictObject({ at, size: Size }).describe('The bytes that it is made of, all other fields filled in'),
 });
-export const TemplateField = z.discriminatedUnion('type', [IntegerField, StringField, BytesField, CrcField]);
+/** A key of the plant's by its name there; the public one is in the release, so that no other one's signature is taken. */
+const PlantKey = {
+  key: z
+    .string()
+    .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._+/-]{0,63}$/u)
+    .describe('Name of the key at the plant'),
+  publicKey: z.string().min(1).describe('PEM file of its public key, from the recipe’s folder'),
+};
+const SignatureField = z.strictObject({
+  name: z.string().min(1).optional(),
+  at,
+  type: z.literal('signature'),
+  size: Size,
+  pad: Byte.default(0).describe('Behind a DER signature that is shorter than the field'),
+  over: z.strictObject({ at, size: Size }).describe('The bytes that are signed, all other fields and CRCs filled in'),
+  by: z
+    .strictObject({ ...PlantKey, algorithm: SigningAlgorithm })
+    .describe('The plant signs, with a key that no station has'),
+  encoding: z.enum(['raw', 'der']).default('raw').describe('Of ECDSA: r and s as they are, or as a DER sequence'),
+});
+export type SignatureField = z.infer<typeof SignatureField>;
+export const TemplateField = z.discriminatedUnion('type', [
+  IntegerField,
+  StringField,
+  BytesField,
+  CrcField,
+  SignatureField,
+]);
 export type TemplateField = z.infer<typeof TemplateField>;
 export type CrcField = z.infer<typeof CrcField>;
 
@@ -97,3 +125,8 @@ export const Manufacturing = z.discriminatedUnion('kind', [
   }),
 ]);
 export type Manufacturing = z.infer<typeof Manufacturing>;
+
+/** What the plant is to sign in it, in the recipe's order. */
+export function signatureFields(section: Manufacturing | undefined): SignatureField[] {
+  return section?.kind === 'template' ? section.fields.filter((field) => field.type === 'signature') : [];
+}

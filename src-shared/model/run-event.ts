@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Blame, FailureCode, Verdict } from './failure.ts';
 import { Operation, ReasonTotal } from './plan.ts';
-import { Reach, UnitRecord } from './unit-record.ts';
+import { Reach, UnitRecord, UnitSignature } from './unit-record.ts';
 
 /** The steps of a run, in the order in which they happen (docs/architecture.md numbers them). */
 export const Step = z.enum([
@@ -44,6 +44,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** How it was reached so far; left out by dialects that do not tell. */
     reach: Reach.optional(),
   }),
+  /** The plant signed something for this unit alone; nothing was changed on it yet. */
+  z.object({ type: z.literal('unit.signed'), run, signature: UnitSignature }),
   z.object({
     type: z.literal('plan.ready'),
     run,

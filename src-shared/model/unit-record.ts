@@ -3,6 +3,7 @@ import { Failure, Verdict } from './failure.ts';
 import { PageRot, ReasonTotal } from './plan.ts';
 import { Interface, Role } from './recipe.ts';
 import { ImageSigner } from './signature.ts';
+import { KeyStoreKind, SigningAlgorithm } from './signing.ts';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -69,6 +70,23 @@ export type Reach = z.infer<typeof Reach>;
 export function noisyHz(reach: Reach | undefined): number | null {
   return reach?.limitedBy === 'noise' ? (reach.usedHz ?? null) : null;
 }
+
+/** What was signed for this unit alone. */
+export const UnitSignature = z.object({
+  /** The field that has it. */
+  what: z.string(),
+  /** The key's name at the plant, and SHA-256 of its SubjectPublicKeyInfo. */
+  key: z.string(),
+  keyId: z.string(),
+  algorithm: SigningAlgorithm,
+  /** UTC, by the plant's clock. */
+  signedAt: z.string(),
+  /** `bench`: made up for a simulated unit. `development`: by a key that proves nothing. */
+  store: z.enum([...KeyStoreKind.options, 'bench']),
+  /** By which the plant's audit log has it; left out where no plant signed. */
+  request: z.string().optional(),
+});
+export type UnitSignature = z.infer<typeof UnitSignature>;
 
 /** One value that a check took of the unit, with the limits that it was held against. */
 export const Measurement = z.object({
@@ -137,6 +155,8 @@ export const RecordDraft = z.object({
   /** Lower case, colons: `02:00:5e:00:53:01`. */
   macs: z.array(z.string()).optional(),
   measurements: z.array(Measurement).optional(),
+  /** Left out where the recipe has nothing signed for a unit. */
+  signatures: z.array(UnitSignature).optional(),
 });
 export type RecordDraft = z.infer<typeof RecordDraft>;
 

@@ -1,12 +1,14 @@
+import { signatureFields } from '../model/manufacturing.ts';
 import type { Recipe } from '../model/recipe.ts';
 
 /** Of a public key or a detached signature: many times what any of them has. */
 export const MAX_KEY_BYTES = 64 * 1024;
 
 /** Files of a release beside its images, each once: public keys and detached signatures, in the recipe's order. */
-export function signatureFiles({ images }: Recipe): string[] {
+export function signatureFiles({ images, manufacturing }: Recipe): string[] {
   const named = images.flatMap(({ signature }) =>
     signature === undefined ? [] : [...signature.keys, ...(signature.kind === 'detached' ? [signature.file] : [])],
   );
-  return [...new Set(named)];
+  const own = signatureFields(manufacturing).map(({ by }) => by.publicKey);
+  return [...new Set([...named, ...own])];
 }

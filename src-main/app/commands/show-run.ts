@@ -13,6 +13,12 @@ export function jsonRun(context: CliContext): (event: RunEvent) => void {
   return (event) => context.print(JSON.stringify(event));
 }
 
+/** What does not come out of an HSM is never shown without a word about it. */
+const NO_PROOF = {
+  bench: ': made up for a simulated unit, no signature of the plant’s',
+  development: ': A DEVELOPMENT KEY, WHICH PROVES NOTHING',
+} as const;
+
 /** A run's events for people: a line a step, and a last block that says it all. */
 export function humanRun(context: CliContext): (event: RunEvent) => void {
   const { print, terminal } = context;
@@ -29,6 +35,11 @@ export function humanRun(context: CliContext): (event: RunEvent) => void {
         settle(`  the unit is a ${event.chip}${event.uid === null ? '' : ` with hardware id ${event.uid}`}`);
         for (const line of noiseLines(noisyHz(event.reach))) settle(line);
         break;
+      case 'unit.signed': {
+        const { what, key, algorithm, store } = event.signature;
+        settle(`  ${what} signed by the plant’s key ${key} (${algorithm})${store === 'hsm' ? '' : NO_PROOF[store]}`);
+        break;
+      }
       case 'plan.ready':
         settle(
           `  ${event.operations.length} operations, ${event.bytesToWrite} bytes to write, ${event.bytesSkipped} kept`,

@@ -1,8 +1,9 @@
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Manufacturing } from '#shared/model/manufacturing.ts';
+import type { Manufacturing, SignatureField, TemplateField } from '#shared/model/manufacturing.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import { NVS_PAGE } from '../../image/nvs/nvs-format.ts';
-import { fieldName, fieldSize, type NvsSection, render, type Resolve, type Template } from './render.ts';
+import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
+import { fieldName, fieldSize, isSignature, type NvsSection, render, type Resolve, type Template } from './render.ts';
 import { sourceFault } from './unit-values.ts';
 
 export interface ManufacturingFault {
@@ -76,8 +77,43 @@ function placeFaults({ fields, size }: Template): ManufacturingFault[] {
       faults.push({ path: [...path, 'over'], detail: `ends beyond the partition’s ${size} bytes` });
     if (over.at < end && field.at < over.at + over.size)
       faults.push({ path: [...path, 'over'], detail: `${fieldName(field)} would be made of itself` });
+    faults.push(...signatureFaults(field, index, fields));
   }
   return faults;
+}
+
+/** Signatures are made one after the other, when all else is there. */
+function signatureFaults(field: TemplateField, index: number, fields: readonly TemplateField[]): ManufacturingFault[] {
+  if (!('over' in field)) return [];
+  const { over } = field;
+  const path = ['manufacturing', 'fields', index];
+  const later = fields.find(
+    (other, at) =>
+      isSignature(other) &&
+      (!isSignature(field) || at > index) &&
+      other.at < over.at + over.size &&
+      over.at < other.at + other.size,
+  );
+  const faults =
+    later === undefined
+      ? []
+      : [{ path: [...path, 'over'], detail: `it has ${fieldName(later)} in it, which is made after it` }];
+  if (!isSignature(field)) return faults;
+  const { raw, der } = signatureSizes(field);
+  if (field.encoding === 'der' && der === null)
+    return [...faults, { path: [...path, 'encoding'], detail: `a signature by ${field.by.algorithm} has no DER` }];
+  const fits = field.encoding === 'der' ? field.size >= (der ?? 0) : raw.includes(field.size);
+  if (fits) return faults;
+  const needed = field.encoding === 'der' ? `up to ${der ?? 0}` : raw.join(' or ');
+  return [...faults, { path: [...path, 'size'], detail: `a signature by ${field.by.algorithm} has ${needed} bytes` }];
+}
+
+const RAW_BYTES = { ed25519: 64, 'ecdsa-p256': 64, 'ecdsa-p384': 96, 'rsa-2048': 256, 'rsa-3072': 384 } as const;
+
+/** `der`: at most, two INTEGERs of a byte more than the curve's order and their heads; null where there is none. */
+function signatureSizes({ by }: SignatureField): { readonly raw: readonly number[]; readonly der: number | null } {
+  const raw = SIGNING_ALGORITHMS[by.algorithm].kinds.map((kind) => RAW_BYTES[kind]);
+  return { raw, der: by.algorithm.startsWith('ecdsa') ? (raw[0] ?? 0) + 8 : null };
 }
 
 /** The partition is made once with the least values that units could have: what does not fit then, never does. */

@@ -1,4 +1,4 @@
-import type { CrcField, Manufacturing, NvsKey, TemplateField } from '#shared/model/manufacturing.ts';
+import type { CrcField, Manufacturing, NvsKey, SignatureField, TemplateField } from '#shared/model/manufacturing.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import type { NvsEntry } from '../../image/nvs/nvs-format.ts';
 import { isNvsInteger } from '../../image/nvs/nvs-format.ts';
@@ -13,13 +13,20 @@ export type NvsSection = Extract<Manufacturing, { kind: 'nvs' }>;
 /** Gives a field its value; the unit's, or in a trial something that could be one. */
 export type Resolve = (source: string, field: string) => SourceValue;
 
-/** The partition of one unit. Throws `value-missing`, `value-unsuited` or `nvs-invalid`. */
+/**
+ * The partition of one unit, with the signatures that it has so far; where one is missing stands what no field names. Throws
+ * `value-missing`, `value-unsuited` or `nvs-invalid`.
+ */
 export function renderFor(section: Template | NvsSection, recipe: Recipe, unit: UnitValues): Uint8Array {
-  return render(section, (source, field) => valueFrom(source, field, recipe, unit));
+  return render(section, (source, field) => valueFrom(source, field, recipe, unit), unit.signatures);
 }
 
-export function render(section: Template | NvsSection, resolve: Resolve): Uint8Array {
-  return section.kind === 'template' ? renderTemplate(section, resolve) : renderNvs(section, resolve);
+export function render(
+  section: Template | NvsSection,
+  resolve: Resolve,
+  signatures: ReadonlyMap<number, Uint8Array> = new Map(),
+): Uint8Array {
+  return section.kind === 'template' ? renderTemplate(section, resolve, signatures) : renderNvs(section, resolve);
 }
 
 export function fieldName(field: TemplateField): string {
@@ -32,12 +39,20 @@ export function fieldSize(field: TemplateField): number {
 }
 
 function isCrc(field: TemplateField): field is CrcField {
-  return 'over' in field;
+  return 'over' in field && field.type !== 'signature';
 }
 
-function renderTemplate({ size, fill, fields }: Template, resolve: Resolve): Uint8Array {
+export function isSignature(field: TemplateField): field is SignatureField {
+  return field.type === 'signature';
+}
+
+function renderTemplate(
+  { size, fill, fields }: Template,
+  resolve: Resolve,
+  signatures: ReadonlyMap<number, Uint8Array>,
+): Uint8Array {
   const out = new Uint8Array(size).fill(fill);
-  for (const field of fields) if (!isCrc(field)) out.set(valueBytes(field, resolve), field.at);
+  for (const field of fields) if (!isCrc(field) && !isSignature(field)) out.set(valueBytes(field, resolve), field.at);
   // In their order: one may stand in the range of a later one.
   for (const field of fields) {
     if (!isCrc(field)) continue;
@@ -45,10 +60,14 @@ function renderTemplate({ size, fill, fields }: Template, resolve: Resolve): Uin
     const crc = BigInt(crcOf(type, out.subarray(over.at, over.at + over.size)));
     out.set(integerBytes(type === 'crc32' ? 'u32' : 'u16', crc, endian), at);
   }
+  for (const field of fields) {
+    const signature = isSignature(field) && signatures.get(field.at);
+    if (signature) out.set(signature, field.at);
+  }
   return out;
 }
 
-function valueBytes(field: Exclude<TemplateField, CrcField>, resolve: Resolve): Uint8Array {
+function valueBytes(field: Exclude<TemplateField, CrcField | SignatureField>, resolve: Resolve): Uint8Array {
   const given = givenOf(fieldName(field), field, resolve);
   if (field.type === 'string') return stringBytes(field, given);
   if (field.type !== 'bytes') return integerBytes(field.type, integerOf(field.type, given), field.endian);

@@ -12,6 +12,8 @@ export interface UnitValues {
   readonly macs: readonly string[];
   /** What was scanned or typed for this run, by name. */
   readonly scans: Readonly<Record<string, string>>;
+  /** Of the template's signature fields that were made so far, by where they stand; left out for none. */
+  readonly signatures?: ReadonlyMap<number, Uint8Array>;
 }
 
 /** A value before a field takes it: hexadecimal where the source has bytes. */

@@ -2,7 +2,7 @@ import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { TracedRun } from '#shared/contract/plant/web-messages.ts';
-import { DEFAULT_PROCESS, type ImageRecord, type Measurement } from '#shared/model/unit-record.ts';
+import { DEFAULT_PROCESS, type ImageRecord, type Measurement, type UnitSignature } from '#shared/model/unit-record.ts';
 import { COLORS } from '../theme.ts';
 import { seconds } from '../format.ts';
 import { count, runFailureWords, utcTime } from './plant-format.ts';
@@ -134,6 +134,19 @@ function Measurements({ measurements }: { readonly measurements: readonly Measur
   );
 }
 
+/** Who signed what for this unit alone, when; nothing where its recipe asks for nothing. */
+function signatureFacts(
+  { signatures = [] }: TracedRun['record'],
+  name: string,
+  storeName: (store: UnitSignature['store']) => string,
+): (readonly [string, string, boolean])[] {
+  if (signatures.length === 0) return [];
+  const words = signatures.map(({ what, key, keyId, algorithm, signedAt, store }) =>
+    [`${what}: ${key}`, storeName(store), algorithm, utcTime(signedAt), keyId].join(' · '),
+  );
+  return [[name, words.join('; '), true]];
+}
+
 function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: TracedRun }) {
   const { t, i18n } = useTranslation();
   const none = t('run.none');
@@ -153,6 +166,7 @@ function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: Trace
         [t('word.chip'), record.chip],
         ...optional.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
         [t('run.keys'), record.signingKeys.length === 0 ? t('run.no_keys') : record.signingKeys.join(', ')],
+        ...signatureFacts(record, t('run.signatures'), (store) => t(`run.store.${store}`)),
         [t('run.locks'), locks.length === 0 ? none : locks.map(([name, value]) => `${name} = ${value}`).join(', ')],
         [t('run.probe'), `${record.probe} · ${t('slot.name', { name: record.slot })}`],
         [t('run.app'), record.appVersion],

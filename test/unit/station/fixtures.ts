@@ -85,6 +85,7 @@ export function testRelease(): Release {
     layout,
     contents: layout.contents,
     signers: new Map(),
+    unitKeys: new Map(),
   };
 }
 

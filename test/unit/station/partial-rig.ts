@@ -79,6 +79,7 @@ export function engineOf(chip: ChipDescription, images: readonly ReleaseImage[])
     layout,
     contents: layout.contents,
     signers: new Map(),
+    unitKeys: new Map(),
   };
   return releaseEngine(release, () => Promise.reject(new TypeError('no unit')));
 }

@@ -36,6 +36,8 @@ async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kin
     log: { records: () => Promise.resolve(records as UnitRecord[]) },
     plant: plant as PlantRules | undefined,
     took: (macs: readonly string[]) => void took.push([...macs]),
+    signed: () => undefined,
+    now: () => 0,
   };
   const end = engineForUnit(engine, request, 'aa', services, SIGNAL);
   const code = await end.then(

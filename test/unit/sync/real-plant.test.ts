@@ -86,6 +86,7 @@ function rulesOf(station: SyncRig, of: Sync): Promise<StationRules> {
     sync: of,
     store: station.store,
     clock: patientClock,
+    random: realRandom,
     fromPlant: true,
     changed: () => undefined,
   });

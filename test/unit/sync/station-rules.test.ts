@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
+import { realRandom } from '#main/app/real-clock.ts';
 import { executeRun, type RunEnd } from '#main/station/run.ts';
 import { Station } from '#main/station/station.ts';
 import { StationRules } from '#main/sync/station-rules.ts';
@@ -43,7 +44,14 @@ afterEach(async () => {
 
 function openRules(): Promise<StationRules> {
   const changed = () => void (changes += 1);
-  return StationRules.open({ sync, store: line.store, clock: line.clock, fromPlant: true, changed });
+  return StationRules.open({
+    sync,
+    store: line.store,
+    clock: line.clock,
+    random: realRandom,
+    fromPlant: true,
+    changed,
+  });
 }
 
 interface Wanted {

@@ -1,0 +1,30 @@
+import { type SignatureField, signatureFields } from '#shared/model/manufacturing.ts';
+import type { Recipe } from '#shared/model/recipe.ts';
+import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
+import { readPublicKey, type PublicKeyFile } from '../signature/public-key.ts';
+import type { ManufacturingFault } from './check.ts';
+import type { UnitKeys } from './to-sign.ts';
+
+/** The public keys by which the plant's signatures are proven, and what keeps one from being used. */
+export function unitKeysOf(
+  { manufacturing }: Recipe,
+  files: ReadonlyMap<string, Uint8Array>,
+): { readonly keys: UnitKeys; readonly faults: readonly ManufacturingFault[] } {
+  const keys = new Map<string, PublicKeyFile>();
+  const faults: ManufacturingFault[] = [];
+  const fields = manufacturing?.kind === 'template' ? manufacturing.fields : [];
+  for (const field of signatureFields(manufacturing)) {
+    const { publicKey: file } = field.by;
+    const key = readPublicKey(file, files.get(file) ?? new Uint8Array());
+    const fault = typeof key === 'string' ? `${file} ${key}` : kindFault(field, key);
+    const path = ['manufacturing', 'fields', fields.indexOf(field), 'by', 'publicKey'];
+    if (fault !== undefined) faults.push({ path, detail: fault });
+    else if (typeof key !== 'string') keys.set(file, key);
+  }
+  return { keys, faults };
+}
+
+function kindFault({ by: { algorithm } }: SignatureField, { file, kind }: PublicKeyFile): string | undefined {
+  if (SIGNING_ALGORITHMS[algorithm].kinds.includes(kind)) return undefined;
+  return `${file} is a key of kind ${kind}, which does not sign by ${algorithm}`;
+}

@@ -1,0 +1,217 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { realClock, realRandom } from '#main/app/real-clock.ts';
+import { type ChipLibrary, loadChips } from '#main/release/chip-library.ts';
+import { nodeFiles } from '#main/release/files.ts';
+import { openRelease } from '#main/release/open-release.ts';
+import { releaseEngine } from '#main/station/release-engine.ts';
+import { executeRun } from '#main/station/run.ts';
+import type { PlantSession } from '#main/sync/plant-session.ts';
+import { signForUnit } from '#main/sync/sign-for-unit.ts';
+import { StationRules } from '#main/sync/station-rules.ts';
+import type { Sync } from '#main/sync/sync.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
+import { ROOT } from '#test/support/cli.ts';
+import { PlantUnderTest } from '#test/support/plant-http.ts';
+import { requirePrograms } from '#test/support/programs.ts';
+import { SoftHsm } from '#test/support/softhsm.ts';
+import { CHIP, FakeBoard, makeRig, type Rig } from '../unit/station/fixtures.ts';
+import { makeSyncRig, NEVER, type SyncRig } from '../unit/sync/rig.ts';
+
+const PLACE = 0x30000;
+const RECIPE = `schema: 1
+product: { id: hello, revision: A, name: Hello board }
+chip: nrf51822
+interface: swd
+images:
+  - { role: application, file: app.bin, version: 1.0.0, address: 0 }
+manufacturing:
+  kind: template
+  version: '1'
+  address: ${PLACE}
+  size: 256
+  fields:
+    - { at: 0, type: string, size: 16, from: serial }
+    - { at: 16, type: bytes, size: 8, from: uid }
+    - { name: proof, at: 128, type: signature, size: 72, encoding: der, over: { at: 0, size: 128 },
+        by: { key: unit-data, algorithm: ecdsa-p256-sha256, publicKey: unit-data.pem } }
+serial: { pattern: '^HB[0-9]{6}$' }
+`;
+const Entry = z.object({ action: z.string(), object: z.string(), detail: z.record(z.string(), z.string()) });
+
+describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a plant with an HSM', () => {
+  let hsm: SoftHsm;
+  let plant: PlantUnderTest;
+  let line: SyncRig;
+  let rig: Rig;
+  let sync: Sync;
+  let rules: StationRules;
+  let folder: string;
+  let chips: ChipLibrary;
+  beforeAll(async () => {
+    hsm = new SoftHsm();
+    plant = await PlantUnderTest.start({ hsm: hsm.settings, clock: realClock });
+    chips = await loadChips([join(ROOT, 'resources', 'chips')], nodeFiles);
+    rig = makeRig();
+    line = await makeSyncRig();
+    sync = await line.open({ product: 'hello' });
+    const { code } = await plant.plant.desk.call('station.invite', { name: 'L1' });
+    await sync.enrol({ url: plant.url, code }, NEVER);
+    // Pauses between attempts cost nothing; the plant itself is as slow as it is.
+    const clock = { ...realClock, sleep: (ms: number, signal?: AbortSignal) => realClock.sleep(ms / 4, signal) };
+    rules = await StationRules.open({
+      sync,
+      store: line.store,
+      clock,
+      random: realRandom,
+      fromPlant: false,
+      changed: () => undefined,
+    });
+    folder = join(hsm.folder, 'release');
+    mkdirSync(folder);
+    const key = await plant.plant.desk.call('key.create', {
+      name: 'unit-data',
+      use: 'digest',
+      store: 'hsm',
+      from: { kind: 'ecdsa-p256' },
+      policy: { enabled: true, products: ['hello'], stations: ['L1'] },
+    });
+    const der = ['pkey', '-pubin', '-inform', 'DER'];
+    const pem = execFileSync('openssl', der, { input: Buffer.from(key.publicKey, 'hex') });
+    writeFileSync(join(folder, 'unit-data.pem'), pem);
+    writeFileSync(join(folder, 'recipe.yaml'), RECIPE);
+    const app = Uint8Array.from({ length: 2500 }, (_, index) => (index * 7 + 1) & 0x7f);
+    writeFileSync(join(folder, 'app.bin'), app);
+  });
+  afterAll(async () => {
+    rules.close();
+    await line.close();
+    await rig.remove();
+    await plant.close();
+    hsm.remove();
+  });
+
+  const open = async () => {
+    return { ...(await openRelease(folder, { chips, files: nodeFiles })), chip: CHIP };
+  };
+  const permit = async (change: object) =>
+    plant.plant.desk.call('key.policy', { name: 'unit-data', change: { enabled: true, ...change } });
+
+  async function flash(serial: string) {
+    const board = new FakeBoard();
+    board.uid = serial.padEnd(16, '0').replaceAll(/[^0-9a-f]/gu, 'a');
+    const engine = releaseEngine(await open(), () => Promise.resolve(board.device()));
+    const request = { serial, slot: '1', probe: 'cmsis-dap:1', rework: false };
+    // Whether a release may run, and its record, are other tests' matters.
+    const sign = rules.sign.bind(rules);
+    const quiet = {
+      permit: () => undefined,
+      admit: async () => undefined,
+      order: () => null,
+      recorded: () => undefined,
+    };
+    const services = { ...rig.services(board), plant: { ...quiet, sign } as unknown as StationRules };
+    const end = await executeRun(request, engine, services, NEVER, () => undefined);
+    return { end, board, untouched: !board.calls.some((call) => call === 'erase' || call === 'program') };
+  }
+
+  it('passes, and OpenSSL finds the signature on its flash to be right', async () => {
+    const { digest } = await open();
+    await permit({ releases: [digest] });
+    const { end, board } = await flash('HB000001');
+    expect([end.verdict, end.failure]).toEqual(['PASS', null]);
+    const made = board.flash.subarray(PLACE, PLACE + 256);
+    writeFileSync(join(folder, 'data.bin'), made.subarray(0, 128));
+    const length = 2 + (made[129] ?? 0);
+    writeFileSync(join(folder, 'signature.der'), made.subarray(128, 128 + length));
+    const args = ['dgst', '-sha256', '-verify', 'unit-data.pem', '-signature', 'signature.der', 'data.bin'];
+    expect(execFileSync('openssl', args, { cwd: folder, encoding: 'utf8' })).toBe('Verified OK\n');
+    expect(new TextDecoder().decode(made.subarray(0, 8))).toBe('HB000001');
+    const [signature] = end.record?.signatures ?? [];
+    const [key] = await plant.plant.desk.call('key.list', {});
+    expect(signature).toMatchObject({ what: 'proof', store: 'hsm', keyId: key?.keyId });
+    expect(end.record?.signingKeys).toEqual([key?.keyId]);
+    // The audit log has it by the record's request, for this unit.
+    const admin = await plant.person('ada', ['admin']);
+    const { body } = await plant.call('audit.list', admin, {});
+    const entries = z.object({ entries: z.array(Entry) }).parse(body).entries;
+    expect(entries.filter(({ action }) => action === 'signing.sign')).toMatchObject([
+      { object: 'unit-data', detail: { request: signature?.request, serial: 'HB000001', release: digest } },
+    ]);
+  });
+
+  const REFUSED: readonly [string, object, string][] = [
+    ['switched off', { enabled: false }, 'it is switched off'],
+    ['over', { until: '2020-01-01T00:00:00Z' }, 'its policy ended 2020-01-01T00:00:00.000Z'],
+    ['of another station', { until: null, stations: ['L2'] }, 'it does not sign for station L1'],
+    ['of another release', { stations: null, releases: ['d'.repeat(64)] }, 'it does not sign for release'],
+    ['used up', { releases: null, quantity: 1 }, ''],
+  ];
+  it.each(REFUSED)('is not touched where the key is %s, and the plant says why', async (_, change, reason) => {
+    await permit(change);
+    const { end, untouched } = await flash('HB000002');
+    expect([end.verdict, end.failure?.code, end.failure?.blame, untouched]).toEqual([
+      'ERROR',
+      'signing-refused',
+      'plant',
+      true,
+    ]);
+    expect(end.failure?.params['reason']).toContain(reason);
+  });
+
+  it('is not touched while the token is out, and passes once it is back', async () => {
+    const { digest } = await open();
+    await permit({ releases: [digest], stations: null, products: null, quantity: null, until: null });
+    hsm.pull();
+    const away = await flash('HB000003');
+    expect([away.end.verdict, away.end.failure?.code, away.untouched]).toEqual(['ERROR', 'signing-unavailable', true]);
+    hsm.putBack();
+    await expect.poll(async () => (await flash('HB000003')).end.verdict, { interval: 200 }).toBe('PASS');
+  });
+
+  it('has one signature, where the plant signed and its answer was lost', async () => {
+    const { digest } = await open();
+    await permit({ releases: [digest], quantity: null });
+    const before = (await plant.plant.desk.call('key.list', {}))[0]?.signed ?? 0;
+    const heard: string[] = [];
+    const session = {
+      async call(...args: Parameters<PlantSession['call']>) {
+        const answer = await sync.session().call(...args);
+        heard.push('signature' in answer ? String(answer.signature) : '');
+        if (heard.length < 3) throw new FlashlineError('plant-unreachable', { params: { url: plant.url } });
+        return answer;
+      },
+    } as unknown as PlantSession;
+    const order = {
+      key: 'unit-data',
+      algorithm: 'ecdsa-p256-sha256',
+      digest: 'ab'.repeat(32),
+      product: 'hello',
+      release: digest,
+      serial: 'HB000009',
+      uid: null,
+    } as const;
+    const { signature } = await signForUnit(order, { session, clock: realClock, random: realRandom, signal: NEVER });
+    expect(heard).toEqual([signature, signature, signature]);
+    expect((await plant.plant.desk.call('key.list', {}))[0]?.signed).toBe(before + 1);
+  });
+
+  it('is not touched where the release has another key than the plant', async () => {
+    const other = execFileSync('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    writeFileSync(join(folder, 'unit-data.pem'), execFileSync('openssl', ['pkey', '-pubout'], { input: other }));
+    const { digest } = await open();
+    await permit({ releases: [digest] });
+    const { end, untouched } = await flash('HB000004');
+    expect([end.verdict, end.failure?.code, end.failure?.blame, untouched]).toEqual([
+      'ERROR',
+      'signing-wrong',
+      'plant',
+      true,
+    ]);
+  });
+});
