@@ -4,6 +4,8 @@ import type { IoContext } from '#shared/base/clock.ts';
 export interface SpiTransfer {
   readonly write: Uint8Array;
   readonly read: number;
+  /** How long the adapter waits before; only where the port has `delays`. */
+  readonly beforeUs?: number;
 }
 
 /** The adapter in its own words, for records; empty where it does not tell. */
@@ -21,6 +23,8 @@ export interface SpiPort {
   /** What one transfer carries at most, in bytes. */
   readonly limits: { readonly write: number; readonly read: number };
   readonly adapter?: SpiAdapter;
+  /** The adapter waits by itself between transfers, while more of them are on their way. */
+  readonly delays?: boolean;
   /**
    * Takes the pins and sets the clock; resolves to the frequency in use, 0 where the adapter keeps it to itself. Rejects
    * with `probe-unsuited` or `probe-protocol`.

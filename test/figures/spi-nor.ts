@@ -69,7 +69,7 @@ async function modelled(): Promise<object> {
   const figures: Record<string, object> = {};
   const [memory] = flashMemories(W25Q128);
   if (!memory) throw new TypeError('no flash');
-  for (const name of ['usb', 'tcp'] as const) {
+  for (const name of ['usb', 'usbDelaying', 'tcp'] as const) {
     const bench = newSpiBench();
     bench.boardFor('w25q128jv', 'A').nor.cells.preload(0, bytesOf(2));
     const { ms, turns } = await runNor(bench, 'A', [filesystem(MIB, 1)], { adapter: SERPROG_ADAPTERS[name] });

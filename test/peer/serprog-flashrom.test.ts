@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DELAYING_SERPROG, USB_SERPROG } from '#main/bench/spi/serprog-device.ts';
 import { serveSerprog, type SerprogServer } from '#main/bench/spi/serprog-server.ts';
 import { type NorBoard, SpiBench } from '#main/bench/spi/spi-bench.ts';
 import { openStream, parseStreamAddress } from '#main/link/address.ts';
@@ -24,10 +25,10 @@ let folder = '';
 let server: SerprogServer | undefined;
 let board: NorBoard;
 
-async function serve(chip: string): Promise<string> {
+async function serve(chip: string, profile = USB_SERPROG): Promise<string> {
   board = new SpiBench({ startAt: 0, seed: 1 }).boardFor(chip, 'A');
   // The chip's erases and programs go fifty times as fast as on a bench of real ones.
-  server = await serveSerprog({ board, port: 0, realMs: () => performance.now(), rate: 50 });
+  server = await serveSerprog({ board, port: 0, profile, realMs: () => performance.now(), rate: 50 });
   return `spi:serprog:tcp:127.0.0.1:${server.port}`;
 }
 
@@ -109,6 +110,30 @@ describe.runIf(requirePrograms(['flashrom']))('flashrom and Flashline on the sam
     expect(Buffer.compare(found, image)).toBe(0);
     expect((await flashrom('-E')).text).toMatch(/Erasing[^]*done/u);
     expect(board.nor.cells.peek(0, MIB).every((byte) => byte === 0xff)).toBe(true);
+  });
+
+  it('waits through an adapter that can, as Flashline does', async () => {
+    const url = await serve('spi-nor', DELAYING_SERPROG);
+    const image = new Uint8Array(MIB).fill(0xff);
+    image.set(noise(0x1000, 8), 0x3000);
+    const file = join(folder, 'delayed.bin');
+    await writeFile(file, image);
+    // Of that sector alone: it waits between its looks at a chip that is busy.
+    const { text } = await flashrom('-l', await layout(0x3000, 0x1000), '-i', 'part', '-N', '-w', file);
+    expect(text).toContain('VERIFIED');
+    expect(board.nor.cells.peek(0x3000, 0x1000)).toEqual(image.subarray(0x3000, 0x4000));
+    const theirs = server?.counts.delays ?? 0;
+    expect(theirs).toBeGreaterThan(0);
+    await ours(url, 'spi-nor', async (unit, io) => {
+      const device = await unit.openFlash(io);
+      const [memory] = flashMemories(unit.chip);
+      if (!memory) throw new TypeError('no flash');
+      await device.erase(memory, 0x3000, 0x1000, io);
+      await device.program(memory, 0x3000, noise(0x1000, 9), io);
+      await device.finish(io);
+    });
+    expect(board.nor.cells.peek(0x3000, 0x1000)).toEqual(noise(0x1000, 9));
+    expect(server?.counts.delays).toBeGreaterThan(theirs);
   });
 
   it.each(['mx25l25645g', 'n25q256a', 'spi-nor'])('reads from %s what Flashline put there', async (chip) => {

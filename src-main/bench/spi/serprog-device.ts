@@ -11,6 +11,8 @@ export interface SerprogProfile {
   readonly mostHz: number;
   /** Of each operation, beside its clocks. */
   readonly overheadUs: number;
+  /** Operations that it keeps until it is told to carry them out, in bytes; 0: it knows no such buffer, and no delays. */
+  readonly operationBuffer: number;
 }
 
 /** A microcontroller with native USB (pico-serprog and its like): the buffer is the word for flow control that works. */
@@ -21,7 +23,11 @@ export const USB_SERPROG: SerprogProfile = {
   longestRead: 0,
   mostHz: 24_000_000,
   overheadUs: 4,
+  operationBuffer: 0,
 };
+
+/** One that also knows the operations that parallel buses need, and with them waits by itself. */
+export const DELAYING_SERPROG: SerprogProfile = { ...USB_SERPROG, operationBuffer: 300 };
 
 /** An 8-bit microcontroller behind a UART: 8 MHz SPI, little RAM (frser-duino and its like). */
 export const UART_SERPROG: SerprogProfile = {
@@ -31,6 +37,7 @@ export const UART_SERPROG: SerprogProfile = {
   longestRead: 0,
   mostHz: 8_000_000,
   overheadUs: 20,
+  operationBuffer: 0,
 };
 
 export interface SerprogFaults {
@@ -48,6 +55,9 @@ const SPI_HEADER = 6;
 /** Read bytes go out in pieces, while the chip is read on. */
 const PIECE = 64;
 
+/** O_DELAY in the buffer: itself and 32 bits. */
+const DELAY_SIZE = 5;
+
 /** Argument bytes of each command that has any; absent commands are refused. */
 const ARGUMENTS: Readonly<Record<number, number>> = {
   0x00: 0,
@@ -64,6 +74,8 @@ const ARGUMENTS: Readonly<Record<number, number>> = {
   0x14: 4,
   0x15: 1,
 };
+/** Of the operation buffer: its size, O_INIT, O_DELAY, O_EXEC. */
+const BUFFERED: Readonly<Record<number, number>> = { 0x07: 0, 0x0b: 0, 0x0e: 4, 0x0f: 0 };
 
 /**
  * A serprog adapter with one chip on its bus, byte by byte (serprog-protocol, version 1). It works off a command when its
@@ -81,12 +93,16 @@ export class SerprogDevice {
   #freeAt = 0;
   readonly #waiting: { readonly bytes: number; readonly startsAt: number }[] = [];
   #pins = false;
+  /** O_DELAYs that wait for O_EXEC, in microseconds. */
+  #delays: number[] = [];
+  readonly #arguments: Readonly<Record<number, number>>;
   /** When the chip loses its supply. */
   cutAt = Infinity;
-  readonly counts = { commands: 0, operations: 0, lost: 0 };
+  readonly counts = { commands: 0, operations: 0, delays: 0, lost: 0 };
 
   constructor(profile: SerprogProfile, slave: SpiSlave, reply: Reply) {
     this.#profile = profile;
+    this.#arguments = profile.operationBuffer > 0 ? { ...ARGUMENTS, ...BUFFERED } : ARGUMENTS;
     this.#slave = slave;
     this.#reply = reply;
   }
@@ -100,6 +116,7 @@ export class SerprogDevice {
   plugIn(faults: SerprogFaults): void {
     this.#faults = faults;
     this.#command = [];
+    this.#delays = [];
     this.#waiting.length = 0;
     this.counts.operations = 0;
   }
@@ -128,7 +145,7 @@ export class SerprogDevice {
 
   #sizeSoFar(): number {
     const [opcode = 0] = this.#command;
-    const fixed = 1 + (ARGUMENTS[opcode] ?? 0);
+    const fixed = 1 + (this.#arguments[opcode] ?? 0);
     if (opcode !== 0x13 || this.#command.length < fixed) return fixed;
     if (this.#wanted === 0) this.#wanted = fixed + little(this.#command.slice(1, 4));
     return this.#wanted;
@@ -136,7 +153,7 @@ export class SerprogDevice {
 
   #work(command: Uint8Array): void {
     const [opcode = 0] = command;
-    if (ARGUMENTS[opcode] === undefined) this.#answer([NAK]);
+    if (this.#arguments[opcode] === undefined) this.#answer([NAK]);
     else if (opcode === 0x10) this.#answer([NAK, ACK]);
     else if (opcode === 0x13) this.#operate(command);
     else this.#answer(this.#simple(opcode, command));
@@ -149,13 +166,24 @@ export class SerprogDevice {
       case 0x01:
         return [ACK, 1, 0];
       case 0x02:
-        return [ACK, ...commandMap()];
+        return [ACK, ...commandMap(this.#arguments)];
       case 0x03:
         return [ACK, ...Buffer.from(name.padEnd(16, '\0'), 'latin1')];
       case 0x04:
         return [ACK, ...toLittle(buffer, 2)];
       case 0x05:
         return [ACK, 0x08];
+      case 0x07:
+        return [ACK, ...toLittle(this.#profile.operationBuffer, 2)];
+      case 0x0b:
+        this.#delays = [];
+        return [ACK];
+      case 0x0e:
+        if ((this.#delays.length + 1) * DELAY_SIZE > this.#profile.operationBuffer) return [NAK];
+        this.#delays.push(little(command.subarray(1)));
+        return [ACK];
+      case 0x0f:
+        return this.#execute();
       case 0x08:
         return [ACK, ...toLittle(longestWrite, 3)];
       case 0x11:
@@ -175,6 +203,16 @@ export class SerprogDevice {
       default:
         return [ACK];
     }
+  }
+
+  /** Answered when all is over. */
+  #execute(): readonly number[] {
+    for (const us of this.#delays.splice(0)) {
+      this.#freeAt += us * 1000;
+      this.counts.delays++;
+    }
+    this.#cutIfDue();
+    return [ACK];
   }
 
   #operate(command: Uint8Array): void {
@@ -214,9 +252,9 @@ export class SerprogDevice {
   }
 }
 
-function commandMap(): number[] {
+function commandMap(commands: Readonly<Record<number, number>>): number[] {
   const map = Array.from({ length: 32 }, () => 0);
-  for (const opcode of Object.keys(ARGUMENTS).map(Number))
+  for (const opcode of Object.keys(commands).map(Number))
     map[opcode >> 3] = (map[opcode >> 3] ?? 0) | (1 << (opcode & 7));
   return map;
 }

@@ -17,7 +17,7 @@ export interface SerprogServerOptions {
 
 export interface SerprogServer extends TcpServer {
   /** What has been done since it listens: `turns` are the times that a client sent something after all was answered. */
-  readonly counts: { readonly commands: number; readonly operations: number; readonly turns: number };
+  readonly counts: Readonly<Record<'commands' | 'operations' | 'delays' | 'turns', number>>;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface SerprogServer extends TcpServer {
 export async function serveSerprog(options: SerprogServerOptions): Promise<SerprogServer> {
   const { board, port, profile = USB_SERPROG, faults = {}, realMs, rate = 1 } = options;
   const begun = realMs() - board.clock.monotonic() / rate;
-  const counts = { commands: 0, operations: 0, turns: 0 };
+  const counts = { commands: 0, operations: 0, delays: 0, turns: 0 };
   let at = board.clock.elapsedNs;
   board.nor.powerCycle(at);
   const server = await serveTcp({ port }, (socket: Socket) => {
@@ -46,7 +46,9 @@ export async function serveSerprog(options: SerprogServerOptions): Promise<Serpr
       counts.commands += device.counts.commands;
       counts.operations += device.counts.operations - operations;
       operations = device.counts.operations;
+      counts.delays += device.counts.delays;
       device.counts.commands = 0;
+      device.counts.delays = 0;
       for (const answer of answers) socket.write(answer);
       answers = [];
     });

@@ -7,7 +7,14 @@ import { pace, PacedClock } from '../paced-clock.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { NOR_KINDS } from './nor-kinds.ts';
 import { type NorFaults, NorModel } from './nor-model.ts';
-import { SerprogDevice, type SerprogFaults, type SerprogProfile, UART_SERPROG, USB_SERPROG } from './serprog-device.ts';
+import {
+  DELAYING_SERPROG,
+  SerprogDevice,
+  type SerprogFaults,
+  type SerprogProfile,
+  UART_SERPROG,
+  USB_SERPROG,
+} from './serprog-device.ts';
 import { SerprogLink, type SerprogWire } from './serprog-link.ts';
 
 export const NOR_CHIPS: readonly string[] = Object.keys(NOR_KINDS);
@@ -18,12 +25,12 @@ export interface SerprogAdapter {
   readonly wire: SerprogWire;
 }
 
+/** USB full speed, CDC: about a megabyte a second, frames of a millisecond. */
+const USB_WIRE = { bytesPerSecond: 1_000_000, latencyMs: 0.1, stepMs: 1, bufferBytes: 0x10000 };
+
 export const SERPROG_ADAPTERS = {
-  /** USB full speed, CDC: about a megabyte a second, frames of a millisecond. */
-  usb: {
-    profile: USB_SERPROG,
-    wire: { bytesPerSecond: 1_000_000, latencyMs: 0.1, stepMs: 1, bufferBytes: 0x10000 },
-  },
+  usb: { profile: USB_SERPROG, wire: USB_WIRE },
+  usbDelaying: { profile: DELAYING_SERPROG, wire: USB_WIRE },
   /** A UART of 115200 baud behind a USB serial chip with its latency timer at 1 ms. */
   uart: {
     profile: UART_SERPROG,

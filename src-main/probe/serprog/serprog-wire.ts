@@ -13,6 +13,10 @@ export const Command = {
   querySerialBuffer: 0x04,
   queryBusTypes: 0x05,
   queryLongestWrite: 0x08,
+  /** Operations that are kept until O_EXEC: of them only a delay means anything on SPI. */
+  initOperations: 0x0b,
+  delayOperation: 0x0e,
+  executeOperations: 0x0f,
   /** Answered NAK, ACK: the one pair that nothing else is answered with. */
   syncNop: 0x10,
   queryLongestRead: 0x11,
@@ -58,6 +62,13 @@ export function spiOperation(write: Uint8Array, read: number): Uint8Array {
   out.set(write, SPI_HEADER);
   return out;
 }
+
+/** The adapter waits, and takes what comes meanwhile: three commands, each with its answer, the last when it is over. */
+export function delayOperations(us: number): Uint8Array {
+  const { initOperations, delayOperation, executeOperations } = Command;
+  return Uint8Array.of(initOperations, delayOperation, ...littleEndian(us, 4), executeOperations);
+}
+export const DELAY_COMMANDS = 3;
 
 export function setSpiFrequency(hz: number): Uint8Array {
   return Uint8Array.of(Command.setSpiFrequency, ...littleEndian(hz, 4));

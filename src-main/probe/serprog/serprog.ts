@@ -8,6 +8,8 @@ import {
   ANSWER_SIZE,
   BUS_SPI,
   Command,
+  DELAY_COMMANDS,
+  delayOperations,
   fromLittleEndian,
   hasCommand,
   LEAST_BUFFER,
@@ -26,6 +28,7 @@ import {
 const MOST_AWAITED = 0x40000;
 /** Handed to the link at once. */
 const MOST_AT_ONCE = 0x8000;
+const DELAY_SIZE = delayOperations(0).length;
 /** Of an adapter that does not tell its clock: slow enough for any deadline. */
 const SLOWEST_HZ = 100_000;
 
@@ -94,6 +97,7 @@ class SerprogPort implements SpiPort {
   readonly url: string;
   readonly limits: SpiPort['limits'];
   readonly adapter: SpiAdapter;
+  readonly delays: boolean;
   readonly #stream: SerprogStream;
   readonly #abilities: Abilities;
   #hz = SLOWEST_HZ;
@@ -102,6 +106,8 @@ class SerprogPort implements SpiPort {
     this.url = stream.link.url;
     this.limits = abilities.limits;
     this.adapter = { vendor: '', product: abilities.name, serial: '', firmware: `serprog ${VERSION}` };
+    const delaying = [Command.initOperations, Command.delayOperation, Command.executeOperations];
+    this.delays = delaying.every((command) => hasCommand(abilities.map, command));
     this.#stream = stream;
     this.#abilities = abilities;
   }
@@ -123,13 +129,15 @@ class SerprogPort implements SpiPort {
     const queue = new Pipeline(transfers, this.#abilities.buffer);
     const results: Uint8Array[] = [];
     let refused = 0;
-    for (const { write, read } of transfers) {
+    for (const transfer of transfers) {
       const { bytes, commands } = queue.next();
       if (commands > 0) await this.#stream.ask(bytes, commands, io);
-      const workMs = (queue.bytesAwaited * 8000) / this.#hz;
-      const { accepted, data } = await this.#stream.answer(read, io, workMs);
-      queue.answered(write, read);
-      if (!accepted) refused++;
+      const workMs = (queue.bytesAwaited * 8000) / this.#hz + queue.usAwaited / 1000;
+      for (let left = commandsOf(transfer); left > 1; left--)
+        refused += Number(!(await this.#stream.answer(0, io, workMs)).accepted);
+      const { accepted, data } = await this.#stream.answer(transfer.read, io, workMs);
+      queue.answered(transfer);
+      refused += Number(!accepted);
       results.push(data);
     }
     // Only now: the answers that were on their way have been read, and both sides are in step.
@@ -157,6 +165,19 @@ class SerprogPort implements SpiPort {
   }
 }
 
+function bytesOf({ write, read, beforeUs = 0 }: SpiTransfer): Uint8Array {
+  const operation = spiOperation(write, read);
+  return beforeUs > 0 ? concat([delayOperations(beforeUs), operation]) : operation;
+}
+
+function sizeOf({ write, beforeUs = 0 }: SpiTransfer): number {
+  return SPI_HEADER + write.length + (beforeUs > 0 ? DELAY_SIZE : 0);
+}
+
+function commandsOf({ beforeUs = 0 }: SpiTransfer): number {
+  return beforeUs > 0 ? DELAY_COMMANDS + 1 : 1;
+}
+
 /** Which operations may be sent already: as many as the adapter's buffer takes, or one alone that is larger. */
 class Pipeline {
   readonly #transfers: readonly SpiTransfer[];
@@ -164,6 +185,7 @@ class Pipeline {
   #sent = 0;
   #inFlight = 0;
   #awaited = 0;
+  #us = 0;
 
   constructor(transfers: readonly SpiTransfer[], buffer: number) {
     this.#transfers = transfers;
@@ -175,30 +197,37 @@ class Pipeline {
     return this.#inFlight + this.#awaited;
   }
 
+  /** What the adapter waits meanwhile. */
+  get usAwaited(): number {
+    return this.#us;
+  }
+
   /** What can be sent now. */
   next(): { readonly bytes: Uint8Array; readonly commands: number } {
-    const commands: Uint8Array[] = [];
-    let size = 0;
-    for (; size < MOST_AT_ONCE; this.#sent++) {
+    const parts: Uint8Array[] = [];
+    let commands = 0;
+    for (let size = 0; size < MOST_AT_ONCE; this.#sent++) {
       const transfer = this.#transfers[this.#sent];
       if (!transfer || !this.#fits(transfer)) break;
-      const { write, read } = transfer;
-      commands.push(spiOperation(write, read));
-      size += SPI_HEADER + write.length;
-      this.#inFlight += SPI_HEADER + write.length;
-      this.#awaited += read + 1;
+      parts.push(bytesOf(transfer));
+      commands += commandsOf(transfer);
+      size += sizeOf(transfer);
+      this.#inFlight += sizeOf(transfer);
+      this.#awaited += transfer.read + commandsOf(transfer);
+      this.#us += transfer.beforeUs ?? 0;
     }
-    return { bytes: concat(commands), commands: commands.length };
+    return { bytes: concat(parts), commands };
   }
 
-  answered(write: Uint8Array, read: number): void {
-    this.#inFlight -= SPI_HEADER + write.length;
-    this.#awaited -= read + 1;
+  answered(transfer: SpiTransfer): void {
+    this.#inFlight -= sizeOf(transfer);
+    this.#awaited -= transfer.read + commandsOf(transfer);
+    this.#us -= transfer.beforeUs ?? 0;
   }
 
-  #fits({ write, read }: SpiTransfer): boolean {
+  #fits(transfer: SpiTransfer): boolean {
     if (this.#inFlight === 0) return true;
-    const fits = this.#inFlight + SPI_HEADER + write.length <= this.#buffer;
-    return fits && this.#awaited + read + 1 <= MOST_AWAITED;
+    const fits = this.#inFlight + sizeOf(transfer) <= this.#buffer;
+    return fits && this.#awaited + transfer.read + commandsOf(transfer) <= MOST_AWAITED;
   }
 }

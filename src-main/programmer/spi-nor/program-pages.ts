@@ -24,7 +24,7 @@ const MOST_STANDSTILLS = 20;
  * Programs pages many at a time: between two of them the batch has a status read with so many bytes in front that the first
  * is over by then, going by the time that pages have been seen to need. Bytes written, not read, are what fills: they
  * hold up the adapter for as long as they take on the link or on the chip's wires, whichever is slower, and come at no cost
- * where the link is so slow that none are needed. A page that takes longer costs nothing but time: a busy chip ignores both
+ * where the link is so slow that none are needed. An adapter that waits by itself is told to wait for as long. A page that takes longer costs nothing but time: a busy chip ignores both
  * write enable and program, its status says that it was busy, and the next page goes with the next batch.
  */
 export class PageProgrammer {
@@ -66,11 +66,7 @@ export class PageProgrammer {
     const register = this.#chip.readyRegister;
     const transfers: SpiTransfer[] = [ask(register, 1)];
     for (const [index, { address, bytes }] of batch.entries()) {
-      transfers.push(
-        writeEnable,
-        addressed(program, address, { data: bytes }),
-        statusAfter(fillers[index] ?? 0, register),
-      );
+      transfers.push(writeEnable, addressed(program, address, { data: bytes }), this.#statusAfter(fillers[index] ?? 0));
     }
     const answers = await this.#chip.port.transfer(transfers, io);
     const waiting: ProgramRun[] = [];
@@ -91,6 +87,17 @@ export class PageProgrammer {
     return waiting;
   }
 
+  /** Where the adapter waits by itself the link is free meanwhile for what comes next. */
+  #statusAfter(filler: number): SpiTransfer {
+    const { port, readyRegister } = this.#chip;
+    if (!port.delays) return statusAfter(filler, readyRegister);
+    return { ...ask(readyRegister, 1), beforeUs: Math.ceil((filler * 8e6) / this.#hz) };
+  }
+
+  get #hz(): number {
+    return this.#chip.clockHz === 0 ? 1_000_000 : this.#chip.clockHz;
+  }
+
   #isBusy(samples: Uint8Array | undefined): boolean {
     const last = samples?.at(-1);
     return last === undefined || this.#chip.isBusy(last);
@@ -102,9 +109,8 @@ export class PageProgrammer {
 
   /** As many bytes as go over the chip's wires in that part of a page's typical time. */
   #bytesIn(part: number): number {
-    const { port, clockHz } = this.#chip;
-    const hz = clockHz === 0 ? 1_000_000 : clockHz;
-    return Math.min(MOST_FILLER, port.limits.write - 1, Math.ceil((this.#parts.programUs * part * hz) / 8e6));
+    const most = Math.min(MOST_FILLER, this.#chip.port.limits.write - 1);
+    return Math.min(most, Math.ceil((this.#parts.programUs * part * this.#hz) / 8e6));
   }
 }
 

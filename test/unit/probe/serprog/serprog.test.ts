@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { IoContext } from '#shared/base/clock.ts';
 import { concat } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { SerprogDevice, type SerprogProfile, USB_SERPROG, UART_SERPROG } from '#main/bench/spi/serprog-device.ts';
+import {
+  DELAYING_SERPROG,
+  SerprogDevice,
+  type SerprogProfile,
+  USB_SERPROG,
+  UART_SERPROG,
+} from '#main/bench/spi/serprog-device.ts';
 import { VirtualClock } from '#main/bench/virtual-clock.ts';
 import type { Link } from '#main/link/link.ts';
 import { openSerprog } from '#main/probe/serprog/serprog.ts';
@@ -115,11 +121,43 @@ describe('a serprog adapter', () => {
     expect(await port.transfer([{ write: Uint8Array.of(9), read: 1 }], io)).toEqual([Uint8Array.of(9)]);
   });
 
+  it('waits by itself where it can, and in its turn', async () => {
+    const { clock, io } = context();
+    const { device, answer } = adapter(DELAYING_SERPROG);
+    const port = await openSerprog(new FakeLink(clock, answer), io);
+    expect(port.delays).toBe(true);
+    await port.connect(1_000_000, io);
+    const begun = device.freeAt;
+    const found = await port.transfer(
+      [
+        { write: Uint8Array.of(7), read: 0 },
+        { write: Uint8Array.of(8), read: 1, beforeUs: 700 },
+      ],
+      io,
+    );
+    expect(found).toEqual([new Uint8Array(), Uint8Array.of(8)]);
+    // Three bytes at a megahertz beside it, and five commands.
+    expect(device.freeAt - begun).toBe(700_000 + 3 * 8000 + 5 * DELAYING_SERPROG.overheadUs * 1000);
+    const { clock: other, io: otherIo } = context();
+    const plain = await openSerprog(new FakeLink(other, adapter(USB_SERPROG).answer), otherIo);
+    expect(plain.delays).toBe(false);
+  });
+
+  it('that refuses to wait is told of, and stays in step', async () => {
+    const { clock, io } = context();
+    const { answer } = adapter({ ...DELAYING_SERPROG, operationBuffer: 1 });
+    const port = await openSerprog(new FakeLink(clock, answer), io);
+    await port.connect(1_000_000, io);
+    const waiting = port.transfer([{ write: Uint8Array.of(8), read: 1, beforeUs: 5 }], io);
+    await expect(waiting).rejects.toMatchObject({ failure: { code: 'probe-protocol' } });
+    expect(await port.transfer([{ write: Uint8Array.of(9), read: 1 }], io)).toEqual([Uint8Array.of(9)]);
+  });
+
   it('gets operations only as far as its buffer goes, in order, whatever they are', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.uint8Array({ maxLength: 290 }), fc.integer({ min: 0, max: 300 })), { maxLength: 30 }),
-        fc.constantFrom(USB_SERPROG, UART_SERPROG),
+        fc.constantFrom(USB_SERPROG, UART_SERPROG, DELAYING_SERPROG),
         async (list, profile) => {
           const { clock, io } = context();
           const { device, answer } = adapter(profile);
@@ -131,7 +169,7 @@ describe('a serprog adapter', () => {
           const port = await openSerprog(link, io);
           await port.connect(1_000_000, io);
           const found = await port.transfer(
-            list.map(([write, read]) => ({ write, read })),
+            list.map(([write, read]) => ({ write, read, ...(port.delays ? { beforeUs: write.length * 10 } : {}) })),
             io,
           );
           expect(found.map(({ length }) => length)).toEqual(list.map(([, read]) => read));
@@ -141,6 +179,8 @@ describe('a serprog adapter', () => {
           expect(told).toEqual(given);
           expect(device.counts.lost).toBe(0);
           expect(most).toBeLessThanOrEqual(Math.max(profile.buffer, 297));
+          const waits = port.delays ? list.filter(([write]) => write.length > 0).length : 0;
+          expect(device.counts.delays).toBe(waits);
         },
       ),
       { numRuns: NIGHTLY ? 5000 : 200 },
