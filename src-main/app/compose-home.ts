@@ -38,6 +38,7 @@ export async function openStoresOf(home: string, warn: (failure: Failure) => voi
     log: worker.remote('log'),
     outbox: worker.remote('outbox'),
     plant: worker.remote('plant'),
+    numbers: worker.remote('numbers'),
     heads: worker.remote('heads'),
     safety: worker.remote('safety'),
     presence: worker.remote('presence'),

@@ -1,11 +1,13 @@
 import type { Sample, StationState } from '#shared/contract/station.ts';
 import { type Failure, FlashlineError } from '#shared/model/failure.ts';
+import { isSimulated } from '#shared/model/unit-record.ts';
 import { HeadSigner, signAfterFinish } from '../log/head-signer.ts';
-import type { UnitLog } from '../log/log.ts';
+import type { NumberBook, UnitLog } from '../log/log.ts';
 import type { Enrolment } from '../log/plant-store.ts';
 import type { Engine } from '../station/engine.ts';
 import type { SlotOptions } from '../station/options.ts';
 import type { PlantRules } from '../station/plant-rules.ts';
+import { serialsLeft } from '../station/next-serial.ts';
 import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
 import type { Sync } from '../sync/sync.ts';
@@ -94,7 +96,7 @@ export async function composeStation(options: StationComposition): Promise<Compo
     let station: Station | null = null;
     const plant = await openPlantRules(sync, stores, { fromPlant, changed: () => station?.plantChanged() });
     closing.push(() => plant.close());
-    station = await makeStation(options, { engine, plant, sync, log: stores.log, signing });
+    station = await makeStation(options, { engine, plant, sync, log: stores.log, numbers: stores.numbers, signing });
     const made = station;
     closing.push(() => made.close());
     return { station, log: stores.log, safety: stores.safety, engine, sync, close };
@@ -109,12 +111,13 @@ interface StationParts {
   readonly plant: PlantRules;
   readonly sync: Sync;
   readonly log: StationLog;
+  readonly numbers: NumberBook;
   readonly signing: HeadSigner;
 }
 
 async function makeStation(
   options: StationComposition,
-  { engine, plant, sync, log, signing }: StationParts,
+  { engine, plant, sync, log, numbers, signing }: StationParts,
 ): Promise<Station> {
   const here = workplace();
   const { trustKept = false } = options;
@@ -126,10 +129,13 @@ async function makeStation(
     engine,
     plant,
     log: signAfterFinish(log, signing),
+    numbers,
     mode: options.mode,
     slots: options.slots,
     samples: engine === null ? [] : await options.samples(log, engine.release.recipe.product.id),
     autoStart: options.autoStart,
+    serialsLeft:
+      engine === null ? null : await serialsLeft(engine.release.recipe, numbers, options.slots.every(isSimulated)),
     trustKept,
     connect: options.connect,
     warn: options.warn,

@@ -1,4 +1,4 @@
-import { stationCalls, stationEvents } from '#shared/contract/station.ts';
+import { NEXT_CODE, stationCalls, stationEvents } from '#shared/contract/station.ts';
 import type { syncCalls, SyncState } from '#shared/contract/sync.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { createBridge, type Bridge } from '../bridge/bridge.ts';
@@ -74,7 +74,8 @@ function syncHandlers(sync: SyncDesk): Handlers<typeof syncCalls> {
 function stationHandlers(station: Station): Omit<Handlers<typeof stationCalls>, keyof typeof syncCalls> {
   return {
     'station.state': async () => station.state(),
-    'station.scan': async (params) => station.scan(params),
+    'station.scan': async (params) =>
+      params.code.trim() === NEXT_CODE ? station.nextUnit(params) : station.scan(params),
     'station.acknowledge-interrupted': async () => {
       await station.acknowledgeInterrupted();
       return {};

@@ -10,6 +10,7 @@ import { freeBytes, spaceGuard } from '../log/disk-space.ts';
 import { LogSafety } from '../log/log-safety.ts';
 import { openSafely } from '../log/open-safely.ts';
 import { openLogDatabase } from '../log/log-database.ts';
+import { SqliteNumberBook } from '../log/number-book.ts';
 import { SqlitePlantStore } from '../log/sqlite-plant-store.ts';
 import { SqliteOutbox } from '../log/sqlite-outbox.ts';
 import { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
@@ -31,6 +32,7 @@ export type StationStores = {
   readonly log: SqliteUnitLog;
   readonly outbox: SqliteOutbox;
   readonly plant: SqlitePlantStore;
+  readonly numbers: SqliteNumberBook;
   readonly heads: SqliteChainHeads;
   readonly safety: LogSafety;
 };
@@ -53,6 +55,7 @@ function open(data: LogThreadData, warn: (failure: Failure) => void): StationSto
       log,
       outbox: new SqliteOutbox(database),
       plant: new SqlitePlantStore(database),
+      numbers: new SqliteNumberBook(database),
       heads: new SqliteChainHeads(database),
       safety: new LogSafety(database),
     };

@@ -13,10 +13,19 @@ export function csvRows(text: string): CsvRow[] {
     let row = lines[index] ?? '';
     if (row.startsWith('#') || row.trim() === '') continue;
     // A quote that is open at the end of the line goes on in the next.
-    while (((row.match(/"/gu) ?? []).length & 1) === 1 && index + 1 < lines.length) row += `\n${lines[++index] ?? ''}`;
+    let open = hasOpenQuote(row);
+    while (open && index + 1 < lines.length) {
+      const next = lines[++index] ?? '';
+      row += `\n${next}`;
+      if (hasOpenQuote(next)) open = false;
+    }
     rows.push({ line, cells: cellsOf(row) });
   }
   return rows;
+}
+
+function hasOpenQuote(line: string): boolean {
+  return ((line.match(/"/gu) ?? []).length & 1) === 1;
 }
 
 function cellsOf(row: string): string[] {

@@ -22,6 +22,8 @@ const GROWING = [
   'strays',
   'plant',
   'branches',
+  'numbers_taken',
+  'list_rows',
 ];
 
 /** Ranges that could not be read, before a table is given up: where an inner page is broken, each half of it fails again. */

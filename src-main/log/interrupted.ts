@@ -21,6 +21,7 @@ const Opening = RecordDraft.pick({
   startedAt: true,
   process: true,
   order: true,
+  batch: true,
 });
 
 const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [

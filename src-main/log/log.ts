@@ -117,6 +117,69 @@ export interface UnitLog {
   close(): Promise<void>;
 }
 
+/** A number, or a row of a list, that is taken: `number` to `number + size - 1` of its source. */
+export interface TakenFrom {
+  /** `counter:NAME`, `list:NAME`, `pool:NAME`; with `bench:` before it for the bench's units. */
+  readonly source: string;
+  readonly number: number;
+  readonly size: number;
+  /** The serial, or the MAC with colons. */
+  readonly text: string;
+  /** Of MACs: the run that takes it. */
+  readonly run: string | null;
+  /** UTC, ISO 8601. */
+  readonly at: string;
+  /** Where the counter ends; null of a list. */
+  readonly last: number | null;
+}
+
+/** A row of an imported list. */
+export interface ListRow {
+  /** From 1, through all imports. */
+  readonly place: number;
+  readonly serial: string;
+  readonly fields: Readonly<Record<string, string>>;
+  /** Name of the file, and the line in it. */
+  readonly file: string;
+  readonly line: number;
+}
+
+/** What became of a number: a unit passed with it; its unit is under work; none ever will have it, and by which run. */
+export interface NumberState {
+  readonly state: 'used' | 'open' | 'void';
+  readonly run: string | null;
+  readonly verdict: string | null;
+}
+
+export type NumberRow = Omit<TakenFrom, 'last'> & NumberState;
+
+/** Numbers that were never taken, first to last. */
+export interface NumbersLeft {
+  readonly source: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Numbers that this station gives to units. What it resolves is on disk: a number is given once, whatever happens then. */
+export interface NumberBook {
+  /** The first that was never taken; null before the first was. */
+  next(source: string): Promise<number | null>;
+  /**
+   * `moved`: another process took it. `known`: some unit has it already (the log had gone back to a backup), it was passed over.
+   */
+  take(taken: TakenFrom): Promise<'taken' | 'moved' | 'known'>;
+  isTaken(text: string): Promise<boolean>;
+  /** The row at this place or the next after it. */
+  nextRow(list: string, from: number): Promise<ListRow | null>;
+  row(list: string, serial: string): Promise<ListRow | null>;
+  rowsFrom(list: string, from: number): Promise<number>;
+  /** All or none; answers a row whose serial is listed, or some unit's, already. */
+  importRows(list: string, file: string, rows: readonly Omit<ListRow, 'place' | 'file'>[]): Promise<ListRow | null>;
+  /** In the order of source and number. */
+  taken(after: { readonly source: string; readonly number: number }, limit: number): Promise<NumberRow[]>;
+  left(): Promise<NumbersLeft[]>;
+}
+
 /** What people ask of the log, beside single records. */
 export interface LogReports {
   /** The yield of a shift, in the words of model/yield.ts. A unit is a serial of a product at one of its process steps. */

@@ -6,6 +6,7 @@ import { safety } from './migrations/0003-safety.ts';
 import { plant } from './migrations/0004-plant.ts';
 import { fewerIndexes } from './migrations/0005-fewer-indexes.ts';
 import { branches } from './migrations/0006-branches.ts';
+import { numbers } from './migrations/0007-numbers.ts';
 
 export interface Migration {
   /** Consecutive from 1. */
@@ -15,7 +16,15 @@ export interface Migration {
   readonly fill?: (database: Database) => void;
 }
 
-export const MIGRATIONS: readonly Migration[] = [runsAndRecords, queries, safety, plant, fewerIndexes, branches];
+export const MIGRATIONS: readonly Migration[] = [
+  runsAndRecords,
+  queries,
+  safety,
+  plant,
+  fewerIndexes,
+  branches,
+  numbers,
+];
 
 /**
  * Brings the file to the newest shape, all in one transaction: two processes may open a new log at once, and the

@@ -40,6 +40,15 @@ export interface HeldLease extends NumberLease {
   readonly closed: boolean;
 }
 
+/** How a number is taken. */
+export interface Taking {
+  /** So many numbers at once, the first a multiple of it: it must be a power of two. */
+  readonly size: number;
+  readonly run: string | null;
+  /** UTC, ISO 8601. */
+  readonly at: string;
+}
+
 /** A number that is this unit's alone: the serial or the MAC (12 hex digits) in text, and the lease that it is of. */
 export interface TakenNumber {
   readonly text: string;
@@ -70,8 +79,8 @@ export interface PlantStore {
   keepLease(lease: NumberLease): Promise<void>;
   /** Those that the plant was not told the end of, in the order in which they are used. */
   leases(): Promise<readonly HeldLease[]>;
-  /** One number, never given again; null when no block has one that may be taken at `plantMs` (the plant's clock). */
-  takeNumber(pool: string, plantMs: number): Promise<TakenNumber | null>;
+  /** One number (or `size` of them, of which it is the first), never given again; null when no block has one that may be taken at `plantMs` (the plant's clock). */
+  takeNumber(pool: string, plantMs: number, taking?: Taking): Promise<TakenNumber | null>;
   /** From now on no number is taken from it. Answers what was not taken. */
   closeLease(lease: string): Promise<HeldLease | null>;
   /** The plant knows how it ended. */

@@ -3,7 +3,8 @@ import { Name, PublicKeyJwk, Sha256 } from '#shared/contract/plant/common.ts';
 import { NumberLease } from '#shared/contract/plant/station-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { LogDatabase } from './log-database.ts';
-import type { Contact, Enrolment, HeldLease, PlantStore, PlantTime, TakenNumber } from './plant-store.ts';
+import { insertTaken } from './number-book.ts';
+import type { Contact, Enrolment, HeldLease, PlantStore, PlantTime, TakenNumber, Taking } from './plant-store.ts';
 
 const EnrolmentText = z.object({
   url: z.string(),
@@ -27,6 +28,8 @@ const TimeRow = z.object({
 });
 const KeyRow = z.object({ key: z.string() });
 const LeaseRow = z.object({ terms: z.string(), next: z.number(), closed: z.number() });
+
+const ONE: Taking = { size: 1, run: null, at: '' };
 
 const TIME = 'contact, contact_ms, skew_ms, plant_ms, wall_ms';
 const LEASE = 'SELECT terms, next, closed FROM number_leases';
@@ -115,14 +118,23 @@ export class SqlitePlantStore implements PlantStore {
     return this.#database.all(LeaseRow, `${LEASE} WHERE returned = 0 ORDER BY id`).map(heldLease);
   }
 
-  async takeNumber(pool: string, plantMs: number): Promise<TakenNumber | null> {
+  async takeNumber(pool: string, plantMs: number, taking: Taking = ONE): Promise<TakenNumber | null> {
+    const { size, run, at } = taking;
     return this.#database.transaction(() => {
-      const open = 'pool = ? AND closed = 0 AND next <= last AND until_ms > ?';
-      const row = this.#database.first(LeaseRow, `${LEASE} WHERE ${open} ORDER BY id LIMIT 1`, pool, plantMs);
+      // The first multiple of the size at or after `next`; of a lease with too little left the rest goes back when it ends.
+      const number = 'next + (? - next % ?) % ?';
+      const open = `pool = ? AND closed = 0 AND until_ms > ? AND ${number} + ? - 1 <= last`;
+      const values = [pool, plantMs, size, size, size, size];
+      const row = this.#database.first(LeaseRow, `${LEASE} WHERE ${open} ORDER BY id LIMIT 1`, ...values);
       if (row === undefined) return null;
       const { lease, next, ...terms } = heldLease(row);
-      this.#database.run('UPDATE number_leases SET next = next + 1 WHERE lease = ?', lease);
-      return { text: numberText(terms, next), number: next, lease };
+      const first = Math.ceil(next / size) * size;
+      this.#database.run('UPDATE number_leases SET next = ? WHERE lease = ?', first + size, lease);
+      const text = numberText(terms, first);
+      const told = terms.kind === 'mac' ? (text.match(/../gu) ?? []).join(':') : text;
+      // A lease that was given back, and came to this station again, may hold a number that is known here as taken.
+      insertTaken(this.#database, { source: `pool:${pool}`, number: first, size, text: told, run, at });
+      return { text, number: first, lease };
     });
   }
 

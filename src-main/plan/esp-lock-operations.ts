@@ -79,6 +79,9 @@ function faultOf(lock: EspLock, { keys, purposes, switches, fields, blocks }: Es
         ? `BLOCK${lock.block} is nothing that RD_DIS hides`
         : undefined;
     case 'esp-custom-mac':
+      return (lock.mac === undefined) === (lock.from === undefined)
+        ? 'has either an address (mac) or a source (from)'
+        : undefined;
     case 'esp-secure-boot':
     case 'esp-disable-jtag':
     case 'esp-disable-download':
@@ -95,8 +98,11 @@ export function espLockOperation(lock: EspLock, all: readonly { readonly step: s
   switch (lock.step) {
     case 'esp-key-digest':
       return { ...base, slot: lock.slot, use: lock.use, data: lock.digest, name: `key digest ${lock.slot}` };
-    case 'esp-custom-mac':
-      return { ...base, data: lock.mac.replaceAll(':', ''), name: 'custom MAC address' };
+    case 'esp-custom-mac': {
+      // A unit's own is put in when it has one (release/unit-locks.ts); without it nobody burns anything.
+      const data = lock.mac === undefined ? {} : { data: lock.mac.replaceAll(':', '') };
+      return { ...base, ...data, name: 'custom MAC address' };
+    }
     case 'esp-revoke-digest':
       return { ...base, use: lock.use, name: `revocation of digest ${lock.use}` };
     case 'esp-write-protect':

@@ -2,7 +2,7 @@ import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import type { SlotState, Sample, StationState } from '#shared/contract/station.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import type { SignedBy, UnitRecord } from '#shared/model/unit-record.ts';
-import type { UnitLog } from '../log/log.ts';
+import type { NumberBook, UnitLog } from '../log/log.ts';
 import type { Connector } from '../programmer/programmer.ts';
 import type { Engine } from './engine.ts';
 import type { PlantRules } from './plant-rules.ts';
@@ -24,6 +24,8 @@ export interface FailureText {
 export interface RunServices {
   readonly connect: Connector;
   readonly log: UnitLog;
+  /** Counters and lists of this station; without it recipes that need them are refused. */
+  readonly numbers?: NumberBook;
   /** Real time: for records, tear-down's deadline and double scans; a run's durations are its connection's clock's. */
   readonly wallClock: Clock;
   readonly random: RandomBytes;
@@ -48,6 +50,8 @@ export interface StationOptions extends RunServices {
   /** Null: the station has no release yet; it refuses scans and says so. */
   readonly engine: Engine | null;
   readonly autoStart: boolean;
+  /** Serials that the station can give (next-serial.ts: serialsLeft); null where it cannot know. */
+  readonly serialsLeft?: number | null;
   /** Records of interrupted runs that nobody has acknowledged yet (UnitLog.unacknowledged). */
   readonly interrupted: readonly UnitRecord[];
 }

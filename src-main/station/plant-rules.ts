@@ -11,6 +11,14 @@ export interface UnitForPlant {
   readonly macs: readonly string[];
 }
 
+/** The first of `size` addresses, a multiple of it. */
+export interface MacTaking {
+  readonly size: number;
+  readonly run: string;
+  /** UTC, ISO 8601. */
+  readonly at: string;
+}
+
 /** What a plant asks of a station before it works, and tells it. A station of its own has none. */
 export interface PlantRules {
   /** Whether work may begin with this release, by what is known here. Throws `lease-ended`, `release-withdrawn`, `state-conflict`. */
@@ -18,7 +26,9 @@ export interface PlantRules {
   /** Asked before a unit is touched. Rejects with `passed-elsewhere`, `route-missing` or `station-revoked`; silence is consent. */
   admit(unit: UnitToAdmit, signal: AbortSignal): Promise<void>;
   /** A MAC of the pool that is this unit's alone (lower case, colons). Rejects with `numbers-used-up`. */
-  takeMac?(pool: string): Promise<string>;
+  takeMac?(pool: string, taking: MacTaking): Promise<string>;
+  /** A serial of the pool that is one unit's alone. Rejects with `numbers-used-up`. */
+  takeSerial?(pool: string): Promise<string>;
   /** The bytes that the plant answers to a recipe's command for this unit; left out where it knows none. */
   unitData?(unit: UnitForPlant, signal: AbortSignal): Promise<Uint8Array>;
   /**

@@ -15,6 +15,7 @@ import { surveyUnit } from '../programmer/survey-unit.ts';
 import { unitImage } from '../release/manufacturing/for-unit.ts';
 import { nextToSign, withSignature } from '../release/manufacturing/to-sign.ts';
 import type { Release } from '../release/open-release.ts';
+import { hasUnitLocks, withUnitLocks } from '../release/unit-locks.ts';
 import type { Engine } from './engine.ts';
 
 export type OpenFlash = (unit: OpenedUnit, io: IoContext) => Promise<FlashDevice>;
@@ -58,16 +59,17 @@ function forUnit(
   openFlash: OpenFlash,
   signedBy: SignedBy,
 ): Pick<Engine, 'forUnit' | 'nextToSign' | 'withSignature'> {
-  const { recipe, chip, unitKeys } = release;
-  if (!recipe.manufacturing) return {};
+  const { chip, unitKeys } = release;
+  if (!release.recipe.manufacturing && !hasUnitLocks(release.recipe)) return {};
   return {
-    nextToSign: (unit) => nextToSign(recipe, unit, unitKeys),
-    withSignature: (unit, signed, signature) => withSignature(recipe, unit, signed, signature),
+    nextToSign: (unit) => nextToSign(release.recipe, unit, unitKeys),
+    withSignature: (unit, signed, signature) => withSignature(release.recipe, unit, signed, signature),
     forUnit: (unit, fromPlant) => {
+      const recipe = withUnitLocks(release.recipe, unit);
       const image = unitImage(recipe, unit, fromPlant);
       const images = image ? [...release.images, image] : release.images;
       const layout = image ? joinLayouts(release.layout, layOut(chip, [image])) : release.layout;
-      return releaseEngine({ ...release, images, layout, contents: layout.contents }, openFlash, signedBy);
+      return releaseEngine({ ...release, recipe, images, layout, contents: layout.contents }, openFlash, signedBy);
     },
   };
 }

@@ -22,6 +22,7 @@ import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen, requireLockSteps } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
 import type { PlantRules } from './plant-rules.ts';
+import { requireKnownSerial } from './next-serial.ts';
 import { runId } from './run-id.ts';
 import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
@@ -89,6 +90,8 @@ class Run {
   #unlocked: Readonly<Record<string, string>> | null = null;
   #macs: readonly string[] = [];
   #signatures: readonly UnitSignature[] = [];
+  /** What the recipe's list says of the unit. */
+  #listed: Readonly<Record<string, string>> = {};
   #reach: Reach | null = null;
   #readBack: Partial<Record<Role, string>> = {};
   #provenBy: Outcome['provenBy'] = {};
@@ -153,6 +156,7 @@ class Run {
     const { digest, signedBy } = this.#engine.release;
     if (!isSimulated(this.#request)) this.#services.permitRelease?.(digest, signedBy);
     this.#plant?.permit(digest);
+    await this.#requireKnown();
     const { connect } = this.#services;
     const { chip, recipe } = this.#engine.release;
     const { probe, serial } = this.#request;
@@ -161,6 +165,15 @@ class Run {
     const io: IoContext = { clock: connection.clock, signal: this.#signal };
     const work = this.#proceed(connection, io);
     await abandonable(work, this.#signal, this.#services.wallClock, ABORT_GRACE_MS);
+  }
+
+  /** A serial that comes from a counter, a list or a pool: before the probe is touched. */
+  async #requireKnown(): Promise<void> {
+    const { product, serial: rules } = this.#engine.release.recipe;
+    const { numbers, log } = this.#services;
+    const unit = { serial: this.#request.serial, product: product.id };
+    const simulated = isSimulated(this.#kind);
+    this.#listed = await requireKnownSerial(unit, rules.source, { numbers, log, simulated });
   }
 
   async #proceed(connection: Connection, io: IoContext): Promise<void> {
@@ -254,7 +267,9 @@ class Run {
       this.#tell({ type: 'unit.signed', run: this.#id, signature });
     };
     const now = () => this.#services.wallClock.now();
-    const services = { log: this.#services.log, plant: this.#plant, took, signed, now };
+    const { log, numbers } = this.#services;
+    const base = { log, numbers, plant: this.#plant, listed: this.#listed, signed, now };
+    const services = { ...base, run: this.#id, at: this.#utc(), took };
     this.#engine = await engineForUnit(this.#engine, this.#request, this.#uid, services, this.#signal);
   }
 
@@ -436,6 +451,7 @@ class Run {
       ...(reach ? { reach } : {}),
       ...(this.#macs.length > 0 ? { macs: [...this.#macs] } : {}),
       ...(this.#signatures.length > 0 ? this.#signedFor(opening) : {}),
+      ...(this.#listed['batch'] === undefined ? {} : { batch: this.#listed['batch'] }),
     };
   }
 

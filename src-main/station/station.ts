@@ -15,6 +15,7 @@ import { isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
 import type { SlotOptions, StationListener, StationOptions } from './options.ts';
 import { findRecords } from './find-records.ts';
+import { givesSerials, nextSerial } from './next-serial.ts';
 import type { RunRequest } from './run-opening.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
@@ -52,6 +53,9 @@ export class Station {
   #autoStart: boolean;
   #interrupted: readonly UnitRecord[];
   #operator: string;
+  #serialsLeft: number | null;
+  /** Serials are given one after the other. */
+  #giving: Promise<unknown> = Promise.resolve();
   #lastScan: { readonly code: string; readonly at: number } | null = null;
 
   constructor(options: StationOptions) {
@@ -59,6 +63,7 @@ export class Station {
     this.#autoStart = options.autoStart;
     this.#interrupted = options.interrupted;
     this.#operator = options.operator;
+    this.#serialsLeft = options.serialsLeft ?? null;
     this.#rules = options.engine ? identityRules(options.engine.release.recipe) : null;
     this.#places = options.slots.map((slot) => ({
       options: slot,
@@ -84,6 +89,7 @@ export class Station {
             chip: release.chip.id,
             images: release.images.map(({ role, version, size }) => ({ role, version, size })),
             serialPattern: release.recipe.serial.pattern,
+            ...(givesSerials(release.recipe) ? { serials: { left: this.#serialsLeft } } : {}),
           }
         : null,
       autoStart: this.#autoStart,
@@ -117,6 +123,40 @@ export class Station {
     } catch (thrown) {
       return { outcome: 'refused', code: serial, failure: toFailure(thrown, slot === undefined ? {} : { slot }) };
     }
+  }
+
+  /** A board without a label: it is given the next serial. Never rejects; a press too many is the same as one. */
+  async nextUnit({ slot }: { readonly slot?: string | undefined }): Promise<ScanOutcome> {
+    const giving = this.#giving.then(() => this.#giveSerial(slot));
+    const outcome = giving.catch((thrown: unknown): ScanOutcome => ({
+      outcome: 'refused',
+      code: '',
+      failure: toFailure(thrown),
+    }));
+    this.#giving = outcome;
+    return outcome;
+  }
+
+  async #giveSerial(slot: string | undefined): Promise<ScanOutcome> {
+    const rules = this.#requireRules();
+    const { engine, numbers, plant, wallClock } = this.#options;
+    const place = slot === undefined ? this.#nextPlace() : this.#place(slot);
+    const { serial: waiting, phase } = place.state;
+    if (phase === 'ready' && waiting !== null) return { outcome: 'repeated', serial: waiting };
+    this.#requireFree(place);
+    this.#requirePermission(place);
+    if (!engine || !numbers) throw new FlashlineError('serial-from-label');
+    const simulated = isSimulated(place.options);
+    const at = new Date(wallClock.now()).toISOString();
+    const given = await nextSerial(engine.release.recipe, rules, { numbers, plant, at, simulated });
+    this.#serialsLeft = given.left;
+    this.#tellStation();
+    // Somebody may have scanned a board onto it meanwhile: then this serial is void.
+    this.#requireFree(place);
+    place.label = {};
+    this.#change(place, withUnit(place.state, given.serial, false));
+    if (this.#autoStart) this.#launch(place, false, undefined);
+    return { outcome: 'accepted', slot: place.options.id, serial: given.serial };
   }
 
   async setOrder({ order }: { readonly order: string | null }): Promise<void> {

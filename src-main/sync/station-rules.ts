@@ -3,9 +3,10 @@ import { sha256Hex } from '#shared/base/digest.ts';
 import type { Admission, StationDocument, StationOrder } from '#shared/contract/plant/station-api.ts';
 import type { SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import { macAddress } from '#shared/model/mac-address.ts';
 import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
 import { DEFAULT_PROCESS, isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
-import type { PlantStore } from '../log/plant-store.ts';
+import type { PlantStore, Taking } from '../log/plant-store.ts';
 import { hasCode } from './has-code.ts';
 import { signForUnit } from './sign-for-unit.ts';
 import type { Sync } from './sync.ts';
@@ -92,15 +93,28 @@ export class StationRules {
   }
 
   /** Rejects with `numbers-used-up` where no block of this station has one left. */
-  async takeMac(pool: string): Promise<string> {
+  async takeMac(pool: string, taking: Taking): Promise<string> {
+    const mac = macAddress(await this.#take(pool, 'mac', taking));
+    if (mac !== undefined) return mac;
+    throw new FlashlineError('numbers-used-up', { params: { pool } });
+  }
+
+  takeSerial(pool: string): Promise<string> {
+    const at = new Date(this.#options.clock.now()).toISOString();
+    return this.#take(pool, 'serial', { size: 1, run: null, at });
+  }
+
+  async #take(pool: string, kind: 'serial' | 'mac', taking: Taking): Promise<string> {
     const { sync, store } = this.#options;
     const nowMs = sync.plantClock.now();
-    const taken = nowMs === null ? null : await store.takeNumber(pool, nowMs);
-    if (taken === null || !/^[0-9a-f]{12}$/iu.test(taken.text))
-      throw new FlashlineError('numbers-used-up', { params: { pool } });
+    // A pool of the other kind has none for us; one of its numbers would be void.
+    const known = sync.book?.document?.pools.find(({ id }) => id === pool);
+    const isOther = known !== undefined && known.kind !== kind;
+    const taken = nowMs === null || isOther ? null : await store.takeNumber(pool, nowMs, taking);
+    if (taken === null) throw new FlashlineError('numbers-used-up', { params: { pool } });
     // What is left of the block may be too little for the next hour.
     sync.wake();
-    return (taken.text.toLowerCase().match(/../gu) ?? []).join(':');
+    return taken.text;
   }
 
   /** Rejects with what signForUnit does, and with `signing-unavailable` where this station has no plant. */

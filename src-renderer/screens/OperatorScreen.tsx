@@ -1,6 +1,7 @@
 import Box from '@mui/material/Box';
 import type { StationState } from '#shared/contract/station.ts';
 import { InstructionBar } from '../parts/InstructionBar.tsx';
+import { NextBoardButton } from '../parts/NextBoardButton.tsx';
 import { InterruptedRuns } from '../parts/InterruptedRuns.tsx';
 import { ScanField } from '../parts/ScanField.tsx';
 import { hasManySlots, SidePanel } from '../parts/SidePanel.tsx';
@@ -44,6 +45,7 @@ export function OperatorScreen() {
     >
       <InstructionBar>
         <ScanField text={keys.text} field={keys.field} onChange={keys.setText} onEnter={keys.enter} />
+        {station?.release?.serials && <NextBoardButton serials={station.release.serials} />}
       </InstructionBar>
       {station !== null && <Slots station={station} faded={connection !== 'open'} />}
       {station !== null && station.interrupted.length > 0 && <InterruptedRuns records={station.interrupted} />}

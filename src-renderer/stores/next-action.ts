@@ -44,6 +44,11 @@ function ofSlots(station: StationState): NextAction {
   if (station.slots.every(lacksProbe)) return say('no_probe', 'alarm');
   const next = nextSlot(station.slots);
   if (next === undefined || next.phase === 'running') return say('wait', 'rest');
+  if (station.release?.serials)
+    return say(
+      station.release.serials.left === 0 ? 'no_serials' : 'next_board',
+      station.release.serials.left === 0 ? 'alarm' : 'act',
+    );
   return station.autoStart ? say('scan_auto', 'act', { slot: next.name }) : say('scan', 'act');
 }
 

@@ -9,6 +9,9 @@ import { syncCalls, syncEvents } from './sync.ts';
 /** The barcode that asks for rework of the unit that was just refused because it had already passed. */
 export const REWORK_CODE = '*REWORK*';
 
+/** The barcode (and the button) for a board without a label, where the station gives the serials. */
+export const NEXT_CODE = '*NEXT*';
+
 /** The barcode on a person's badge: whoever scans it is the operator of the records that follow. */
 export const BADGE_CODE = /^\*BADGE:(.{1,128})\*$/u;
 
@@ -77,6 +80,8 @@ export const StationState = z.object({
       chip: z.string(),
       images: z.array(z.object({ role: z.string(), version: z.string(), size: z.number() })),
       serialPattern: z.string(),
+      /** The station gives the serials: how many are left, null where only the plant knows. Left out where labels bring them. */
+      serials: z.object({ left: z.number().int().nullable() }).optional(),
     })
     .nullable(),
   autoStart: z.boolean(),

@@ -1,8 +1,14 @@
 import { linearPattern } from '../base/linear-pattern.ts';
+import { FlashlineError } from '../model/failure.ts';
 import type { Label } from '../model/label.ts';
+import { macNumber } from '../model/mac-address.ts';
+import type { MacSource, SerialSource } from '../model/numbers.ts';
 import type { Recipe } from '../model/recipe.ts';
 import { ELEMENTS } from './gs1-elements.ts';
 import { valueFault } from './gs1-value.ts';
+import { macCount, macSource } from './mac-rules.ts';
+import { type Counter, numberedSerial } from './numbered-serial.ts';
+import { type IdentityRules, identityRules } from './unit-label.ts';
 
 export interface IdentityFault {
   readonly path: readonly (string | number)[];
@@ -10,13 +16,82 @@ export interface IdentityFault {
 }
 
 /** What of a recipe's rules could never be: found when it is opened, not at the first board. */
-export function identityFaults({ serial, label }: Pick<Recipe, 'serial' | 'label'>): IdentityFault[] {
-  const faults: IdentityFault[] = [];
+export function identityFaults(recipe: Recipe): IdentityFault[] {
+  const { serial, label } = recipe;
+  const faults: IdentityFault[] = [...macFaults(recipe), ...sourceFaults(recipe)];
   const { of } = serial.check ?? {};
   if (of !== undefined && !linearPattern(serial.pattern).groups.includes(of))
     faults.push({ path: ['serial', 'check', 'of'], detail: `the serial’s pattern has no group (?<${of}>...)` });
   if (!label) return faults;
   return [...faults, ...(label.kind === 'text' ? textFaults(label) : gs1Faults(label))];
+}
+
+function macFaults(recipe: Recipe): IdentityFault[] {
+  const { macs, manufacturing, locks = [] } = recipe;
+  const faults: IdentityFault[] = [];
+  if (macs && manufacturing?.macs)
+    faults.push({ path: ['manufacturing', 'macs'], detail: 'the recipe has macs already; one of both must go' });
+  if (macs && 'counter' in macs) faults.push(...macRangeFaults(macs));
+  const count = macCount(macSource(recipe));
+  for (const [index, lock] of locks.entries()) {
+    if (lock.step !== 'esp-custom-mac' || lock.from === undefined) continue;
+    if (Number(lock.from.split('.')[1] ?? 1) <= count) continue;
+    faults.push({ path: ['locks', index, 'from'], detail: `${lock.from}: the recipe’s macs give a unit ${count}` });
+  }
+  return faults;
+}
+
+function macRangeFaults({ first, last, step, count }: Extract<MacSource, { counter: string }>): IdentityFault[] {
+  const path = ['macs', 'first'];
+  if (first.slice(0, 2) !== last.slice(0, 2))
+    return [{ path, detail: 'first and last must have the same first octet' }];
+  if (macNumber(first) % step !== 0)
+    return [{ path, detail: `must be a multiple of ${step}: units have ${step} each` }];
+  const room = Math.floor((macNumber(last) + 1 - macNumber(first)) / step);
+  return room >= count ? [] : [{ path, detail: 'there is no room for one unit from first to last' }];
+}
+
+function sourceFaults({ serial, label }: Recipe): IdentityFault[] {
+  const { source, check } = serial;
+  if (!source) return [];
+  const path = ['serial', 'source'];
+  if ('list' in source) return listFaults(source, path);
+  if (!('counter' in source)) return [];
+  if (check?.scheme === 'weights' && check.at === 'start')
+    return [{ path, detail: 'a counter puts the check behind its number, this scheme wants it before' }];
+  if (source.first > source.last) return [{ path, detail: 'first is after last' }];
+  if (source.last >= 10 ** source.digits)
+    return [{ path, detail: `${source.last} has more than ${source.digits} digits` }];
+  const rules = identityRules({ serial, ...(label ? { label } : {}) });
+  return [source.first, source.last].flatMap((number) => counted(source, number, serial, rules, path));
+}
+
+/** Of the first and the last it is known by trying; what lies between has the same form. */
+function counted(
+  source: Counter,
+  number: number,
+  serial: Recipe['serial'],
+  rules: IdentityRules,
+  path: IdentityFault['path'],
+): IdentityFault[] {
+  try {
+    numberedSerial(source, number, serial, rules);
+    return [];
+  } catch (error) {
+    if (!(error instanceof FlashlineError)) throw error;
+    return [{ path, detail: `number ${number} makes no serial that fits the pattern and its check` }];
+  }
+}
+
+function listFaults(
+  { columns }: Extract<SerialSource, { list: string }>,
+  path: IdentityFault['path'],
+): IdentityFault[] {
+  if (columns['serial'] === undefined)
+    return [{ path: [...path, 'columns'], detail: 'must say which column the serial is in' }];
+  const headings = Object.values(columns);
+  const twice = headings.find((heading, index) => headings.indexOf(heading) !== index);
+  return twice === undefined ? [] : [{ path: [...path, 'columns'], detail: `column ${twice} is there twice` }];
 }
 
 /** What the chip cannot be compared by. */

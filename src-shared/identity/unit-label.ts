@@ -1,5 +1,6 @@
 import { type LinearPattern, linearPattern, type PatternMatch } from '../base/linear-pattern.ts';
 import { FlashlineError } from '../model/failure.ts';
+import { macAddress } from '../model/mac-address.ts';
 import type { Recipe } from '../model/recipe.ts';
 import { checkFault } from './check-digits.ts';
 import { damaged, incomplete, readable, readGs1Label, readTextLabel } from './read-label.ts';
@@ -75,7 +76,6 @@ function groupsOf({ groups }: LinearPattern, match: PatternMatch | null): Readon
   );
 }
 
-const MAC = /^[0-9a-f]{2}(?:[:-]?[0-9a-f]{2}){5}$/iu;
 const HEX = /^(?:[0-9a-f]{2})+$/iu;
 
 /** In the form in which chips tell theirs. */
@@ -87,9 +87,10 @@ function addressesOf(code: string, { mac, uid }: Readonly<Record<string, string>
 }
 
 function macOf(code: string, text: string): string {
-  if (!MAC.test(text))
+  const mac = macAddress(text);
+  if (mac === undefined)
     throw damaged(code, Math.max(0, code.lastIndexOf(text)), `${JSON.stringify(text)} is no MAC address`);
-  return (text.toLowerCase().match(/[0-9a-f]{2}/gu) ?? []).join(':');
+  return mac;
 }
 
 function uidOf(code: string, text: string): string {

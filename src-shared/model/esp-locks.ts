@@ -20,7 +20,13 @@ export const ESP_LOCKS = [
     mac: z
       .string()
       .regex(/^[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/u)
-      .describe('Lower case, colons; not a multicast one'),
+      .optional()
+      .describe('The same for all units, for trying it: lower case, colons; not a multicast one'),
+    from: z
+      .string()
+      .regex(/^mac(?:\.[1-9])?$/u)
+      .optional()
+      .describe('`mac`, `mac.2`: of those that the recipe’s `macs` give the unit'),
   }),
   z.strictObject({
     step: z.literal('esp-revoke-digest').describe('The chip no longer takes this digest'),

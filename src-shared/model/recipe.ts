@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ESP_LOCKS } from './esp-locks.ts';
 import { CheckScheme, Label, Pattern } from './label.ts';
 import { Manufacturing } from './manufacturing.ts';
+import { MacSource, SerialSource } from './numbers.ts';
 import { RecipeSignature } from './signature.ts';
 
 export const Role = z.enum(['bootloader', 'application', 'filesystem', 'manufacturing']);
@@ -139,7 +140,9 @@ export const Recipe = z.strictObject({
       'Regular expression that a serial must match, in RE2’s syntax: no looking around and no references back, so that none can hang a station',
     ),
     check: CheckScheme.optional().describe('How a serial proves that it was read right'),
+    source: SerialSource.optional().describe('Where serials come from; the label when left out'),
   }),
+  macs: MacSource.optional().describe('MACs that each unit is given; a unit that comes back keeps its own'),
   label: Label.optional().describe('How the code on the label is made up; without it the code is the serial'),
 });
 export type Recipe = z.infer<typeof Recipe>;

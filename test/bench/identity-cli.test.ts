@@ -105,3 +105,120 @@ describe('a label that says which chip is under it', () => {
     expect(last).toMatchObject({ code: 'recipe-invalid', message: expect.stringContaining('tells no MAC') });
   });
 });
+
+describe('a board without a label', () => {
+  const counter = (last: number) =>
+    release(
+      NRF,
+      `serial:
+  pattern: '^HB(?<code>[0-9]{4})$'
+  check: { scheme: luhn, of: code }
+  source: { counter: boards, prefix: HB, digits: 3, first: 7, last: ${last} }
+`,
+    );
+  const next = async (home: string, path: string, ...more: string[]) => {
+    const end = await cliHere(['flash', '--release', path, '--probe', 'bench:nrf52840', '--json', ...more], { home });
+    const last: Record<string, unknown> = JSON.parse(end.lines.at(-1) ?? '{}');
+    const record = last['record'] ? UnitRecord.parse(last['record']) : null;
+    return { code: end.code, failure: last['code'], serial: record?.serial, said: end.stderr };
+  };
+  const report = async (home: string, ...more: string[]) =>
+    (await cliHere(['numbers', 'report', '--format', 'csv', ...more], { home })).lines;
+
+  it('has the counter’s next, with its check, until there is none; a number is never given again', async () => {
+    const home = newHome();
+    const path = counter(9);
+    const first = await next(home, path);
+    expect(first).toMatchObject({ code: 0, serial: 'HB0075', said: expect.stringContaining('2 are left') });
+    // The same number is not given to the next board, whatever became of this one.
+    expect(await next(home, path, '--probe', 'bench:nrf52840?fault=no-target')).toMatchObject({
+      code: 3,
+      serial: 'HB0083',
+    });
+    expect((await next(home, path)).serial).toBe('HB0091');
+    expect(await next(home, path)).toMatchObject({ code: 2, failure: 'counter-used-up', serial: undefined });
+    // The recipe is given more.
+    expect((await next(home, counter(20))).serial).toBe('HB0109');
+    const lines = await report(home);
+    expect(lines.map((line) => line.split(',').slice(0, 5).join(','))).toEqual([
+      'source,state,first,last,text',
+      'bench:counter:boards,used,7,7,HB0075',
+      'bench:counter:boards,void,8,8,HB0083',
+      'bench:counter:boards,used,9,9,HB0091',
+      'bench:counter:boards,used,10,10,HB0109',
+      'bench:counter:boards,free,11,20,',
+    ]);
+    const [, shut = ''] = await report(home, '--state', 'void');
+    expect(shut).toMatch(/^bench:counter:boards,void,8,8,HB0083,[0-9a-f]{32},ERROR,/u);
+  });
+
+  it('where labels bring serials it must have one', async () => {
+    const path = release(NRF, `serial: { pattern: '^HB' }\n`);
+    expect(await next(newHome(), path)).toMatchObject({ code: 2, failure: 'usage' });
+  });
+
+  it('has the list’s next row, with its fields; of a list with a wrong row nothing is taken', async () => {
+    const home = newHome();
+    const path = release(
+      NRF,
+      `serial:
+  pattern: '^HB[0-9]{6}$'
+  source: { list: acme, columns: { serial: SN, address: MAC, batch: Lot } }
+macs: { from: scan.address }
+manufacturing:
+  kind: template
+  version: '1'
+  address: 0x8000
+  size: 16
+  fields: [{ at: 0, type: bytes, size: 6, from: mac }, { at: 8, type: string, size: 8, from: scan.batch }]
+`,
+    );
+    const csv = join(folder, 'acme.csv');
+    const take = async (text: string) => {
+      writeFileSync(csv, text);
+      return cliHere(['numbers', 'import', csv, '--release', path, '--json'], { home });
+    };
+    expect(await next(home, path)).toMatchObject({ code: 3, failure: 'list-missing' });
+    const wrong = await take('SN,MAC,Lot\nHB000001,02005E005301,7A\nHB00002,02005E005302,7A\n');
+    expect(wrong.code).toBe(2);
+    expect(wrong.lines[0]).toContain('line 3');
+    expect(await next(home, path)).toMatchObject({ failure: 'list-missing' });
+    expect((await take('SN,MAC,Lot\nHB000005,02005E005301,7A\nHB000002,02005E005301,7B\n')).code).toBe(0);
+    expect((await take('SN,MAC,Lot\nHB000009,02005E005309,7C\nHB000005,02005E005301,7A\n')).lines[0]).toContain(
+      'line 3',
+    );
+    const first = await next(home, path);
+    expect(first).toMatchObject({ code: 0, serial: 'HB000005', said: expect.stringContaining('1 are left') });
+    const { lines } = await cliHere(['log', 'show', '--mac', '02:00:5e:00:53:01', '--json'], { home });
+    expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({
+      serial: 'HB000005',
+      batch: '7A',
+      macs: ['02:00:5e:00:53:01'],
+    });
+    // The next row has the same address.
+    expect(await next(home, path)).toMatchObject({ code: 3, failure: 'mac-duplicate' });
+    expect(await next(home, path)).toMatchObject({ failure: 'list-used-up' });
+    expect(await flash(home, path, 'HB000001', 'bench:nrf52840')).toMatchObject({
+      last: { code: 'serial-not-listed' },
+    });
+  });
+});
+
+it('an ESP32 burns the address that this unit was given, and another unit another', async () => {
+  const home = newHome();
+  const path = release(
+    ESP,
+    `serial: { pattern: '^HB[0-9]{6}$' }
+macs: { pool: boards, step: 4 }
+locks: [{ step: esp-custom-mac, from: mac }]
+`,
+  );
+  const burnt = [];
+  for (const serial of ['HB000001', 'HB000002']) {
+    const { record } = await flash(home, path, serial, 'bench:esp32');
+    expect(record).toMatchObject({ verdict: 'PASS', macs: [expect.stringMatching(/^02:.*[048c]$/u)] });
+    expect(record?.locks['CUSTOM_MAC']).toBe(record?.macs?.[0]);
+    burnt.push(record?.locks['CUSTOM_MAC']);
+  }
+  expect(new Set(burnt).size).toBe(2);
+});

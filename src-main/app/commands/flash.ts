@@ -36,7 +36,10 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
     'flash --release my-product --dry-run',
   ])
     .addOption(releaseOption().makeOptionMandatory())
-    .option('--serial <serial>', "the unit's serial; must match the recipe's pattern")
+    .option(
+      '--serial <serial>',
+      "what the unit's label says; left out, the next serial of the recipe's counter, list or pool",
+    )
     .addOption(probeOption())
     .option('--slot <slot>', 'the slot, for the record', '1')
     .option('--rework', 'also a unit that already passed')
@@ -49,13 +52,13 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
 
 async function flash(options: FlashOptions, context: CliContext): Promise<ExitCode> {
   const { release, serial, probe, slot } = options;
-  if (serial === undefined) throw missing('--serial', 'HB000001');
   if (probe === undefined) throw missing('--probe', 'bench:nrf52840');
   const trustKept = options.reflash === true;
   const station = { release, slots: [{ slot, probe }], pace: paceOf(options.benchPace), trustKept };
   const host = await openStation(station, context);
   try {
-    const unit = { slot, serial, rework: options.rework === true, scans: scansOf(options.scan) };
+    if (serial === undefined && !host.station.state().release?.serials) throw missing('--serial', 'HB000001');
+    const unit = { slot, serial: serial ?? null, rework: options.rework === true, scans: scansOf(options.scan) };
     const end = await runUnit(host.station, unit, options.json ? jsonRun(context) : humanRun(context), context);
     if (end.refused) return reportFailure(end.refused, options.json === true, context);
     return end.code;

@@ -35,7 +35,7 @@ export function csvLine(record: UnitRecord): string {
 }
 
 /** RFC 4180, and no cell that a spreadsheet would run as a formula. */
-function csvCell(text: string): string {
+export function csvCell(text: string): string {
   const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   release: async () => (await import('./release.ts')).releaseCommand,
   manufacturing: async () => (await import('./manufacturing.ts')).manufacturingCommand,
   log: async () => (await import('./log.ts')).logCommand,
+  numbers: async () => (await import('./number-sources.ts')).numbersCommand,
   sync: async () => (await import('./sync.ts')).syncCommand,
   chips: async () => (await import('./chips.ts')).chipsCommand,
   bench: async () => (await import('./bench.ts')).benchCommand,

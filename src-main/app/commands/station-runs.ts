@@ -46,7 +46,8 @@ export async function openStation(options: CommandStation, context: CliContext):
 
 export interface UnitOnSlot {
   readonly slot: string;
-  readonly serial: string;
+  /** Null: the next that the recipe's counter, list or pool gives. */
+  readonly serial: string | null;
   readonly rework: boolean;
   readonly scans?: Readonly<Record<string, string>>;
 }
@@ -66,11 +67,12 @@ export async function runUnit(
   onEvent: (event: RunEvent) => void,
   context: CliContext,
 ): Promise<UnitEnd> {
-  const scan = station.scan({ code: serial, slot });
+  const scan = serial === null ? await station.nextUnit({ slot }) : station.scan({ code: serial, slot });
   if (scan.outcome === 'refused') {
     const { failure } = scan;
     return { verdict: null, refused: failure, finished: null, code: exitCodeOf('ERROR', failure) };
   }
+  if (serial === null && scan.outcome === 'accepted') context.say(givenLine(scan.serial, station));
   const ends: Extract<RunEvent, { type: 'run.finished' }>[] = [];
   const hear = (event: RunEvent) => {
     if (event.type === 'run.finished') ends.push(event);
@@ -80,6 +82,11 @@ export async function runUnit(
   const [finished = null] = ends;
   const failure = finished?.code && finished.blame ? { code: finished.code, blame: finished.blame } : null;
   return { verdict, refused: null, finished, code: exitCodeOf(verdict, failure) };
+}
+
+function givenLine(serial: string, station: Station): string {
+  const left = station.state().release?.serials?.left ?? null;
+  return `Serial ${serial} was given to this board.${left === null ? '' : ` ${left} are left.`}`;
 }
 
 export function benchPaceOption(): Option {

@@ -1,5 +1,6 @@
 import { fromHex } from '#shared/base/bytes.ts';
 import { linearPattern } from '#shared/base/linear-pattern.ts';
+import { macCount, macSource } from '#shared/identity/mac-rules.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 
@@ -70,9 +71,9 @@ export function sourceFault(source: string, recipe: Recipe, hasUid: boolean): st
     case 'uid':
       return hasUid ? undefined : 'this chip has no hardware id that is known';
     case 'mac': {
-      const { macs } = recipe.manufacturing ?? {};
-      if (!macs) return 'the section has no macs, with the pool that they come from';
-      return Number(part ?? 1) <= macs.count ? undefined : `a unit is given ${macs.count} MACs`;
+      const count = macCount(macSource(recipe));
+      if (count === 0) return 'the recipe has no macs, with the pool that they come from';
+      return Number(part ?? 1) <= count ? undefined : `a unit is given ${count} MACs`;
     }
     case 'version':
       return recipe.images.some(({ role }) => role === part)

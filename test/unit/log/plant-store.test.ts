@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NumberLease } from '#shared/contract/plant/station-api.ts';
 import { type LogDatabase, openLogDatabase } from '#main/log/log-database.ts';
 import type { Enrolment } from '#main/log/plant-store.ts';
+import { SqliteNumberBook } from '#main/log/number-book.ts';
 import { SqlitePlantStore } from '#main/log/sqlite-plant-store.ts';
 import { A_DAY, standingClock, temporaryFolder } from './fixtures.ts';
 
@@ -114,6 +115,22 @@ describe('numbers', () => {
       lease('mac', 0x02005e000001, 0x02005e000009, { pool: 'macs', kind: 'mac', prefix: '', digits: 12 }),
     );
     expect((await store.takeNumber('macs', NOW))?.text).toBe('02005e000001');
+  });
+
+  it('come so many at once, the first a multiple; what is passed over stays in its block', async () => {
+    const mac = { pool: 'macs', kind: 'mac', prefix: '', digits: 12 } as const;
+    await store.keepLease(lease('one', 0x02005e000001, 0x02005e00000a, mac));
+    await store.keepLease(lease('two', 0x02005e000011, 0x02005e000017, mac));
+    const four = { size: 4, run: 'r1', at: A_DAY };
+    const texts = [];
+    for (let i = 0; i < 3; i++) texts.push((await store.takeNumber('macs', NOW, four))?.text);
+    // 04 to 07; 08 to 0b would end outside; of the second block 14 to 17.
+    expect(texts).toEqual(['02005e000004', '02005e000014', undefined]);
+    const taken = await new SqliteNumberBook(database).taken({ source: '', number: 0 }, 10);
+    expect(taken).toMatchObject([
+      { source: 'pool:macs', text: '02:00:5e:00:00:04', size: 4, run: 'r1', state: 'void' },
+      { source: 'pool:macs', text: '02:00:5e:00:00:14', size: 4, run: 'r1', state: 'void' },
+    ]);
   });
 
   it('are not taken after the lease’s time, nor of a closed lease, nor again when the lease comes again', async () => {

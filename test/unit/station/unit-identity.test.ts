@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FlashlineError, toFailure } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
+import type { RecordQuery } from '#main/log/log.ts';
 import type { UnitValues } from '#main/release/manufacturing/unit-values.ts';
 import type { Engine } from '#main/station/engine.ts';
 import type { PlantRules } from '#main/station/plant-rules.ts';
@@ -33,8 +34,13 @@ async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kin
   const took: (readonly string[])[] = [];
   const request = { serial: 'HB1', slot: '1', probe, rework: false };
   const services = {
-    log: { records: () => Promise.resolve(records as UnitRecord[]) },
+    // Of an address nobody has a record here: test/unit/station/unit-macs.test.ts.
+    log: { records: (query: RecordQuery) => Promise.resolve((query.facet ? [] : records) as UnitRecord[]) },
     plant: plant as PlantRules | undefined,
+    numbers: undefined,
+    listed: {},
+    run: 'r',
+    at: '',
     took: (macs: readonly string[]) => void took.push([...macs]),
     signed: () => undefined,
     now: () => 0,

@@ -260,11 +260,12 @@ describe('MACs', () => {
       last: 0x02005e005302,
     } as const;
     await line.store.keepLease({ lease: 'L1', station: 'line-1', ...block, issuedAt: until, until });
-    expect(await rules.takeMac('boards')).toBe('02:00:5e:00:53:01');
-    expect(await rules.takeMac('boards')).toBe('02:00:5e:00:53:02');
-    await expect(rules.takeMac('boards')).rejects.toMatchObject({
+    const ONE = { size: 1, run: 'r', at: until };
+    expect(await rules.takeMac('boards', ONE)).toBe('02:00:5e:00:53:01');
+    expect(await rules.takeMac('boards', ONE)).toBe('02:00:5e:00:53:02');
+    await expect(rules.takeMac('boards', ONE)).rejects.toMatchObject({
       failure: { code: 'numbers-used-up', params: { pool: 'boards' } },
     });
-    await expect(rules.takeMac('others')).rejects.toMatchObject({ failure: { code: 'numbers-used-up' } });
+    await expect(rules.takeMac('others', ONE)).rejects.toMatchObject({ failure: { code: 'numbers-used-up' } });
   });
 });
