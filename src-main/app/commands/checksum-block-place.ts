@@ -69,6 +69,31 @@ export async function readFlashImage(
   return { ...openImage(file, bytes, { address, families: chip?.uf2?.families }), bytes };
 }
 
+/** A block that counts, and the chip that has it there. */
+export interface KnownBlock {
+  readonly chip: string;
+  readonly place: BlockPlace;
+  readonly block: ChecksumBlock;
+}
+
+/**
+ * The blocks at the places where the chips known here have theirs; nowhere else, for the magic also stands in code. `segments`: those
+ * that go into such a chip.
+ */
+export async function knownBlocks(
+  context: CliContext,
+  segments: (chip: ChipDescription) => readonly Segment[],
+): Promise<KnownBlock[]> {
+  const { chips } = await chipsOf(chipSources(context));
+  return chips.flatMap((chip) => {
+    const memory = chip.boot && flashHolding(chip, chip.boot.vectors, 1);
+    if (!chip.checksumBlock || !memory) return [];
+    const place = { position: chip.checksumBlock.position, memory, chip, address: undefined };
+    const block = blockIn(segments(chip), place);
+    return 'fault' in block ? [] : [{ chip: chip.id, place, block }];
+  });
+}
+
 export function usage(detail: string): FlashlineError {
   return new FlashlineError('usage', { params: { detail } });
 }

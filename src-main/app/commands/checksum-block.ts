@@ -39,13 +39,14 @@ function showCommand(context: CliContext, end: (code: ExitCode) => void): Comman
     const place = await blockPlace(options, context);
     const { segments } = await readFlashImage(file, place);
     const found = blockIn(segments, place);
-    if (options.json) context.print(JSON.stringify({ type: 'checksum-block', file, ...shown(found, segments, place) }));
-    else for (const line of linesOf(file, found, segments, place)) context.print(line);
+    if (options.json)
+      context.print(JSON.stringify({ type: 'checksum-block', file, ...shownBlock(found, segments, place) }));
+    else for (const line of blockLines(file, found, segments, place)) context.print(line);
     end('fault' in found ? 2 : 0);
   });
 }
 
-function shown(found: ChecksumBlock | BlockFault, segments: readonly Segment[], { position }: BlockPlace) {
+export function shownBlock(found: ChecksumBlock | BlockFault, segments: readonly Segment[], { position }: BlockPlace) {
   if ('fault' in found) return { position, valid: false, ...found };
   return {
     position,
@@ -61,7 +62,7 @@ function ownOf(segments: readonly Segment[], region: ChecksumBlock['regions'][nu
   return { sha256: isDefined && region.checksum !== 0 && checksumOf(segments, region) === region.checksum };
 }
 
-function linesOf(
+export function blockLines(
   file: string,
   found: ChecksumBlock | BlockFault,
   segments: readonly Segment[],

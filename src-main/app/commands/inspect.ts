@@ -1,11 +1,16 @@
 import type { Command } from 'commander';
 import { hexAddress } from '#shared/base/bytes.ts';
+import type { ChipDescription } from '#shared/model/chip.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
 import { describeImage, type ImageDescription } from '../../image/describe-image.ts';
 import { describeUf2 } from '../../image/describe-uf2.ts';
 import { type EspImage, readEspImage } from '../../image/esp-image.ts';
+import type { Segment } from '../../image/image.ts';
 import { isMcuboot } from '../../image/mcuboot.ts';
 import { openImage } from '../../image/open-image.ts';
 import { isUf2 } from '../../image/uf2-block.ts';
+import { blockLines, shownBlock } from './checksum-block.ts';
+import { knownBlocks } from './checksum-block-place.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { numberOf } from './numbers.ts';
 import { signatureLines, type SignatureView, viewSignatures } from './signature-lines.ts';
@@ -15,7 +20,7 @@ import { readInput } from './files.ts';
 export function inspectCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   return command(
     'inspect',
-    'shows an image: format, segments, digests; of a UF2 file blocks, families and tags; of an Espressif image its header; NVS, partition tables, signatures',
+    'shows an image: format, segments, digests; of a UF2 file blocks, families and tags; of an Espressif image its header; checksum blocks; NVS, partition tables, signatures',
     ['inspect hello.hex', 'inspect firmware.bin --address 0x8000 --json', 'inspect current.uf2'],
   )
     .argument('<file>', 'Intel HEX, Motorola S-record, ELF32, UF2, .dfu or .bin')
@@ -24,7 +29,7 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
       const bytes = await readInput(file);
       const address = options.address === undefined ? undefined : numberOf('--address', options.address);
       if (isUf2(bytes)) {
-        showUf2(context, file, bytes, options.json === true);
+        await showUf2(context, file, bytes, options.json === true);
         end(0);
         return;
       }
@@ -35,9 +40,12 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
       const image = openImage(file, bytes, { address: isPlaced ? (address ?? 0) : address });
       const description = describeImage(image);
       const signatures = viewSignatures(image.segments[0]?.data ?? new Uint8Array());
-      if (options.json)
-        context.print(JSON.stringify({ type: 'image', file, ...description, ...more(esp, content, signatures) }));
-      else {
+      // Without addresses it cannot stand where a chip has it.
+      const blocks = isPlaced ? NO_BLOCKS : await blocksOf(context, () => image.segments);
+      if (options.json) {
+        const all = { ...description, ...more(esp, content, signatures), ...blocks.json };
+        context.print(JSON.stringify({ type: 'image', file, ...all }));
+      } else {
         const { format, entry, device, size, sha256, segments } = description;
         context.print(`${file}: ${format}, ${size} bytes${entry === null ? '' : `, entry ${hexAddress(entry)}`}`);
         context.print(`  sha256 ${sha256}`);
@@ -46,6 +54,7 @@ export function inspectCommand(context: CliContext, end: (code: ExitCode) => voi
         if (esp) printEsp(context, esp);
         for (const line of content ? contentLines(content) : []) context.print(line);
         for (const line of signatures ? signatureLines(signatures) : []) context.print(line);
+        for (const line of blocks.lines) context.print(line);
       }
       end(0);
     });
@@ -57,6 +66,30 @@ function more(
   signatures: SignatureView | undefined,
 ): object {
   return { ...(esp ? { esp } : {}), ...(content ? jsonContent(content) : {}), ...(signatures ? { signatures } : {}) };
+}
+
+const NO_BLOCKS = { lines: [] as readonly string[], json: {} };
+
+/** The checksum blocks that count, at the places where the chips known here have theirs. */
+async function blocksOf(context: CliContext, segments: (chip: ChipDescription) => readonly Segment[]) {
+  const known = await knownBlocks(context, segments);
+  if (known.length === 0) return NO_BLOCKS;
+  const shown = known.map(({ chip, place, block }) => {
+    const own = place.chip ? segments(place.chip) : [];
+    return { json: { chip, ...shownBlock(block, own, place) }, lines: blockLines(`  ${chip}`, block, own, place) };
+  });
+  return { lines: shown.flatMap(({ lines }) => lines), json: { checksumBlocks: shown.map(({ json }) => json) } };
+}
+
+/** What a UF2 file holds for the chip; nothing where it holds firmware of other families alone. */
+function uf2Segments(file: string, bytes: Uint8Array, { uf2 }: ChipDescription): readonly Segment[] {
+  if (!uf2) return [];
+  try {
+    return openImage(file, bytes, { families: uf2.families }).segments;
+  } catch (error) {
+    if (error instanceof FlashlineError) return [];
+    throw error;
+  }
 }
 
 function printSegments(context: CliContext, segments: ImageDescription['segments']): void {
@@ -82,10 +115,11 @@ function printEsp(
 }
 
 /** A UF2 file may hold several firmwares: each is shown by its family. */
-function showUf2(context: CliContext, file: string, bytes: Uint8Array, json: boolean): void {
+async function showUf2(context: CliContext, file: string, bytes: Uint8Array, json: boolean): Promise<void> {
   const description = describeUf2(file, bytes);
+  const blocks = await blocksOf(context, (chip) => uf2Segments(file, bytes, chip));
   if (json) {
-    context.print(JSON.stringify({ type: 'image', file, ...description }));
+    context.print(JSON.stringify({ type: 'image', file, ...description, ...blocks.json }));
     return;
   }
   context.print(`${file}: uf2, ${description.blocks} blocks`);
@@ -98,4 +132,5 @@ function showUf2(context: CliContext, file: string, bytes: Uint8Array, json: boo
     if (problem !== null) context.print(`    not usable: ${problem}`);
     printSegments(context, segments);
   }
+  for (const line of blocks.lines) context.print(line);
 }

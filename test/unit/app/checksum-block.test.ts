@@ -47,6 +47,31 @@ describe('flashline checksum-block', () => {
     expect(bytes).toEqual(data);
   });
 
+  test.each(Object.keys(FILES))(
+    'inspect shows the block of %s where a chip known here has its own, and only what counts',
+    async (name) => {
+      const out = here(`inspected-${name}`);
+      await cliHere(['checksum-block', 'add', here(name), ...PLACE, '--out', out], { home });
+      const bin = name === 'a.bin' ? ['--address', '0x2000'] : [];
+      const { lines, code } = await cliHere(['inspect', out, ...bin, '--json'], { home });
+      expect(code).toBe(0);
+      const [block, ...others] = JSON.parse(lines[0] ?? '').checksumBlocks;
+      expect(others).toEqual([]);
+      expect(block).toMatchObject({ chip: 'atsamd21g18a', position: 0x20b4, valid: true, page: 256 });
+      const shown = await cliHere(['inspect', out, ...bin], { home });
+      expect(shown.stdout).toContain('atsamd21g18a: checksum block at 0x000020B4, pages of 256 bytes');
+      const without = await cliHere(['inspect', here(name), ...bin, '--json'], { home });
+      expect(JSON.parse(without.lines[0] ?? '')).not.toHaveProperty('checksumBlocks');
+      if (name !== 'a.hex') return;
+      // Its end marker gone, it is one of a torn update.
+      const [segment] = openImage(name, new Uint8Array(readFileSync(out))).segments;
+      const torn = segment?.data.slice() ?? new Uint8Array();
+      torn.fill(0, block.markerAt - 0x2000, block.markerAt - 0x2000 + 4);
+      writeFileSync(out, writeIntelHex([{ address: 0x2000, data: torn }]));
+      expect((await cliHere(['inspect', out], { home })).stdout).not.toContain('checksum block');
+    },
+  );
+
   test('show says why a block does not count, and ends with 2', async () => {
     for (const options of [
       ['--chip', 'atsamd21g18a'],
