@@ -22,6 +22,7 @@ export const Uf2Flag = {
 
 /** At the data's end where the flag says so: `start(4) length(4) MD5(16)` of a region of the flash. */
 const MD5_FIELD = 24;
+export const UF2_MOST_WITH_MD5 = UF2_MOST - MD5_FIELD;
 
 /** `size(1) type(3) value`, each at a multiple of 4, the last with size 0. */
 export interface Uf2Tag {
@@ -65,7 +66,7 @@ export function decodeUf2Block(bytes: Uint8Array, at = 0): Uf2Block | Uf2Fault {
   const number = readU32(block, 20);
   const blocks = readU32(block, 24);
   const last = readU32(block, 28);
-  const most = has(flags, Uf2Flag.md5) ? UF2_MOST - MD5_FIELD : UF2_MOST;
+  const most = has(flags, Uf2Flag.md5) ? UF2_MOST_WITH_MD5 : UF2_MOST;
   if (size > most) return { offset: 16, expected: `a payload of at most ${most} bytes (it says ${size})` };
   if (number >= blocks) return { offset: 20, expected: `a block number below ${blocks} (it is ${number})` };
   const tags = has(flags, Uf2Flag.tags) ? readTags(block, size, HEADER + most) : [];
@@ -91,14 +92,22 @@ export function encodeUf2Block(block: {
   readonly blocks: number;
   readonly flags?: number;
   readonly family?: number | undefined;
+  readonly md5?: Uf2Block['md5'] | undefined;
 }): Uint8Array {
-  const { address, payload, number, blocks, flags = 0, family } = block;
-  if (payload.length > UF2_MOST || number >= blocks) throw new RangeError('no such UF2 block');
+  const { address, payload, number, blocks, flags = 0, family, md5 } = block;
+  const most = md5 ? UF2_MOST_WITH_MD5 : UF2_MOST;
+  if (payload.length > most || number >= blocks) throw new RangeError('no such UF2 block');
   const bytes = new Uint8Array(UF2_BLOCK);
-  const all = family === undefined ? flags : flags | Uf2Flag.familyId;
+  const all = flags | (family === undefined ? 0 : Uf2Flag.familyId) | (md5 ? Uf2Flag.md5 : 0);
   const words = [...UF2_MAGIC, all, address, payload.length, number, blocks, family ?? 0];
   words.forEach((word, index) => writeU32(bytes, index * 4, word));
   bytes.set(payload, HEADER);
+  if (md5) {
+    const at = END - MD5_FIELD;
+    writeU32(bytes, at, md5.start);
+    writeU32(bytes, at + 4, md5.length);
+    bytes.set(md5.digest, at + 8);
+  }
   writeU32(bytes, END, MAGIC_END);
   return bytes;
 }

@@ -66,10 +66,19 @@ export interface WriteUf2Options {
   readonly family?: number;
   /** Bytes of data to a block; 256 is right for every boot loader. */
   readonly payload?: number;
+  /** Each block tells the MD5 of its page of the flash, so that a boot loader may pass over what is there already. */
+  readonly md5?: boolean;
 }
 
+/** What a block's MD5 is of: whole sectors of an ESP's flash, as the specification asks for (README, "MD5 checksum"). */
+const MD5_REGION = 0x1000;
+
 /** Blocks start at multiples of `payload`, as boot loaders that write pages ask for. */
-export function writeUf2(segments: readonly Segment[], { family, payload = 256 }: WriteUf2Options = {}): Uint8Array {
+export function writeUf2(
+  segments: readonly Segment[],
+  { family, payload = 256, md5: tellsMd5 = false }: WriteUf2Options = {},
+): Uint8Array {
+  const digests = tellsMd5 ? md5Regions(segments) : new Map<number, Uf2Block['md5']>();
   const parts = segments.flatMap(({ address, data }) => {
     const cuts: Segment[] = [];
     for (let at = 0; at < data.length;) {
@@ -81,10 +90,24 @@ export function writeUf2(segments: readonly Segment[], { family, payload = 256 }
   });
   const bytes = new Uint8Array(parts.length * UF2_BLOCK);
   for (const [number, { address, data }] of parts.entries()) {
-    const block = encodeUf2Block({ address, payload: data, number, blocks: parts.length, family });
+    const region = digests.get(address - (address % MD5_REGION));
+    const block = encodeUf2Block({ address, payload: data, number, blocks: parts.length, family, md5: region });
     bytes.set(block, number * UF2_BLOCK);
   }
   return bytes;
+}
+
+/** By their starts; a region of which the image says only a part has none, as nobody knows the rest. */
+function md5Regions(segments: readonly Segment[]): Map<number, Uf2Block['md5']> {
+  const regions = new Map<number, Uf2Block['md5']>();
+  for (const { address, data } of segments) {
+    const first = Math.ceil(address / MD5_REGION) * MD5_REGION;
+    for (let start = first; start + MD5_REGION <= address + data.length; start += MD5_REGION) {
+      const digest = md5(data.subarray(start - address, start - address + MD5_REGION));
+      regions.set(start, { start, length: MD5_REGION, digest });
+    }
+  }
+  return regions;
 }
 
 function chosen(file: string, groups: readonly Uf2Group[], families: readonly number[]): Uf2Group {

@@ -22,6 +22,7 @@ const theirs = createRequire(import.meta.url)('uf2') as {
   readonly familyMap: ReadonlyMap<number, string>;
 };
 const FAMILY = 0x2000;
+const MD5 = 0x4000;
 const SAMD21 = 0x68ed2b88;
 
 describe('UF2 as npm’s uf2 has it', () => {
@@ -38,6 +39,16 @@ describe('UF2 as npm’s uf2 has it', () => {
           expect(block).toMatchObject({ flags: FAMILY, boardFamily: SAMD21, totalBlocks: blocks.length });
       }),
     );
+  });
+
+  it('reads data that has an MD5 behind it', () => {
+    const data = Uint8Array.from({ length: 0x2000 }, (_, at) => (at * 5) ^ (at >> 7));
+    const file = writeUf2([{ address: 0x2000, data }], { family: SAMD21, md5: true });
+    const blocks = Array.from({ length: file.length / UF2_BLOCK }, (_, i) =>
+      theirs.decodeBlock(file.subarray(i * UF2_BLOCK, (i + 1) * UF2_BLOCK)),
+    );
+    expect(concat(blocks.map(({ payload }) => payload))).toEqual(data);
+    expect(new Set(blocks.map(({ flags }) => flags))).toEqual(new Set([FAMILY | MD5]));
   });
 
   it('writes what we read', () => {

@@ -7,7 +7,7 @@ import { writeBin } from '../../image/bin.ts';
 import { elfLoads, elfSections } from '../../image/elf.ts';
 import { writeIntelHex } from '../../image/ihex.ts';
 import type { Image } from '../../image/image.ts';
-import { Uf2Flag } from '../../image/uf2-block.ts';
+import { UF2_MOST_WITH_MD5, Uf2Flag } from '../../image/uf2-block.ts';
 import { readUf2Groups, writeUf2 } from '../../image/uf2.ts';
 import { blockPlace, placeOptions, type PlaceOptions, readFlashImage, usage } from './checksum-block-place.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
@@ -134,12 +134,14 @@ function writerOf(file: string, image: Opened): (added: AddedBlock) => Uint8Arra
   if (format === 'elf') return ({ changes }) => patchedElf(file, bytes, changes);
   if (format === 'uf2') {
     const [group, ...others] = readUf2Groups(file, bytes);
-    const plain = group?.blocks.every(({ flags }) => (flags & ~Uf2Flag.familyId) === 0) === true;
+    const plain = group?.blocks.every(({ flags }) => (flags & ~(Uf2Flag.familyId | Uf2Flag.md5)) === 0) === true;
     if (others.length > 0 || !plain)
-      throw usage('only UF2 files of one family, without tags, MD5s and files can be written again');
-    const payload = Math.max(...group.blocks.map((block) => block.payload.length));
+      throw usage('only UF2 files of one family, without tags and files can be written again');
+    const md5 = group.blocks.some((block) => block.md5 !== undefined);
+    const most = Math.max(...group.blocks.map((block) => block.payload.length));
+    const payload = md5 ? Math.min(most, UF2_MOST_WITH_MD5) : most;
     const family = group.family;
-    return ({ segments }) => writeUf2(segments, { payload, ...(family === undefined ? {} : { family }) });
+    return ({ segments }) => writeUf2(segments, { payload, md5, ...(family === undefined ? {} : { family }) });
   }
   if (format !== 'bin') throw usage(`a block is added to HEX, BIN, ELF and UF2, not to ${format}`);
   return ({ segments }) => {

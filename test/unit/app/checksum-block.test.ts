@@ -22,6 +22,7 @@ const FILES: Readonly<Record<string, Uint8Array>> = {
   'a.hex': writeIntelHex([{ address: 0x2000, data }]),
   'a.bin': data,
   'a.uf2': writeUf2([{ address: 0x2000, data }], { family: FAMILY }),
+  'md5.uf2': writeUf2([{ address: 0x2000, data }], { family: FAMILY, md5: true }),
   'a.elf': tinyElf([{ physical: 0x2000, data }]),
 };
 for (const [name, bytes] of Object.entries(FILES)) writeFileSync(join(home, name), bytes);
@@ -45,6 +46,9 @@ describe('flashline checksum-block', () => {
     bytes.fill(0xff, 0xb4, 0x100);
     if (name === 'a.elf') bytes.fill(0, 0xffc);
     expect(bytes).toEqual(data);
+    // Made anew: of the page as it is now, which reading it again has looked at.
+    const flags = readFileSync(out).readUInt32LE(8);
+    expect(name.endsWith('.uf2') && (flags & Uf2Flag.md5) !== 0).toBe(name === 'md5.uf2');
   });
 
   test.each(Object.keys(FILES))(

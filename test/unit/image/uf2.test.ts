@@ -5,7 +5,7 @@ import { concat } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { describeUf2 } from '#main/image/describe-uf2.ts';
 import { openImage } from '#main/image/open-image.ts';
-import { encodeUf2Block, Uf2Flag } from '#main/image/uf2-block.ts';
+import { decodeUf2Block, encodeUf2Block, Uf2Flag } from '#main/image/uf2-block.ts';
 import { readUf2, writeUf2 } from '#main/image/uf2.ts';
 import { failureOf } from './failure-of.ts';
 import { anySegments } from './segments-arbitrary.ts';
@@ -47,6 +47,29 @@ describe('UF2', () => {
         expect(readUf2('a.uf2', concat(mixed)).segments).toEqual(segments);
       }),
     );
+  });
+
+  test('tells the MD5 of each page that it has whole, and is held to it', () => {
+    const bytes = Uint8Array.from({ length: 0x3400 }, (_, at) => (at * 13) ^ (at >> 8));
+    const segments = [{ address: 0x1f00, data: bytes }];
+    const file = writeUf2(segments, { family: SAMD21, md5: true });
+    expect(readUf2('a.uf2', file).segments).toEqual(segments);
+    for (let at = 0; at < file.length; at += 512) {
+      const found = decodeUf2Block(file, at);
+      if ('expected' in found) throw new TypeError(found.expected);
+      const start = found.address - (found.address % 0x1000);
+      // Of the first page and the last the image says only a part.
+      const whole = start >= 0x1f00 && start + 0x1000 <= 0x1f00 + bytes.length;
+      const digest = createHash('md5')
+        .update(bytes.subarray(start - 0x1f00, start - 0x1f00 + 0x1000))
+        .digest();
+      expect(found.md5).toEqual(whole ? { start, length: 0x1000, digest: new Uint8Array(digest) } : undefined);
+    }
+    // A page's byte is another: its blocks' MD5 is no more that of what they bring.
+    const spoiled = file.slice();
+    spoiled[3 * 512 + 40] = (spoiled[3 * 512 + 40] ?? 0) ^ 1;
+    expect(failureOf(() => readUf2('a.uf2', spoiled)).code).toBe('image-syntax');
+    expect(() => writeUf2(segments, { payload: 476, md5: true })).toThrow(RangeError);
   });
 
   test('is known by its content, whatever its name', () => {
