@@ -1,5 +1,5 @@
 import type { Role } from '#shared/model/recipe.ts';
-import { type DigestProof, type ImageRecord, isSimulated } from '#shared/model/unit-record.ts';
+import { type DigestProof, type ImageRecord, isSimulated, type Measurement } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { ReleaseFacts } from './engine.ts';
 import type { RunServices } from './options.ts';
@@ -11,6 +11,8 @@ export interface RunRequest {
   readonly rework: boolean;
   /** Scanned or typed for this run, by the name that the recipe has for it. */
   readonly scans?: Readonly<Record<string, string>>;
+  /** What a functional test measured of the unit, for the record and the recipe's `test.NAME`. */
+  readonly results?: readonly Measurement[];
   /** What else the label said: `batch`, `order`, `uid`, `mac`, and the recipe's own. */
   readonly label?: Readonly<Record<string, string>>;
 }

@@ -27,6 +27,7 @@ import { runId } from './run-id.ts';
 import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
 import { engineForUnit, requireOwnLabel } from './unit-identity.ts';
+import { requireResults } from './unit-results.ts';
 
 export interface RunEnd {
   readonly run: string;
@@ -170,6 +171,7 @@ class Run {
   /** A serial that comes from a counter, a list or a pool: before the probe is touched. */
   async #requireKnown(): Promise<void> {
     const { product, serial: rules } = this.#engine.release.recipe;
+    requireResults(this.#request, this.#engine.release.recipe);
     const { numbers, log } = this.#services;
     const unit = { serial: this.#request.serial, product: product.id };
     const simulated = isSimulated(this.#kind);
@@ -451,6 +453,7 @@ class Run {
       ...(reach ? { reach } : {}),
       ...(this.#macs.length > 0 ? { macs: [...this.#macs] } : {}),
       ...(this.#signatures.length > 0 ? this.#signedFor(opening) : {}),
+      ...(this.#request.results?.length ? { measurements: [...this.#request.results] } : {}),
       ...(this.#listed['batch'] === undefined ? {} : { batch: this.#listed['batch'] }),
     };
   }

@@ -118,7 +118,7 @@ export class Station {
     if (badge !== undefined) return this.#takeBadge(badge);
     try {
       const place = serial === REWORK_CODE ? this.#takeForRework(slot) : this.#takeUnit(serial, slot);
-      if (this.#autoStart) this.#launch(place, place.state.rework, undefined);
+      if (this.#autoStart) this.#launch(place, place.state.rework, {});
       return { outcome: 'accepted', slot: place.options.id, serial: place.state.serial ?? serial };
     } catch (thrown) {
       return { outcome: 'refused', code: serial, failure: toFailure(thrown, slot === undefined ? {} : { slot }) };
@@ -155,7 +155,7 @@ export class Station {
     this.#requireFree(place);
     place.label = {};
     this.#change(place, withUnit(place.state, given.serial, false));
-    if (this.#autoStart) this.#launch(place, false, undefined);
+    if (this.#autoStart) this.#launch(place, false, {});
     return { outcome: 'accepted', slot: place.options.id, serial: given.serial };
   }
 
@@ -188,12 +188,12 @@ export class Station {
    * touched; aborting `signal` aborts the run, which still resolves (ABORTED).
    */
   async runSlot(
-    { slot, rework, scans }: Pick<RunRequest, 'slot' | 'rework' | 'scans'>,
+    { slot, rework, ...given }: Pick<RunRequest, 'slot' | 'rework' | 'scans' | 'results'>,
     signal?: AbortSignal,
     onEvent?: (event: RunEvent) => void,
   ): Promise<{ verdict: Verdict; run: string }> {
     const place = this.#place(slot);
-    const running = this.#launch(place, rework || place.state.rework, scans, onEvent);
+    const running = this.#launch(place, rework || place.state.rework, given, onEvent);
     const abort = () => this.#abort(place);
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });
@@ -344,7 +344,12 @@ export class Station {
     plant?.permit(engine.release.digest);
   }
 
-  #launch(place: Place, rework: boolean, scans: RunRequest['scans'], onEvent?: (event: RunEvent) => void): Running {
+  #launch(
+    place: Place,
+    rework: boolean,
+    given: Pick<RunRequest, 'scans' | 'results'>,
+    onEvent?: (event: RunEvent) => void,
+  ): Running {
     this.#requireFree(place);
     const { engine } = this.#options;
     const { serial, phase } = place.state;
@@ -354,7 +359,7 @@ export class Station {
     const controller = new AbortController();
     this.#change(place, asRunning(place.state, rework));
     const { id, probe } = place.options;
-    const request = { serial, slot: id, probe, rework, label: place.label, ...(scans ? { scans } : {}) };
+    const request = { serial, slot: id, probe, rework, label: place.label, ...given };
     const running = { controller, done: this.#run(place, engine, request, controller.signal, onEvent) };
     place.running = running;
     return running;

@@ -32,7 +32,7 @@ export async function engineForUnit(
   const source = macSource(recipe);
   const macs = source ? await macsOf({ request, product: product.id, uid, scans }, source, services) : [];
   if (!engine.forUnit) return engine;
-  const unit: UnitValues = { serial: request.serial, uid, macs, scans };
+  const unit: UnitValues = { serial: request.serial, uid, macs, scans, results: request.results ?? [] };
   const fromPlant =
     section?.kind === 'plant'
       ? await services.plant?.unitData?.({ command: section.command, product: product.id, ...unit }, signal)

@@ -6,10 +6,10 @@ import { SigningAlgorithm } from './signing.ts';
 const Source = z
   .string()
   .regex(
-    /^(?:serial(?:\.[A-Za-z_]\w*)?|uid|mac(?:\.[1-9])?|scan\.[a-z][a-z0-9-]*|product\.(?:id|revision)|version\.[a-z]+)$/,
+    /^(?:serial(?:\.[A-Za-z_]\w*)?|uid|mac(?:\.[1-9])?|scan\.[a-z][a-z0-9-]*|test\.[A-Za-z][\w-]*|product\.(?:id|revision)|version\.[a-z]+)$/,
   )
   .describe(
-    '`serial`; `serial.NAME`, a named group of its pattern; `uid`, as the chip tells it (of Espressif’s chips its MAC); `mac`, `mac.2`, of the pool in `macs`; `scan.NAME`, typed or scanned for the run; `product.id`, `product.revision`; `version.ROLE`',
+    '`serial`; `serial.NAME`, a named group of its pattern; `uid`, as the chip tells it (of Espressif’s chips its MAC); `mac`, `mac.2`, of the pool in `macs`; `scan.NAME`, typed or scanned for the run; `test.NAME`, one of `results`; `product.id`, `product.revision`; `version.ROLE`',
   );
 
 /** One of both: what every unit has, or what is its own. */
@@ -20,11 +20,18 @@ const value = {
 const at = Size.or(z.literal(0)).describe('Bytes from the start of the partition');
 const Endian = z.enum(['little', 'big']).default('little');
 
+const scale = z
+  .number()
+  .positive()
+  .optional()
+  .describe('The value times this, rounded to a whole number: 1000 makes millivolts of volts');
+
 const IntegerField = z.strictObject({
   name: z.string().min(1).optional(),
   at,
   type: z.enum(['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64']),
   endian: Endian,
+  scale,
   ...value,
 });
 const StringField = z.strictObject({
@@ -86,6 +93,7 @@ export type CrcField = z.infer<typeof CrcField>;
 const NvsKey = z.strictObject({
   key: z.string().min(1).max(15),
   type: z.enum(['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'string', 'blob']),
+  scale,
   ...value,
 });
 export type NvsKey = z.infer<typeof NvsKey>;

@@ -143,6 +143,17 @@ export const Recipe = z.strictObject({
     source: SerialSource.optional().describe('Where serials come from; the label when left out'),
   }),
   macs: MacSource.optional().describe('MACs that each unit is given; a unit that comes back keeps its own'),
+  results: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[A-Za-z][\w-]{0,63}$/),
+        unit: z.string().max(16).describe('As in the SI: V, mA, Hz; empty for a plain number'),
+      }),
+    )
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('What a functional test must have measured of each unit before; each is `test.NAME`'),
   label: Label.optional().describe('How the code on the label is made up; without it the code is the serial'),
 });
 export type Recipe = z.infer<typeof Recipe>;

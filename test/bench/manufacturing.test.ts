@@ -1,11 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { equalBytes } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { RunEvent } from '#shared/model/run-event.ts';
+import { sha256Hex } from '#shared/base/digest.ts';
 import { cliHere } from '#test/support/cli-here.ts';
+import { espImage, firmware } from '#test/support/esp-unit.ts';
 import { newBench, type RunOptions, runUnit } from './bench-run.ts';
 import { application, cells, image, noise, preload } from './releases.ts';
 
@@ -183,5 +185,78 @@ describe('the supply fails at any packet while a unit’s partition is changed',
     }
     expect(states.has('TORN')).toBe(false);
     for (const state of ['old', 'new', 'does not start']) expect(states.get(state) ?? 0).toBeGreaterThan(0);
+  });
+});
+
+/** By each kind of way: what the unit alone is given lands where its recipe says, with what a test measured of it. */
+describe.each([
+  ['esp32', 'uart', 0x10000, 0x30000],
+  ['stm32f407vg', 'uart', 0x0800_0000, 0x0800_8000],
+  ['atsamd21g18a', 'swd', 0x2000, 0x8000],
+])('%s by %s', (chip, wire, start, place) => {
+  it('is given its own partition, of label, chip and test', async () => {
+    const path = join(folder, `way-${chip}`);
+    mkdirSync(path);
+    const data =
+      chip === 'esp32' ? espImage(0, firmware(0x1000, 2)) : application(1500, 5, start).image.segments[0]?.data;
+    writeFileSync(join(path, 'app.bin'), data ?? new Uint8Array());
+    writeFileSync(
+      join(path, 'recipe.yaml'),
+      `schema: 1
+product: { id: ways, revision: A, name: Ways }
+chip: ${chip}
+interface: ${wire}
+images: [{ role: application, file: app.bin, version: 1.0.0, address: ${start} }]
+serial: { pattern: '^HB[0-9]{6}$' }
+results: [{ name: vref, unit: V }, { name: boots, unit: '' }]
+manufacturing:
+  kind: template
+  version: '1'
+  address: ${place}
+  size: 64
+  fields:
+    - { at: 0, type: u16, from: test.vref, scale: 1000 }
+    - { at: 2, type: u16, from: test.boots }
+    - { at: 4, type: string, size: 12, from: serial }
+    - { at: 16, type: bytes, size: ${{ esp32: 6, stm32f407vg: 12 }[chip] ?? 16}, from: uid }
+    - { at: 60, type: crc32, over: { at: 0, size: 60 } }
+`,
+    );
+    const home = newHome();
+    const flash = (...results: string[]) =>
+      cliHere(
+        [
+          'flash',
+          '--release',
+          path,
+          '--serial',
+          'HB000001',
+          '--probe',
+          `bench:${chip}`,
+          '--json',
+          ...results.flatMap((each) => ['--result', each]),
+        ],
+        { home },
+      );
+    const refused = lastOf((await flash('vref=1234mV', 'boots=3')).lines);
+    expect(refused).toMatchObject({ verdict: 'ERROR', code: 'value-unsuited', record: { bytesWritten: 0 } });
+    expect(lastOf((await flash('vref=1.234V')).lines)).toMatchObject({ code: 'value-missing' });
+    const passed = lastOf((await flash('vref=1.2342V', 'boots=3')).lines);
+    if (passed.type !== 'run.finished') throw new Error(passed.type);
+    const { record } = passed;
+    expect(record).toMatchObject({
+      verdict: 'PASS',
+      measurements: [
+        { name: 'vref', value: 1.2342, unit: 'V' },
+        { name: 'boots', value: 3, unit: '' },
+      ],
+    });
+    const out = join(folder, `${chip}.bin`);
+    const args = ['manufacturing', 'build', '--release', path, '--serial', 'HB000001', '--uid', record?.uid ?? ''];
+    await cliHere([...args, '--result', 'vref=1.2342V', '--result', 'boots=3', '--out', out], { home });
+    const built = new Uint8Array(readFileSync(out));
+    expect([...built.subarray(0, 4)]).toEqual([1234 & 0xff, 1234 >> 8, 3, 0]);
+    const made = record?.images.find(({ role }) => role === 'manufacturing');
+    expect(made?.sha256).toEqual({ expected: sha256Hex(built), readBack: sha256Hex(built) });
   });
 });

@@ -13,7 +13,7 @@ import {
 } from './command.ts';
 import { reportFailure } from './outcome.ts';
 import { planFor, planLines } from './plan-lines.ts';
-import { scanOption, scansOf } from './scans.ts';
+import { resultOption, resultsOf, scanOption, scansOf } from './scans.ts';
 import { humanRun, jsonRun } from './show-run.ts';
 import { benchPaceOption, openStation, paceOf, runUnit } from './station-runs.ts';
 
@@ -27,6 +27,7 @@ interface FlashOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly benchPace?: string;
   readonly scan?: readonly string[];
+  readonly result?: readonly string[];
 }
 
 export function flashCommand(context: CliContext, end: (code: ExitCode) => void): Command {
@@ -46,6 +47,7 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
     .option('--reflash', 'for a developer’s own board: what is kept is not read back; the run counts for nothing')
     .option('--dry-run', 'prints the plan and touches nothing; with --probe the plan for the unit that is there')
     .addOption(scanOption())
+    .addOption(resultOption())
     .addOption(benchPaceOption())
     .action(async (options: FlashOptions) => end(await (options.dryRun ? dryRun : flash)(options, context)));
 }
@@ -58,7 +60,13 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
   const host = await openStation(station, context);
   try {
     if (serial === undefined && !host.station.state().release?.serials) throw missing('--serial', 'HB000001');
-    const unit = { slot, serial: serial ?? null, rework: options.rework === true, scans: scansOf(options.scan) };
+    const unit = {
+      slot,
+      serial: serial ?? null,
+      rework: options.rework === true,
+      scans: scansOf(options.scan),
+      results: resultsOf(options.result),
+    };
     const end = await runUnit(host.station, unit, options.json ? jsonRun(context) : humanRun(context), context);
     if (end.refused) return reportFailure(end.refused, options.json === true, context);
     return end.code;

@@ -18,7 +18,7 @@ import {
 } from './command.ts';
 import { contentLines, readContent } from './file-content.ts';
 import { writeOutput } from './files.ts';
-import { scanOption, scansOf } from './scans.ts';
+import { resultOption, resultsOf, scanOption, scansOf } from './scans.ts';
 
 interface BuildOptions extends CommonOptions {
   readonly release: string;
@@ -26,6 +26,7 @@ interface BuildOptions extends CommonOptions {
   readonly uid?: string;
   readonly mac?: readonly string[];
   readonly scan?: readonly string[];
+  readonly result?: readonly string[];
   readonly out: string;
 }
 
@@ -42,6 +43,7 @@ export function manufacturingCommand(context: CliContext, end: (code: ExitCode) 
     .option('--uid <hex>', 'the hardware id, as identify prints it')
     .option('--mac <mac...>', 'the MACs that the recipe would take of its pool')
     .addOption(scanOption())
+    .addOption(resultOption())
     .requiredOption('--out <file>', 'where the partition goes')
     .action(async (options: BuildOptions) => {
       await makePartition(options, context);
@@ -62,6 +64,7 @@ async function makePartition(options: BuildOptions, context: CliContext): Promis
     uid: uid?.toLowerCase() ?? null,
     macs,
     scans: { ...scansOf(options.scan), ...fields },
+    results: resultsOf(options.result),
   });
   const segment = made?.image.segments[0];
   if (!segment) throw usage(`the recipe of ${path} has no manufacturing section`);

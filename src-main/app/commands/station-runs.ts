@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { type Failure, FlashlineError, type Verdict } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
-import { isSimulated } from '#shared/model/unit-record.ts';
+import { isSimulated, type Measurement } from '#shared/model/unit-record.ts';
 import type { Station } from '../../station/station.ts';
 import { type ComposedStation, composeStation, noSamples } from '../compose.ts';
 import { connectorOf } from '../compose-connector.ts';
@@ -50,6 +50,7 @@ export interface UnitOnSlot {
   readonly serial: string | null;
   readonly rework: boolean;
   readonly scans?: Readonly<Record<string, string>>;
+  readonly results?: readonly Measurement[];
 }
 
 export interface UnitEnd {
@@ -63,7 +64,7 @@ export interface UnitEnd {
 /** Puts a unit into its slot and runs it to its end; an abort of the context's signal aborts the run. Never rejects. */
 export async function runUnit(
   station: Station,
-  { slot, serial, rework, scans }: UnitOnSlot,
+  { slot, serial, rework, scans = {}, results = [] }: UnitOnSlot,
   onEvent: (event: RunEvent) => void,
   context: CliContext,
 ): Promise<UnitEnd> {
@@ -78,7 +79,7 @@ export async function runUnit(
     if (event.type === 'run.finished') ends.push(event);
     onEvent(event);
   };
-  const { verdict } = await station.runSlot({ slot, rework, ...(scans ? { scans } : {}) }, context.signal, hear);
+  const { verdict } = await station.runSlot({ slot, rework, scans, results }, context.signal, hear);
   const [finished = null] = ends;
   const failure = finished?.code && finished.blame ? { code: finished.code, blame: finished.blame } : null;
   return { verdict, refused: null, finished, code: exitCodeOf(verdict, failure) };

@@ -20,6 +20,17 @@ export function integerOf(type: NvsInteger, { field, value: { text, bytes } }: G
   throw unsuited(field, `${number} does not fit into ${type}`);
 }
 
+/** A measured value in the field's own unit: the nearest whole number. Throws `value-unsuited` for what is no number. */
+export function scaled(given: Given, scale: number | undefined): Given {
+  if (scale === undefined) return given;
+  const { field, value } = given;
+  const number = value.text.trim() === '' || value.bytes !== null ? Number.NaN : Number(value.text);
+  const whole = Math.round(number * scale);
+  if (!Number.isSafeInteger(whole))
+    throw unsuited(field, `${JSON.stringify(value.text)} times ${scale} is no whole number`);
+  return { field, value: { text: String(whole), bytes: null } };
+}
+
 export function integerBytes(type: NvsInteger, number: bigint, endian: 'little' | 'big'): Uint8Array {
   const { bits } = NVS_INTEGERS[type];
   const raw = new Uint8Array(8);

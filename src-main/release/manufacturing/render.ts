@@ -4,7 +4,7 @@ import type { NvsEntry } from '../../image/nvs/nvs-format.ts';
 import { isNvsInteger } from '../../image/nvs/nvs-format.ts';
 import { writeNvs } from '../../image/nvs/nvs-writer.ts';
 import { crcOf } from './crc.ts';
-import { type Given, integerBytes, integerOf, rawBytes, stringBytes, unsuited } from './field-bytes.ts';
+import { type Given, integerBytes, integerOf, rawBytes, scaled, stringBytes, unsuited } from './field-bytes.ts';
 import { type SourceValue, type UnitValues, valueFrom } from './unit-values.ts';
 
 export type Template = Extract<Manufacturing, { kind: 'template' }>;
@@ -70,7 +70,8 @@ function renderTemplate(
 function valueBytes(field: Exclude<TemplateField, CrcField | SignatureField>, resolve: Resolve): Uint8Array {
   const given = givenOf(fieldName(field), field, resolve);
   if (field.type === 'string') return stringBytes(field, given);
-  if (field.type !== 'bytes') return integerBytes(field.type, integerOf(field.type, given), field.endian);
+  if (field.type !== 'bytes')
+    return integerBytes(field.type, integerOf(field.type, scaled(given, field.scale)), field.endian);
   const bytes = rawBytes(given);
   if (bytes.length !== field.size) throw unsuited(given.field, `it has ${bytes.length} bytes, the field ${field.size}`);
   return field.reversed ? bytes.toReversed() : bytes;
@@ -84,7 +85,7 @@ function renderNvs({ namespaces, size, nvsVersion }: NvsSection, resolve: Resolv
 function entryOf(namespace: string, entry: NvsKey, resolve: Resolve): NvsEntry {
   const { key, type } = entry;
   const given = givenOf(`${namespace}/${key}`, entry, resolve);
-  if (isNvsInteger(type)) return { namespace, key, type, value: integerOf(type, given) };
+  if (isNvsInteger(type)) return { namespace, key, type, value: integerOf(type, scaled(given, entry.scale)) };
   if (type === 'string') return { namespace, key, type, value: given.value.text };
   return { namespace, key, type, value: rawBytes(given) };
 }

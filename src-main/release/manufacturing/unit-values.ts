@@ -3,6 +3,7 @@ import { linearPattern } from '#shared/base/linear-pattern.ts';
 import { macCount, macSource } from '#shared/identity/mac-rules.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
+import type { Measurement } from '#shared/model/unit-record.ts';
 
 /** What is known of one unit when its manufacturing partition is made. */
 export interface UnitValues {
@@ -11,6 +12,8 @@ export interface UnitValues {
   readonly uid: string | null;
   /** Lower case, colons. */
   readonly macs: readonly string[];
+  /** What a functional test measured of it. */
+  readonly results?: readonly Measurement[];
   /** What was scanned or typed for this run, by name. */
   readonly scans: Readonly<Record<string, string>>;
   /** Of the template's signature fields that were made so far, by where they stand; left out for none. */
@@ -41,6 +44,10 @@ const SOURCES: Readonly<Record<string, ReadSource>> = {
     return mac === undefined ? undefined : { text: mac, bytes: bytesOf(mac) };
   },
   scan: (part, _recipe, { scans }) => text(Object.hasOwn(scans, part ?? '') ? scans[part ?? ''] : undefined),
+  test: (part, _recipe, { results = [] }) => {
+    const found = results.find(({ name }) => name === part);
+    return text(found && String(found.value));
+  },
   product: (part, { product }) => text(part === 'id' ? product.id : product.revision),
   version: (part, { images }) => text(images.find(({ role }) => role === part)?.version),
 };
@@ -75,6 +82,8 @@ export function sourceFault(source: string, recipe: Recipe, hasUid: boolean): st
       if (count === 0) return 'the recipe has no macs, with the pool that they come from';
       return Number(part ?? 1) <= count ? undefined : `a unit is given ${count} MACs`;
     }
+    case 'test':
+      return recipe.results?.some(({ name }) => name === part) ? undefined : 'the recipe’s results do not have it';
     case 'version':
       return recipe.images.some(({ role }) => role === part)
         ? undefined
