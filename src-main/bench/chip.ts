@@ -1,4 +1,5 @@
 import type { Bus } from './bus.ts';
+import type { FlashArray } from './flash-array.ts';
 import type { Tap } from './jtag/tap.ts';
 import type { SwDp } from './sw-dp.ts';
 
@@ -46,6 +47,8 @@ export interface ChipModel extends Bus {
   /** The chip's TAPs, the one nearest to TDO first; left out where there is no JTAG. */
   readonly taps?: readonly Tap[];
   readonly powered: boolean;
+  /** Its non-volatile memories, for who watches or restores cells; left out by models that show none. */
+  readonly arrays?: readonly FlashArray[];
   /** Left out where the bench knows no boot ROM of it. */
   readonly system?: SystemBoot;
   events: ChipEvents | undefined;

@@ -74,6 +74,10 @@ export class CortexMChip implements ChipModel {
     this.#powerOn(0);
   }
 
+  get arrays(): readonly FlashArray[] {
+    return this.#parts.arrays;
+  }
+
   get powered(): boolean {
     return this.#powered;
   }

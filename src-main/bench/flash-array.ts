@@ -1,9 +1,13 @@
+import { readU32 } from '#shared/base/bytes.ts';
 import type { Prng } from './prng.ts';
 
 /** nRF52840 PS v1.1, 4.2 Memory: pages of 4 KiB. */
 export const PAGE = 0x1000;
 /** PS v1.1, 4.3 NVMC, Electrical specification, nWRITE: writes of one word between two erases. */
 export const WRITES_ALLOWED = 2;
+
+/** Told of each change of the cells, once it has happened: what stood there before, and what does now. */
+export type CellWatch = (address: number, before: Uint8Array, after: Uint8Array) => void;
 
 /** What differs between the flash of one chip and the next. */
 export interface FlashKind {
@@ -38,6 +42,7 @@ export class FlashArray {
   #stuck: StuckBit[] = [];
   /** Words written more often than the data sheet allows, which then promises nothing. */
   readonly overwritten = new Set<number>();
+  watch: CellWatch | undefined;
 
   constructor(
     start: number,
@@ -82,13 +87,16 @@ export class FlashArray {
   program(address: number, value: number): void {
     const page = this.#page(address);
     const at = address % this.page;
+    const before = this.watch && page.bytes.slice(at, at + 4);
     for (let i = 0; i < 4; i++) page.bytes[at + i] = (page.bytes[at + i] ?? 0) & (value >>> (8 * i));
+    if (before) this.watch?.(address, before, page.bytes.slice(at, at + 4));
     const count = Math.min(255, (page.writes[at >> 2] ?? 0) + 1);
     page.writes[at >> 2] = count;
     if (count > this.#writesAllowed) this.overwritten.add(address);
   }
 
   erasePage(address: number): void {
+    this.#tellErased(this.#pageOf(address));
     this.#pages.delete(this.#pageOf(address));
     for (const word of this.overwritten)
       if (this.#pageOf(word) === this.#pageOf(address)) this.overwritten.delete(word);
@@ -104,6 +112,7 @@ export class FlashArray {
   }
 
   eraseAll(): void {
+    for (const start of this.#pages.keys()) this.#tellErased(start);
     this.#pages.clear();
     this.overwritten.clear();
   }
@@ -131,6 +140,21 @@ export class FlashArray {
     const mask = (1 << bit) >>> 0;
     const others = this.#stuck.filter((known) => known.address !== address || known.mask !== mask);
     this.#stuck = [...others, { address, mask, value }];
+  }
+
+  /** Cells as somebody kept them, whatever they hold now. */
+  restore(address: number, bytes: Uint8Array): void {
+    this.erase(this.#pageOf(address), bytes.length);
+    for (let at = 0; at < bytes.length; at += 4) {
+      const word = readU32(bytes, at);
+      if (word !== 0xffffffff) this.program(address + at, word);
+    }
+  }
+
+  #tellErased(start: number): void {
+    if (!this.watch) return;
+    const blank = new Uint8Array(this.page).fill(0xff);
+    this.watch(start, this.#pages.get(start)?.bytes.slice() ?? blank, blank);
   }
 
   #page(address: number): Page {

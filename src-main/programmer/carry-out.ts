@@ -217,7 +217,7 @@ class Execution {
     await hooks.beforeChange(operation);
     if (memory.zeroable) await this.#guard.overwrite(memory, operation.flag, io);
     if (operation.zerosOnly) {
-      await this.#guard.requireZeros(operation.flag, io);
+      await this.#guard.requireOverwritten(operation.flag, io);
       return;
     }
     await device.erase(memory, operation.address, operation.size, io, this.#progressOf(operation));

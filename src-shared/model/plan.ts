@@ -39,9 +39,9 @@ export const Operation = z.discriminatedUnion('op', [
     op: z.literal('invalidate'),
     role: Role,
     ...range,
-    /** The flag's words in these pages: where the memory allows it they are overwritten with zeros before the erase. */
+    /** The flag's words in these pages: where the memory allows it a bit of them falls before the erase, a lone word's all. */
     flag: z.object({ address: z.number().int(), size: z.number().int() }),
-    /** The zeros are read back and left: an erase of everything follows. */
+    /** What was overwritten is read back and left: an erase of everything follows. */
     zerosOnly: z.literal(true).optional(),
   }),
   /** One command erases `memories` whole; the range is that of the memory that the chip boots from. */

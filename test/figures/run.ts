@@ -14,6 +14,7 @@ import { measureOperatorLatency } from './operator-latency.ts';
 import { measurePartial } from './partial.ts';
 import { measurePlantIngest } from './plant-ingest.ts';
 import { measurePlantScale } from './plant-scale.ts';
+import { measurePowerCuts } from './power-cuts.ts';
 import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
 import { measureRelease } from './release.ts';
@@ -34,6 +35,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   partial: measurePartial,
   'plant-ingest': measurePlantIngest,
   'plant-scale': () => measurePlantScale(),
+  'power-cuts': measurePowerCuts,
   'program-chips': measureProgramChips,
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,

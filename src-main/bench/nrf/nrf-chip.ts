@@ -76,6 +76,10 @@ export abstract class NrfChip implements ChipModel {
   abstract protect(): void;
   abstract resetPin(asserted: boolean, at: number): void;
 
+  get arrays(): readonly FlashArray[] {
+    return [this.flash, this.uicr];
+  }
+
   get powered(): boolean {
     return this.#powered;
   }

@@ -8,6 +8,7 @@ import type { LockStates, LockStep, LockSteps } from '../lock-steps.ts';
 import { EfuseBurner } from './efuse/burner.ts';
 import { has, isMet, missing, obstacle, type Want, wantsOf } from './efuse/goal.ts';
 import { revisionText } from './efuse/revision.ts';
+import type { Registers } from './efuse/registers.ts';
 import { lockStates } from './efuse/show.ts';
 import { type EfuseState, readEfuses, valueOf } from './efuse/state.ts';
 import type { EspSession } from './session.ts';
@@ -20,14 +21,19 @@ const FROM_ECO3 = new Set(['esp-key-digest', 'esp-secure-boot', 'esp-disable-dow
 /** What a boot loader may be long. */
 const LOADER_ROOM = 0x10000;
 
+/** What of a session they need. */
+export type EfuseSession = Pick<EspSession, 'chip' | 'efuse' | 'revision' | 'carefully'> & {
+  readonly loader: Registers;
+};
+
 /**
  * The one-way steps of Espressif's chips: eFuses, burnt by the stub, which shows them even when the ROM loader would no
  * longer. The line goes at the ROM's own rate meanwhile.
  */
 export class EspLockSteps implements LockSteps {
-  readonly #session: EspSession;
+  readonly #session: EfuseSession;
 
-  constructor(session: EspSession) {
+  constructor(session: EfuseSession) {
     this.#session = session;
   }
 

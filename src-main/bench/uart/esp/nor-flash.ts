@@ -1,3 +1,4 @@
+import type { CellWatch } from '../../flash-array.ts';
 import { toNs } from '../../virtual-clock.ts';
 
 /** Typical times of a common SPI NOR (W25Q32JV data sheet, 9.6 AC characteristics: tSE, tBE2). */
@@ -57,6 +58,7 @@ export interface NorFaults {
 export class NorFlash {
   readonly bytes: Uint8Array;
   bus: ReadBus = SLOW_READS;
+  watch: CellWatch | undefined;
   readonly #faults: NorFaults;
   #work: Work[] = [];
   #busyUntil = 0;
@@ -143,11 +145,13 @@ export class NorFlash {
   }
 
   #carry({ kind, address, data }: Work, size: number): void {
+    const before = this.watch && this.bytes.slice(address, address + size);
     if (kind === 'erase') this.bytes.fill(0xff, address, address + size);
     else
       data
         ?.subarray(0, size)
         .forEach((byte, index) => (this.bytes[address + index] = byte & (this.bytes[address + index] ?? 0)));
+    if (before) this.watch?.(address, before, this.bytes.slice(address, address + size));
   }
 
   /** An erase lets some bits rise first: here every other bit of all that was 0. */

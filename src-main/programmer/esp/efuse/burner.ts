@@ -2,7 +2,8 @@ import { readU32, wordsToBytes } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
 import { OP, writeRegisters } from '../commands.ts';
-import { type EspLoader, LineTrouble, Refused } from '../loader.ts';
+import { LineTrouble, Refused } from '../loader.ts';
+import type { Registers } from './registers.ts';
 import { coded, reedSolomon, schemeOf } from './coding.ts';
 import { bitsOf, fieldOf } from './reader.ts';
 
@@ -23,10 +24,10 @@ const CRYSTAL_MHZ = 33;
  * command is given: a register's write has no checksum on its way. All of it may be done again: bits that are burnt stay so.
  */
 export class EfuseBurner {
-  readonly #loader: EspLoader;
+  readonly #loader: Registers;
   readonly #efuse: EspEfuse;
 
-  constructor(loader: EspLoader, efuse: EspEfuse) {
+  constructor(loader: Registers, efuse: EspEfuse) {
     this.#loader = loader;
     this.#efuse = efuse;
   }

@@ -1,6 +1,6 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { EfuseField, EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
-import type { EspLoader } from '../loader.ts';
+import type { Registers } from './registers.ts';
 
 /** Bits of a block of words, the lowest first; at most 32. */
 export function bitsOf(words: readonly number[], bit: number, size: number): number {
@@ -30,11 +30,11 @@ export function fieldOf(efuse: EspEfuse, name: string): EfuseField {
  * What the eFuse controller read last, word by word; each is asked for once. Words that were read-protected are zeros.
  */
 export class EfuseReader {
-  readonly #loader: EspLoader;
+  readonly #loader: Registers;
   readonly #efuse: EspEfuse;
   readonly #words = new Map<number, number>();
 
-  constructor(loader: EspLoader, efuse: EspEfuse) {
+  constructor(loader: Registers, efuse: EspEfuse) {
     this.#loader = loader;
     this.#efuse = efuse;
   }

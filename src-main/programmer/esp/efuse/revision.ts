@@ -1,6 +1,6 @@
 import type { IoContext } from '#shared/base/clock.ts';
 import type { EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
-import type { EspLoader } from '../loader.ts';
+import type { Registers } from './registers.ts';
 import { type EfuseReader, fieldOf } from './reader.ts';
 
 /** ESP32, SYSCON: bit 31 of its date tells revision 3 from 2 (esp_efuse, `APB_CTRL_DATE`). */
@@ -12,7 +12,7 @@ const ESP32_MAJOR: Readonly<Record<number, number>> = { 0: 0, 1: 1, 3: 2, 7: 3 }
 export async function readRevision(
   efuse: EspEfuse,
   reader: EfuseReader,
-  loader: EspLoader,
+  loader: Registers,
   io: IoContext,
 ): Promise<number> {
   const joined = async (names: readonly string[]) => {

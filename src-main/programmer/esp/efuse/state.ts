@@ -1,7 +1,7 @@
 import { readU32, wordsToBytes } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import type { EfuseField, EspEfuse } from '#shared/model/interfaces/esp-efuse.ts';
-import type { EspLoader } from '../loader.ts';
+import type { Registers } from './registers.ts';
 import { type Scheme, schemeOf } from './coding.ts';
 import { bitsOf, EfuseReader, fieldOf } from './reader.ts';
 
@@ -25,7 +25,7 @@ export interface EfuseState {
 /** Blocks that are not asked for count as empty. */
 export async function readEfuses(
   efuse: EspEfuse,
-  loader: EspLoader,
+  loader: Registers,
   io: IoContext,
   asked: readonly number[] = [...efuse.blocks.keys()],
 ): Promise<EfuseState> {

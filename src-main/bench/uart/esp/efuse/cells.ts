@@ -24,6 +24,8 @@ export class EfuseCells {
   readonly #efuse: EspEfuse;
   readonly #blocks: Uint8Array[];
   readonly #faults: CellFaults;
+  /** Told of each bit that was burnt: the byte of a block that it is in, before and after. */
+  watch: ((block: number, at: number, before: Uint8Array, after: Uint8Array) => void) | undefined;
 
   constructor(efuse: EspEfuse, faults: CellFaults = {}) {
     this.#efuse = efuse;
@@ -45,9 +47,15 @@ export class EfuseCells {
       if ((((data[source >>> 3] ?? 0) >>> (source & 7)) & 1) === 0) continue;
       if (done++ >= most) continue;
       const stuck = this.#faults.stuck?.some((cell) => cell.block === block && cell.bit === bit);
-      if (!stuck) cells[bit >>> 3] = (cells[bit >>> 3] ?? 0) | (1 << (bit & 7));
+      if (!stuck) this.#rise(block, cells, bit);
     }
     return done;
+  }
+
+  #rise(block: number, cells: Uint8Array, bit: number): void {
+    const before = cells.slice(bit >>> 3, (bit >>> 3) + 1);
+    cells[bit >>> 3] = (cells[bit >>> 3] ?? 0) | (1 << (bit & 7));
+    this.watch?.(block, bit >>> 3, before, cells.slice(bit >>> 3, (bit >>> 3) + 1));
   }
 
   /** In the factory: the data with whatever code belongs to it. */
