@@ -25,8 +25,11 @@ export interface NorKind {
   readonly writable: { readonly sr1: number; readonly sr2: number };
   /** Bytes that 4Bh answers. */
   readonly uid: number;
-  /** B7h alone, or after a write enable, or bit 7 of the bank register; absent where addresses have three bytes. */
-  readonly enterFourByte?: 'b7' | 'wren-b7' | 'bank-17';
+  /**
+   * B7h alone, or after a write enable, bit 7 of the bank register, or a register of the highest byte alone; absent where
+   * addresses have three bytes.
+   */
+  readonly enterFourByte?: 'b7' | 'wren-b7' | 'bank-17' | 'segment-c5';
   /** It has a flag status register; `only` that one tells when it is ready, and must have been read before it does more. */
   readonly flagStatus?: 'errors' | 'only';
   /** The quad enable requirement of JESD216, DWORD 15. */

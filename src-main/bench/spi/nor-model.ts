@@ -75,6 +75,8 @@ export class NorModel implements SpiSlave {
   /** An operation ended, and nobody has asked the flag status register about it. */
   #unasked = false;
   #fourByte = false;
+  /** The extended address register (W25Q256JV data sheet, 8.2.23): what is above three bytes of address. */
+  #segment = 0;
   #poweredDown = false;
   #awakeAt = 0;
   #resetEnabled = false;
@@ -147,6 +149,7 @@ export class NorModel implements SpiSlave {
     this.#operation = undefined;
     this.#writeEnabled = false;
     this.#fourByte = false;
+    this.#segment = 0;
     this.#resetEnabled = false;
     this.#flags = 0;
     this.#unasked = false;
@@ -180,8 +183,7 @@ export class NorModel implements SpiSlave {
   /** Instructions of one byte: taken when the chip is deselected just after them. */
   #simple(opcode: number): Instruction | undefined {
     const { enterFourByte } = this.kind;
-    const allowed =
-      enterFourByte !== undefined && enterFourByte !== 'bank-17' && (enterFourByte === 'b7' || this.#writeEnabled);
+    const allowed = enterFourByte === 'b7' || (enterFourByte === 'wren-b7' && this.#writeEnabled);
     const acts: Readonly<Record<number, () => void>> = {
       0x04: () => (this.#writeEnabled = false),
       0x06: () => (this.#writeEnabled = true),
@@ -205,9 +207,11 @@ export class NorModel implements SpiSlave {
       const bytes = sfdpBytes(this.kind);
       return this.#addressed(3, 1, (at) => (sfdp?.(bytes) ?? bytes)[at] ?? FLOATING);
     }
+    if (opcode === 0xc8 && this.kind.enterFourByte === 'segment-c5') return { exchange: () => this.#segment };
     if (opcode === 0x4b && this.uid.length > 0) return told(this.uid, 4);
-    if (opcode === 0x03) return this.#addressed(address, 0, (at) => this.#cell(at));
-    if (opcode === 0x0b) return this.#addressed(address, 1, (at) => this.#cell(at));
+    const above = this.#above(address);
+    if (opcode === 0x03) return this.#addressed(address, 0, (at) => this.#cell(above + at));
+    if (opcode === 0x0b) return this.#addressed(address, 1, (at) => this.#cell(above + at));
     const large = this.kind.enterFourByte !== undefined;
     if (opcode === 0x0c && large) return this.#addressed(4, 1, (at) => this.#cell(at));
     if (opcode === 0x13 && large) return this.#addressed(4, 0, (at) => this.#cell(at));
@@ -221,6 +225,7 @@ export class NorModel implements SpiSlave {
     if (opcode === 0x31 && (quadEnable === 4 || quadEnable === 6)) return this.#statusWrite(([sr2]) => ({ sr2 }));
     if (opcode === 0x3e && quadEnable === 3) return this.#statusWrite(([sr2]) => ({ sr2 }));
     if (opcode === 0x17 && this.kind.enterFourByte === 'bank-17') return this.#bankWrite();
+    if (opcode === 0xc5 && this.kind.enterFourByte === 'segment-c5') return this.#segmentWrite();
     if (opcode === 0x02) return this.#pageProgram(address);
     if (opcode === 0x12 && this.#hasFourByteInstructions) return this.#pageProgram(4);
     for (const erase of this.kind.erases) {
@@ -254,6 +259,18 @@ export class NorModel implements SpiSlave {
     return quadEnable === 1 ? { sr1, sr2: 0 } : { sr1 };
   }
 
+  /** Takes the write enable with it. */
+  #segmentWrite(): Instruction {
+    let value = 0;
+    return {
+      exchange: (index, mosi) => (index === 0 && (value = mosi), FLOATING),
+      end: () => {
+        if (this.#writeEnabled) this.#segment = value & (this.kind.size / 0x1000000 - 1);
+        this.#writeEnabled = false;
+      },
+    };
+  }
+
   #bankWrite(): Instruction {
     return { exchange: (index, mosi) => (index === 0 && (this.#fourByte = (mosi & 0x80) !== 0), FLOATING) };
   }
@@ -262,6 +279,10 @@ export class NorModel implements SpiSlave {
     const at = address % this.kind.size;
     this.faults.reading?.(at);
     return this.cells.read(at);
+  }
+
+  #above(addressBytes: number): number {
+    return addressBytes === 3 ? this.#segment * 0x1000000 : 0;
   }
 
   /** Address bytes, dummy bytes, and then one byte after another without end. */
@@ -287,7 +308,7 @@ export class NorModel implements SpiSlave {
       },
       end: (_, at) => {
         if (latch.size === 0 || !this.#writeEnabled) return;
-        const page = (address - (address % PAGE)) % this.kind.size;
+        const page = (this.#above(addressBytes) + address - (address % PAGE)) % this.kind.size;
         const { programUs, firstByteUs } = this.kind;
         const us = firstByteUs + ((programUs - firstByteUs) * (latch.size - 1)) / (PAGE - 1);
         const each = (act: (address: number, byte: number) => void) => () =>
@@ -310,7 +331,7 @@ export class NorModel implements SpiSlave {
       },
       end: (length, at) => {
         if (length !== addressBytes || !this.#writeEnabled) return;
-        const from = (address - (address % size)) % this.kind.size;
+        const from = (this.#above(addressBytes) + address - (address % size)) % this.kind.size;
         this.counts.erases++;
         this.#begin(at, toNs(ms), 'erase', this.#erasing(from, size));
       },

@@ -49,7 +49,7 @@ function basicTable(kind: NorKind): number[] {
   table[13] = (flagStatus === 'only' ? 0 : 1 << 2) | (flagStatus ? 1 << 3 : 0) | (0xab << 15) | (0xb9 << 23);
   table[14] = kind.quadEnable << 20;
   // 16: 66h and 99h; E9h leaves, B7h enters 4-byte addresses, both after a write enable or without.
-  const enter = { none: 0, b7: 1, 'wren-b7': 2, 'bank-17': 8 }[kind.enterFourByte ?? 'none'];
+  const enter = { none: 0, b7: 1, 'wren-b7': 2, 'segment-c5': 4, 'bank-17': 8 }[kind.enterFourByte ?? 'none'];
   table[15] = (1 << 12) | (enter << 14) | ((enter | (kind.enterFourByte === 'b7' ? 1 << 5 : 0)) << 24);
   return table;
 }

@@ -20,6 +20,7 @@ import {
   writeEnable,
 } from './nor-commands.ts';
 import { type NorParts, norParts } from './nor-parts.ts';
+import { SegmentedPort } from './segmented-port.ts';
 import { readSfdp } from './sfdp.ts';
 
 /** The longest that a chip needs to wake up (tRES1; the slowest data sheets say 100 us). */
@@ -35,16 +36,22 @@ const STATUS_WRITE_MS = 500;
 export class NorChip {
   readonly chip: ChipDescription;
   readonly spi: SpiInterface;
-  readonly port: SpiPort;
   readonly clockHz: number;
   #parts: NorParts | undefined;
   #fourByte = false;
+  readonly #port: SpiPort;
+  #segments: SegmentedPort | undefined;
 
   constructor(chip: ChipDescription, spi: SpiInterface, port: SpiPort, clockHz: number) {
     this.chip = chip;
     this.spi = spi;
-    this.port = port;
+    this.#port = port;
     this.clockHz = clockHz;
+  }
+
+  /** What everything goes through. */
+  get port(): SpiPort {
+    return this.#segments ?? this.#port;
   }
 
   /** Wakes it. Rejects with `no-target` where nothing drives the wires. Changes nothing. */
@@ -70,14 +77,17 @@ export class NorChip {
     const parts = await this.parts(io);
     if (this.#fourByte || parts.enterFourByte === 'none') return parts;
     this.#fourByte = true;
-    await this.port.transfer(fourByteMode(parts, true), io);
+    if (parts.enterFourByte === 'segment-c5') this.#segments = this.#segmented(parts);
+    else await this.port.transfer(fourByteMode(parts, true), io);
     return parts;
   }
 
   /** As it was found: addresses of three bytes, and where it can be reset, reset. */
   async leave(io: IoContext): Promise<void> {
     if (this.#fourByte && this.#parts) {
-      await this.port.transfer(fourByteMode(this.#parts, false), io);
+      if (this.#segments) await this.#segments.select(0, io);
+      else await this.port.transfer(fourByteMode(this.#parts, false), io);
+      this.#segments = undefined;
       this.#fourByte = false;
     }
     if (!this.#parts?.softReset) return;
@@ -162,6 +172,16 @@ export class NorChip {
   /** All ones: nothing drives the wire any more. No chip is busy with all of its protection set. */
   requirePresent(samples: Uint8Array): void {
     if (samples.length > 0 && isFilledWith(samples, 0xff)) throw new FlashlineError('no-target');
+  }
+
+  #segmented({ instructions, erases }: NorParts): SegmentedPort {
+    const opcodes = [instructions.read, instructions.program, ...erases].map(({ opcode }) => opcode);
+    return new SegmentedPort({
+      port: this.#port,
+      opcodes: new Set(opcodes),
+      idle: (io) => this.waitReady(0, LEFT_BUSY_MS, io),
+      refused: (address, found) => refused(address, `the extended address register holds ${found}`),
+    });
   }
 
   async #readId(io: IoContext): Promise<Uint8Array> {

@@ -22,7 +22,9 @@ export const Opcode = {
   readId: 0x9f,
   releasePowerDown: 0xab,
   enterFourByte: 0xb7,
+  writeSegment: 0xc5,
   chipErase: 0xc7,
+  readSegment: 0xc8,
   exitFourByte: 0xe9,
 } as const;
 

@@ -19,6 +19,7 @@ const READ_PART = 0x10000;
 const GAP = 16;
 const WRITE_DISABLE = 0x04;
 const FINISH_MS = 1000;
+const SEGMENT = 0x1000000;
 
 /** Serial NOR flash by its own instructions. What is read back over the bus is the proof. */
 export class NorDevice implements FlashDevice {
@@ -107,9 +108,14 @@ export class NorDevice implements FlashDevice {
     const { read, readDummy: dummy } = this.#parts.instructions;
     const most = this.#chip.port.limits.read;
     const at = this.#at(address, length);
-    return Array.from({ length: Math.ceil(length / most) }, (_, index) =>
-      addressed(read, at + index * most, { dummy, read: Math.min(most, length - index * most) }),
-    );
+    const transfers: SpiTransfer[] = [];
+    for (let done = 0; done < length;) {
+      // Not every chip goes on by itself beyond what three bytes of address reach.
+      const size = Math.min(most, length - done, SEGMENT - ((at + done) % SEGMENT));
+      transfers.push(addressed(read, at + done, { dummy, read: size }));
+      done += size;
+    }
+    return transfers;
   }
 
   /** The description plans; what is sent is what this chip has. */

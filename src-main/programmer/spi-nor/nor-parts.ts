@@ -16,7 +16,7 @@ export interface NorParts {
   readonly instructions: NorInstructions;
   readonly eraseAddressBytes: 3 | 4;
   /** What must be sent before addresses beyond 16 MiB are taken. */
-  readonly enterFourByte: 'b7' | 'wren-b7' | 'bank-17' | 'none';
+  readonly enterFourByte: 'b7' | 'wren-b7' | 'bank-17' | 'segment-c5' | 'none';
   readonly softReset: boolean;
   /** There is a second status register, read by 35h. */
   readonly hasStatus2: boolean;

@@ -10,8 +10,8 @@ export interface EraseType {
   readonly ms?: number;
 }
 
-/** How a chip is made to take 4-byte addresses by its ordinary instructions. */
-export type EnterFourByte = 'b7' | 'wren-b7' | 'bank-17' | 'always' | 'none';
+/** How a chip is made to take 4-byte addresses by its ordinary instructions, or the highest byte apart from them. */
+export type EnterFourByte = 'b7' | 'wren-b7' | 'bank-17' | 'segment-c5' | 'always' | 'none';
 
 /** Where the quad enable bit is and how it is written (JESD216, DWORD 15, bits 22:20). */
 export type QuadEnable = 'none' | 'sr2-bit1' | 'sr1-bit6' | 'sr2-bit7' | 'sr2-bit1-by-31' | 'unknown';
@@ -148,11 +148,12 @@ function chipEraseMs(dword11: number): number {
   return (bits(dword11, 28, 24) + 1) * ([16, 256, 4000, 64_000][bits(dword11, 30, 29)] ?? 16);
 }
 
-/** DWORD 16, bits 31:24. Of the ways that are left out (an extended address register, a non-volatile one) none is alone. */
+/** DWORD 16, bits 31:24. Left out: a non-volatile register (bit 28), which would stay changed. */
 function enterFourByte(dword16: number): EnterFourByte {
   if (bits(dword16, 24, 24) === 1) return 'b7';
   if (bits(dword16, 25, 25) === 1) return 'wren-b7';
   if (bits(dword16, 27, 27) === 1) return 'bank-17';
+  if (bits(dword16, 26, 26) === 1) return 'segment-c5';
   return bits(dword16, 30, 30) === 1 ? 'always' : 'none';
 }
 

@@ -174,25 +174,60 @@ describe('the flag status register', () => {
 });
 
 describe('addresses of four bytes', () => {
-  it.each(['b7', 'wren-b7', 'bank-17'] as const)('by %s are entered, and left again', async (enterFourByte) => {
+  it.each(['b7', 'wren-b7', 'bank-17', 'segment-c5'] as const)(
+    'by %s are entered, and left again',
+    async (enterFourByte) => {
+      const kind: NorKind = {
+        ...SMALL,
+        size: 0x2000000,
+        enterFourByte,
+        erases: SMALL.erases.map(({ size, opcode, ms }) => ({ size, opcode, ms })),
+      };
+      const { nor, port, unit } = await open(kind);
+      const device = await unit.openFlash(port.io);
+      const [flash] = flashMemories(GENERIC);
+      if (!flash) throw new TypeError('no flash');
+      const data = Uint8Array.from({ length: 64 }, (_, index) => index);
+      await device.program(flash, 0x1800000, data, port.io);
+      await device.finish(port.io);
+      expect(nor.cells.peek(0x1800000, 64)).toEqual(data);
+      expect(nor.cells.peek(0x800000, 64).every((byte) => byte === 0xff)).toBe(true);
+      await unit.close(port.io);
+      // Three bytes again: this reads the byte at 0x18, not at 0x1800000.
+      const [found] = await port.transfer([{ write: Uint8Array.of(0x03, 0x00, 0x00, 0x18), read: 4 }]);
+      expect(found).toEqual(new Uint8Array(4).fill(0xff));
+    },
+  );
+
+  it('by a register of the highest byte are sent with three, however much is done on both sides', async () => {
     const kind: NorKind = {
       ...SMALL,
       size: 0x2000000,
-      enterFourByte,
+      enterFourByte: 'segment-c5',
       erases: SMALL.erases.map(({ size, opcode, ms }) => ({ size, opcode, ms })),
     };
     const { nor, port, unit } = await open(kind);
     const device = await unit.openFlash(port.io);
     const [flash] = flashMemories(GENERIC);
     if (!flash) throw new TypeError('no flash');
-    const data = Uint8Array.from({ length: 64 }, (_, index) => index);
-    await device.program(flash, 0x1800000, data, port.io);
+    const [start, size] = [0xffe000, 0x4000];
+    nor.cells.preload(0, Uint8Array.of(9));
+    nor.cells.preload(start, new Uint8Array(size));
+    // The first pages' programs and erases are still under way when the other side's turn comes.
+    await device.erase(flash, start, size, port.io);
+    expect(nor.cells.peek(start, size).every((byte) => byte === 0xff)).toBe(true);
+    const data = Uint8Array.from({ length: size }, (_, index) => (index * 7) ^ (index >> 6));
+    await device.program(flash, start, data, port.io);
+    expect(await device.read(start, size, port.io)).toEqual(data);
+    expect(await device.sample?.([0, 0x1000000, 0], 2, port.io)).toEqual(
+      Uint8Array.of(9, 0xff, data[0x2000] ?? 0, data[0x2001] ?? 0, 9, 0xff),
+    );
     await device.finish(port.io);
-    expect(nor.cells.peek(0x1800000, 64)).toEqual(data);
-    expect(nor.cells.peek(0x800000, 64).every((byte) => byte === 0xff)).toBe(true);
-    await unit.close(port.io);
-    // Three bytes again: this reads the byte at 0x18, not at 0x1800000.
-    const [found] = await port.transfer([{ write: Uint8Array.of(0x03, 0x00, 0x00, 0x18), read: 4 }]);
-    expect(found).toEqual(new Uint8Array(4).fill(0xff));
+    expect(nor.cells.peek(start, size)).toEqual(data);
+    expect(nor.cells.peek(1, 0x1000).every((byte) => byte === 0xff)).toBe(true);
+    // Read back each time that it was written.
+    const count = (opcode: number) => port.opcodes.filter((each) => each === opcode).length;
+    expect(count(0xc5)).toBe(count(0xc8));
+    expect(count(0xc5)).toBeGreaterThan(3);
   });
 });
