@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IoContext } from '#shared/base/clock.ts';
-import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
+import { ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { realClock } from '#main/app/real-clock.ts';
 import type { FlashDevice } from '#main/programmer/flash-device.ts';
 import type { Programmer } from '#main/programmer/programmer.ts';
@@ -79,5 +79,34 @@ describe.runIf(requirePrograms(['qemu-system-arm']))('QEMU’s n25q256a', () => 
     const found = await device.read(0x80000, 0x3000, io);
     expect(found.subarray(0x1000, 0x2000).every((byte) => byte === 0xff)).toBe(true);
     expect([...found.subarray(0, 0x1000), ...found.subarray(0x2000)].every((byte) => byte === 0)).toBe(true);
+  });
+});
+
+describe.runIf(requirePrograms(['qemu-system-arm']))('QEMU’s n25q256a, its addresses of three bytes', () => {
+  it('are completed by its extended address register', async () => {
+    const { spi } = CHIP;
+    if (spi?.kind !== 'nor') throw new TypeError('no NOR flash');
+    const qemu = await startQemuNor();
+    try {
+      const chip = ChipDescription.parse({ ...CHIP, spi: { ...spi, enterFourByte: 'segment-c5' } });
+      const unit = await openSpiNor(qemu.port, chip, io);
+      const device = await unit.openFlash(io);
+      const [memory] = flashMemories(chip);
+      if (!memory) throw new TypeError('no flash');
+      const [start, bytes] = [0xfff000, noise(0x2000, 3)];
+      await device.erase(memory, start, 0x2000, io);
+      await device.program(memory, start, bytes, io);
+      await device.finish(io);
+      expect(await device.read(start, 0x2000, io)).toEqual(bytes);
+      // Of the first segment's start nothing has changed: QEMU begins with zeros.
+      expect(await device.read(0, 0x1000, io)).toEqual(new Uint8Array(0x1000));
+      await unit.close(io);
+      // Another way in, which knows of no segments, finds the same.
+      const other = await openSpiNor(qemu.port, CHIP, io);
+      expect(await (await other.openFlash(io)).read(start, 0x2000, io)).toEqual(bytes);
+      await other.close(io);
+    } finally {
+      await qemu.stop();
+    }
   });
 });

@@ -29,7 +29,7 @@ export const SpiInterface = z.discriminatedUnion('kind', [
     /** Where its quad enable bit is (JESD216, DWORD 15), where it does not say so itself. */
     quadEnable: z.enum(['none', 'sr2-bit1', 'sr1-bit6', 'sr2-bit7', 'sr2-bit1-by-31']).optional(),
     /** How the chip is made to take addresses beyond 16 MiB, where it does not say so itself. */
-    enterFourByte: z.enum(['b7', 'wren-b7']).optional(),
+    enterFourByte: z.enum(['b7', 'wren-b7', 'segment-c5']).optional(),
     memories: SeenMemories,
   }),
 ]);
