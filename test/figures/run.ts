@@ -18,6 +18,7 @@ import { measurePowerCuts } from './power-cuts.ts';
 import { measureProgramChips } from './program-chips.ts';
 import { measureQemuAgainstGdb } from './qemu-gdb.ts';
 import { measureRelease } from './release.ts';
+import { measureSigning } from './signing.ts';
 import { measureStm32Uart } from './stm32-uart.ts';
 import { measureUf2 } from './uf2.ts';
 import { measureSpiNor } from './spi-nor.ts';
@@ -40,6 +41,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'qemu-gdb': () => measureQemuAgainstGdb(),
   'operator-latency': measureOperatorLatency,
   release: measureRelease,
+  signing: measureSigning,
   'stm32-uart': measureStm32Uart,
   uf2: measureUf2,
   'spi-nor': measureSpiNor,

@@ -9,6 +9,7 @@ import { HsmStore } from '#plant/signing/pkcs11/hsm-store.ts';
 import { fromHex } from '#shared/base/bytes.ts';
 import { SignAnswer, type SigningKey, type SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { KeyKind, SIGNING_ALGORITHMS, type SigningAlgorithm } from '#shared/model/signing.ts';
+import { ROOT } from '#test/support/cli.ts';
 import { cliHere } from '#test/support/cli-here.ts';
 import { type Credential, PlantUnderTest } from '#test/support/plant-http.ts';
 import { requirePrograms } from '#test/support/programs.ts';
@@ -172,6 +173,12 @@ describe.skipIf(!requirePrograms(['softhsm2', 'pkcs11-tool', 'openssl']))('keys 
     } finally {
       await store.close();
     }
+  });
+
+  it('signs on whatever JavaScript lets go of meanwhile', () => {
+    const script = join(ROOT, 'test', 'support', 'sign-and-collect.ts');
+    const { module, token, pin } = hsm.settings;
+    expect(hsm.run(process.execPath, ['--expose-gc', script, module, token, pin])).toBe('signed\n');
   });
 
   it('a module that crashes takes no server with it', async () => {

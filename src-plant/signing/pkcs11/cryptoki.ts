@@ -32,6 +32,8 @@ const SIGNATURES = {
 } as const;
 type Name = keyof typeof SIGNATURES;
 
+type Library = ReturnType<typeof koffi.load>;
+
 type Argument = number | bigint | Uint8Array | null;
 
 /** Of a token object: a type of CKA_..., and its value as PKCS #11 encodes it. */
@@ -48,10 +50,13 @@ const TOKEN_INFO_BYTES = 512;
 
 /** The module in this process, its calls as they are: each blocks until the module answers. Throws CkError. */
 export class Cryptoki {
-  readonly #functions: ReadonlyMap<string, (...args: readonly Argument[]) => number | bigint>;
+  /** Held for as long as this: a library that is collected is unloaded, and its functions are gone. */
+  readonly library: Library;
+  readonly functions: ReadonlyMap<string, (...args: readonly Argument[]) => number | bigint>;
 
-  private constructor(functions: ReadonlyMap<string, (...args: readonly Argument[]) => number | bigint>) {
-    this.#functions = functions;
+  private constructor(library: Library, functions: Cryptoki['functions']) {
+    this.library = library;
+    this.functions = functions;
   }
 
   /** Throws Error for what is no such module. */
@@ -68,7 +73,7 @@ export class Cryptoki {
       const prototype = koffi.proto(`unsigned long ${name}(${parameters.replaceAll('ulong', 'unsigned long')})`);
       return [name, koffi.decode(table[name], prototype) as (...args: readonly Argument[]) => number | bigint] as const;
     });
-    return new Cryptoki(new Map(functions));
+    return new Cryptoki(library, new Map(functions));
   }
 
   initialize(): void {
@@ -112,7 +117,7 @@ export class Cryptoki {
       return Array.from({ length: Number(wordAt(count)) }, (_, index) => wordAt(found, index));
     } finally {
       this.#call('FindObjectsFinal', session);
-      packed.free();
+      packed.values();
     }
   }
 
@@ -130,8 +135,6 @@ export class Cryptoki {
       )
         return null;
       throw thrown;
-    } finally {
-      packed.free();
     }
   }
 
@@ -139,13 +142,10 @@ export class Cryptoki {
     const packed = packMechanism(mechanism);
     const signature = new Uint8Array(1024);
     const length = word(signature.length);
-    try {
-      this.#call('SignInit', session, packed.template, key);
-      this.#call('Sign', session, data, data.length, signature, length);
-      return signature.slice(0, Number(wordAt(length)));
-    } finally {
-      packed.free();
-    }
+    this.#call('SignInit', session, packed.template, key);
+    packed.values();
+    this.#call('Sign', session, data, data.length, signature, length);
+    return signature.slice(0, Number(wordAt(length)));
   }
 
   generatePair(
@@ -156,33 +156,30 @@ export class Cryptoki {
   ): void {
     const packed = [packMechanism(mechanism), pack(publicTemplate), pack(privateTemplate)] as const;
     const [kind, open, closed] = packed;
-    try {
-      const counts = [publicTemplate.length, privateTemplate.length] as const;
-      const made = [word(0), word(0)] as const;
-      this.#call(
-        'GenerateKeyPair',
-        session,
-        kind.template,
-        open.template,
-        counts[0],
-        closed.template,
-        counts[1],
-        ...made,
-      );
-    } finally {
-      for (const each of packed) each.free();
-    }
+    const counts = [publicTemplate.length, privateTemplate.length] as const;
+    const made = [word(0), word(0)] as const;
+    this.#call(
+      'GenerateKeyPair',
+      session,
+      kind.template,
+      open.template,
+      counts[0],
+      closed.template,
+      counts[1],
+      ...made,
+    );
+    for (const each of packed) each.values();
   }
 
   #call(name: Name, ...args: readonly Argument[]): void {
-    const code = Number(this.#functions.get(name)?.(...args) ?? CKR.FUNCTION_NOT_SUPPORTED);
+    const code = Number(this.functions.get(name)?.(...args) ?? CKR.FUNCTION_NOT_SUPPORTED);
     if (code === CKR.OK || (name === 'Login' && code === CKR.USER_ALREADY_LOGGED_IN)) return;
     throw new CkError(name, code);
   }
 }
 
 /** The system's words leave out which file. */
-function loaded(file: string): ReturnType<typeof koffi.load> {
+function loaded(file: string): Library {
   try {
     return koffi.load(file);
   } catch (cause) {
@@ -213,28 +210,23 @@ function wordAt(bytes: Uint8Array, index = 0): bigint {
 interface Packed {
   /** CK_ATTRIBUTE: type, pointer, length, an unsigned long each; CK_MECHANISM is the same. */
   readonly template: Uint8Array;
-  /** As the module has filled them in. */
+  /** As the module has filled them in. Reading them is also what keeps them alive until then. */
   values(): Uint8Array[];
-  free(): void;
 }
 
-/** The values lie outside of JavaScript's heap, where nothing moves them while a pointer to them is in the template. */
+/** A buffer of its own lies outside of JavaScript's heap: nothing moves it while the template points to it. */
 function pack(attributes: readonly Attribute[]): Packed {
   const template = new Uint8Array(3 * WORD * attributes.length);
   const held = attributes.map(({ type, value }, index) => {
-    const size = Math.max(1, value.length);
-    const pointer = koffi.alloc('uint8_t', size) as unknown;
-    const memory = new Uint8Array(koffi.view(pointer, size));
+    const memory = new Uint8Array(new ArrayBuffer(Math.max(1, value.length)));
     memory.set(value);
-    const row = [word(type), word(koffi.address(pointer)), word(value.length)];
+    const row = [word(type), word(koffi.address(memory)), word(value.length)];
     row.forEach((each, column) => template.set(each, (index * 3 + column) * WORD));
-    return { pointer, memory };
+    return memory;
   });
   return {
     template,
-    values: () => held.map(({ memory }, index) => memory.slice(0, Number(wordAt(template, index * 3 + 2)))),
-    // A PIN never comes here, but keys' attributes do: nothing of them stays behind.
-    free: () => held.forEach(({ pointer, memory }) => (memory.fill(0), koffi.free(pointer))),
+    values: () => held.map((memory, index) => memory.slice(0, Number(wordAt(template, index * 3 + 2)))),
   };
 }
 
