@@ -12,6 +12,8 @@ import type { LockSteps } from './lock-steps.ts';
 export interface Programmer extends Unit {
   /** Its steps of no return; absent where it has none. */
   readonly locks?: LockSteps;
+  /** The public key of the private one in a slot: X then Y of P-256. Absent of what has no such slots. */
+  elementKey?(slot: number, io: IoContext): Promise<Uint8Array>;
   /** May be called once a run, after `identify`. Rejects with a link's failure, `wrong-chip` or `chip-protected`. */
   openFlash(io: IoContext): Promise<FlashDevice>;
 }

@@ -23,6 +23,7 @@ import { manufacturingFaults } from './manufacturing/check.ts';
 import { placeholderOf } from './manufacturing/for-unit.ts';
 import { readInside, recipeFileOf } from './recipe-folder.ts';
 import { checkSignature } from './signature/check-signature.ts';
+import type { Issuer } from './manufacturing/device-certificate.ts';
 import type { UnitKeys } from './manufacturing/to-sign.ts';
 import { unitKeysOf } from './manufacturing/unit-keys.ts';
 
@@ -41,6 +42,8 @@ export interface Release {
   readonly signers: ReadonlyMap<Role, ImageSigner>;
   /** Public keys of what the plant signs for each unit. */
   readonly unitKeys: UnitKeys;
+  /** Who issues units' certificates; null where the recipe wants none. */
+  readonly issuer: Issuer | null;
 }
 
 export interface ReleaseOptions {
@@ -90,7 +93,17 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   requireNone(unitKeys.faults, file, source);
   const hashes = [...opened.map(({ sha256 }) => sha256), ...[...extra.values()].map(sha256Hex)];
   const digest = releaseDigest(recipe, hashes);
-  return { recipe, chip, images, digest, layout, contents: layout.contents, signers, unitKeys: unitKeys.keys };
+  return {
+    recipe,
+    chip,
+    images,
+    digest,
+    layout,
+    contents: layout.contents,
+    signers,
+    unitKeys: unitKeys.keys,
+    issuer: unitKeys.issuer,
+  };
 }
 
 /** Throws `signature-missing` or `signature-wrong`. */

@@ -10,6 +10,7 @@ import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { LockSteps } from '../programmer/lock-steps.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';
 import type { Release } from '../release/open-release.ts';
+import type { Issuer } from '../release/manufacturing/device-certificate.ts';
 import type { ToSign } from '../release/manufacturing/to-sign.ts';
 import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 
@@ -39,6 +40,8 @@ export interface Engine {
    * `value-unsuited`, `nvs-invalid` or `plant-data-missing`.
    */
   forUnit?(unit: UnitValues, fromPlant?: Uint8Array): Engine;
+  /** Who issues a certificate for each unit; absent where nobody does. */
+  readonly issuer?: Issuer;
   /** What of the unit's partition is still to be signed; null when nothing is. Absent where the recipe has nothing signed. */
   nextToSign?(unit: UnitValues): ToSign | null;
   withSignature?(unit: UnitValues, signed: ToSign, signature: Uint8Array): UnitValues;

@@ -1,5 +1,5 @@
 import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
-import type { SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
+import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 
 /** A unit whose manufacturing partition the plant makes. */
@@ -36,6 +36,8 @@ export interface PlantRules {
    * `signing-unavailable`, `too-many-requests`, or what keeps it from asking; left out where there is no plant to ask.
    */
   sign?(order: Omit<SignRequest, 'request'>, signal: AbortSignal): Promise<SignAnswer>;
+  /** Has the plant issue a certificate for a unit's public key; rejects as `sign` does. */
+  issue?(order: Omit<IssueRequest, 'request'>, signal: AbortSignal): Promise<IssueAnswer>;
   /** Whose badge this is. Throws `badge-unknown`, `not-enrolled`. */
   operatorOf(badge: string): string;
   /** Open orders for a product, whatever their release. */

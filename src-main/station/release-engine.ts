@@ -58,10 +58,11 @@ function forUnit(
   release: Release,
   openFlash: OpenFlash,
   signedBy: SignedBy,
-): Pick<Engine, 'forUnit' | 'nextToSign' | 'withSignature'> {
-  const { chip, unitKeys } = release;
+): Pick<Engine, 'forUnit' | 'issuer' | 'nextToSign' | 'withSignature'> {
+  const { chip, unitKeys, issuer } = release;
   if (!release.recipe.manufacturing && !hasUnitLocks(release.recipe)) return {};
   return {
+    ...(issuer ? { issuer } : {}),
     nextToSign: (unit) => nextToSign(release.recipe, unit, unitKeys),
     withSignature: (unit, signed, signature) => withSignature(release.recipe, unit, signed, signature),
     forUnit: (unit, fromPlant) => {

@@ -15,7 +15,7 @@ import {
 import type { JournalEntry, RunOpening } from '../log/log.ts';
 import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
-import type { Connection, OpenedUnit } from '../programmer/programmer.ts';
+import { type Connection, isProgrammer, type OpenedUnit } from '../programmer/programmer.ts';
 import { lockStepsOf } from '../programmer/protection-locks.ts';
 import { abandonable, bounded } from './bounded.ts';
 import type { Engine } from './engine.ts';
@@ -256,11 +256,12 @@ class Run {
     const { uid, chip } = identity;
     this.#tell({ type: 'unit.identified', run: this.#id, uid, chip, ...(reach ? { reach } : {}) });
     await this.#admit(identity.uid);
-    await this.#makeItsOwn();
+    const element = isProgrammer(target) ? target : null;
+    await this.#makeItsOwn(element?.elementKey && ((slot) => element.elementKey?.(slot, io)));
   }
 
   /** What the unit alone is given: made before anything is planned. */
-  async #makeItsOwn(): Promise<void> {
+  async #makeItsOwn(elementKey: ((slot: number) => Promise<Uint8Array> | undefined) | undefined): Promise<void> {
     const took = (macs: readonly string[]) => {
       this.#macs = [...macs];
     };
@@ -269,8 +270,8 @@ class Run {
       this.#tell({ type: 'unit.signed', run: this.#id, signature });
     };
     const now = () => this.#services.wallClock.now();
-    const { log, numbers } = this.#services;
-    const base = { log, numbers, plant: this.#plant, listed: this.#listed, signed, now };
+    const { log, numbers, random } = this.#services;
+    const base = { log, numbers, plant: this.#plant, listed: this.#listed, signed, now, random, elementKey };
     const services = { ...base, run: this.#id, at: this.#utc(), took };
     this.#engine = await engineForUnit(this.#engine, this.#request, this.#uid, services, this.#signal);
   }

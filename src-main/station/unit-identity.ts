@@ -1,3 +1,4 @@
+import type { RandomBytes } from '#shared/base/clock.ts';
 import { macSource } from '#shared/identity/mac-rules.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { isSimulated, type UnitSignature } from '#shared/model/unit-record.ts';
@@ -5,6 +6,7 @@ import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 import type { Engine } from './engine.ts';
 import type { RunRequest } from './run-opening.ts';
 import { type MacServices, macsOf } from './unit-macs.ts';
+import { withDeviceCertificate } from './unit-certificate.ts';
 import { withUnitSignatures } from './unit-signing.ts';
 
 export interface IdentityServices extends MacServices {
@@ -13,6 +15,9 @@ export interface IdentityServices extends MacServices {
   readonly signed: (signature: UnitSignature) => void;
   /** Real time. */
   readonly now: () => number;
+  readonly random: RandomBytes;
+  /** Of the unit's secure element (Programmer.elementKey); left out where it has none. */
+  readonly elementKey?: ((slot: number) => Promise<Uint8Array> | undefined) | undefined;
 }
 
 /**
@@ -38,7 +43,9 @@ export async function engineForUnit(
       ? await services.plant?.unitData?.({ command: section.command, product: product.id, ...unit }, signal)
       : undefined;
   const signing = { ...services, simulated: isSimulated(request) };
-  return engine.forUnit(await withUnitSignatures(engine, unit, signing, signal), fromPlant);
+  // In this order: what is signed may have the certificate in it.
+  const certified = await withDeviceCertificate(engine, unit, signing, signal);
+  return engine.forUnit(await withUnitSignatures(engine, certified, signing, signal), fromPlant);
 }
 
 /**

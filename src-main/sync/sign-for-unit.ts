@@ -1,6 +1,6 @@
 import { toHex } from '#shared/base/bytes.ts';
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
-import type { SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
+import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { type FailureCode, FlashlineError } from '#shared/model/failure.ts';
 import type { PlantSession } from './plant-session.ts';
 
@@ -30,14 +30,23 @@ const PASSING: ReadonlySet<FailureCode> = new Set<FailureCode>([
  * Has the plant sign for one unit, a few times where that may help, always by the same request: however often it arrives there, there is
  * one signature. Rejects with the last failure.
  */
-export async function signForUnit(
-  order: Omit<SignRequest, 'request'>,
-  { session, clock, random, signal }: SigningIo,
-): Promise<SignAnswer> {
+export async function signForUnit(order: Omit<SignRequest, 'request'>, io: SigningIo): Promise<SignAnswer> {
+  const { session, random, signal } = io;
   const body = { ...order, request: toHex(random(16)) };
+  return insisting(io, () => session.call('station.sign', { body }, { signal, deadlineMs: SIGN_MS }));
+}
+
+/** The same for a certificate. */
+export async function issueForUnit(order: Omit<IssueRequest, 'request'>, io: SigningIo): Promise<IssueAnswer> {
+  const { session, random, signal } = io;
+  const body = { ...order, request: toHex(random(16)) };
+  return insisting(io, () => session.call('station.issue', { body }, { signal, deadlineMs: SIGN_MS }));
+}
+
+async function insisting<T>({ clock, signal }: SigningIo, ask: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await session.call('station.sign', { body }, { signal, deadlineMs: SIGN_MS });
+      return await ask();
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       const pauseMs = pauseBefore(attempt, thrown);

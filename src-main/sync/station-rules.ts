@@ -1,14 +1,14 @@
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { Admission, StationDocument, StationOrder } from '#shared/contract/plant/station-api.ts';
-import type { SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
+import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { macAddress } from '#shared/model/mac-address.ts';
 import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
 import { DEFAULT_PROCESS, isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { PlantStore, Taking } from '../log/plant-store.ts';
 import { hasCode } from './has-code.ts';
-import { signForUnit } from './sign-for-unit.ts';
+import { issueForUnit, type SigningIo, signForUnit } from './sign-for-unit.ts';
 import type { Sync } from './sync.ts';
 
 export interface StationRulesOptions {
@@ -119,10 +119,11 @@ export class StationRules {
 
   /** Rejects with what signForUnit does, and with `signing-unavailable` where this station has no plant. */
   async sign(order: Omit<SignRequest, 'request'>, signal: AbortSignal): Promise<SignAnswer> {
-    const { sync, clock, random } = this.#options;
-    if (sync.book === null)
-      throw new FlashlineError('signing-unavailable', { params: { detail: 'this station has no plant' } });
-    return signForUnit(order, { session: sync.session(), clock, random, signal });
+    return signForUnit(order, this.#signingIo(signal));
+  }
+
+  async issue(order: Omit<IssueRequest, 'request'>, signal: AbortSignal): Promise<IssueAnswer> {
+    return issueForUnit(order, this.#signingIo(signal));
   }
 
   /** The name of the person with this badge. Throws `not-enrolled`, or `badge-unknown` for a badge that the plant does not know. */
@@ -195,6 +196,13 @@ export class StationRules {
       done.abort();
       await timer;
     }
+  }
+
+  #signingIo(signal: AbortSignal): SigningIo {
+    const { sync, clock, random } = this.#options;
+    if (sync.book === null)
+      throw new FlashlineError('signing-unavailable', { params: { detail: 'this station has no plant' } });
+    return { session: sync.session(), clock, random, signal };
   }
 
   #requireDocument(): StationDocument {

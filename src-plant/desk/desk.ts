@@ -49,6 +49,23 @@ export const deskCalls = {
     }),
     result: SigningKey,
   },
+  /** The key's own certificate: by itself, or by another authority (PEM). */
+  'key.certify': {
+    params: z.strictObject({
+      name: Name,
+      subject: z.strictObject({
+        commonName: Label.max(64),
+        organization: Label.max(64).optional(),
+        country: z
+          .string()
+          .regex(/^[A-Z]{2}$/)
+          .optional(),
+      }),
+      years: z.number().int().min(0).max(31),
+    }),
+    result: SigningKey,
+  },
+  'key.certificate': { params: z.strictObject({ name: Name, pem: z.string().max(32_768) }), result: SigningKey },
   'key.policy': { params: z.strictObject({ name: Name, change: PolicyChange }), result: SigningKey },
 } as const;
 

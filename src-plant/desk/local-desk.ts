@@ -34,6 +34,8 @@ export function localDesk({ users, stations, keys, recover, now }: DeskServices)
     'user.password': ({ name, password }) => users.change(name, { password }, WHO, now()),
     'key.list': () => keys.list(),
     'key.create': (key) => keys.create(key, { who: WHO, now: now() }),
+    'key.certify': ({ name, ...own }) => keys.certify(name, own, { who: WHO, now: now() }),
+    'key.certificate': ({ name, pem }) => keys.adoptCertificate(name, pem, { who: WHO, now: now() }),
     'key.policy': ({ name, change }) => keys.changePolicy(name, change, { who: WHO, now: now() }),
   };
   return {

@@ -162,13 +162,14 @@ function changed(policy: KeyPolicy, change: PolicyChange): KeyPolicy {
   return KeyPolicy.parse({ ...policy, ...Object.fromEntries(given) });
 }
 
-async function requireKey(sql: Sql, name: string): Promise<SigningKey> {
+/** With its row held. Rejects with `not-found`. */
+export async function requireKey(sql: Sql, name: string): Promise<SigningKey> {
   const key = await lockKey(sql, name);
   if (key === null) throw noKey(name);
   return key;
 }
 
-export function noKey(name: string): FlashlineError {
+function noKey(name: string): FlashlineError {
   return new FlashlineError('not-found', { params: { what: `signing key ${name}` } });
 }
 

@@ -1,6 +1,15 @@
 import type { RandomBytes } from '#shared/base/clock.ts';
-import type { PolicyChange, SigningKey, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
+import type {
+  IssueAnswer,
+  IssueRequest,
+  PolicyChange,
+  SignAnswer,
+  SigningKey,
+  SignRequest,
+} from '#shared/contract/plant/signing-api.ts';
+import type { CertificateSubject } from '#shared/contract/plant/make-certificate.ts';
 import type { Database } from '../database/database.ts';
+import { adoptCertificate, certifyKey, issueCertificate } from './issue.ts';
 import type { KeyStores } from './key-stores.ts';
 import { changePolicy, createKey, type KeyAct, listKeys, type NewKey } from './keys.ts';
 import { madeSignatures } from './made-signatures.ts';
@@ -12,7 +21,14 @@ export interface SigningDesk {
   list(): Promise<SigningKey[]>;
   create(key: NewKey, act: KeyAct): Promise<SigningKey>;
   changePolicy(name: string, change: PolicyChange, act: KeyAct): Promise<SigningKey>;
+  certify(
+    name: string,
+    own: { readonly subject: CertificateSubject; readonly years: number },
+    act: KeyAct,
+  ): Promise<SigningKey>;
+  adoptCertificate(name: string, pem: string, act: KeyAct): Promise<SigningKey>;
   sign(asked: SignRequest, act: StationAct): Promise<SignAnswer>;
+  issue(asked: IssueRequest, act: StationAct): Promise<IssueAnswer>;
   made(
     key: string,
     page: { readonly before?: string | undefined; readonly limit: number },
@@ -32,7 +48,10 @@ export function createSigningDesk(parts: SigningDeskParts): SigningDesk {
     list: () => listKeys(database),
     create: (key, act) => createKey(parts, key, act),
     changePolicy: (name, change, act) => changePolicy(database, name, change, act),
+    certify: (name, own, act) => certifyKey(parts, name, own, act),
+    adoptCertificate: (name, pem, act) => adoptCertificate(parts, name, pem, act),
     sign: (asked, act) => signDigest(parts, asked, act),
+    issue: (asked, act) => issueCertificate(parts, asked, act),
     made: (key, page) => madeSignatures(database, key, page),
   };
 }

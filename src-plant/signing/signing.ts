@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { fromHex, toHex } from '#shared/base/bytes.ts';
-import type { SignAnswer, SigningKey, SignRequest } from '#shared/contract/plant/signing-api.ts';
+import type { KeyUse, SignAnswer, SigningKey, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError, toFailure } from '#shared/model/failure.ts';
-import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '#shared/model/signing.ts';
 import { audit } from '../audit/audit.ts';
 import { CountColumn, TimeColumn } from '../database/columns.ts';
 import type { Database, Sql } from '../database/database.ts';
@@ -31,43 +31,70 @@ interface Reserved {
   /** Made before, for the same request. */
   readonly made: Made | null;
 }
-interface Made {
+
+/** What is asked of a key, whatever it makes of it; `digest` is of all that makes one request another. */
+export interface AskedOfKey extends SignRequest {
+  readonly use: KeyUse;
+}
+
+/** A signature, and the certificate that it is of. */
+export interface Signed {
   readonly signature: Uint8Array;
+  readonly certificate: Uint8Array | null;
+}
+export interface Made extends Signed {
   readonly signedAt: string;
 }
 
+/** By the key in its store. */
+export function signBy(
+  parts: SigningParts,
+  key: SigningKey,
+  algorithm: SigningAlgorithm,
+  digest: Uint8Array,
+): Promise<Uint8Array> {
+  const store = storeOf(parts.stores, key.store, key.name);
+  return store.sign({ reference: key.reference, spki: fromHex(key.publicKey), algorithm, digest });
+}
+
+/** Signs a digest for one unit; see signOnce. */
+export async function signDigest(parts: SigningParts, asked: SignRequest, act: StationAct): Promise<SignAnswer> {
+  const { key, made } = await signOnce(parts, { ...asked, use: 'digest' }, act, async (by) => ({
+    signature: await signBy(parts, by, asked.algorithm, fromHex(asked.digest)),
+    certificate: null,
+  }));
+  return { ...answeredBy(asked, key, made), signature: toHex(made.signature) };
+}
+
 /**
- * Signs a digest for one unit, if the key's policy allows it. First a place in the policy is taken and kept on disk, then the key
+ * Has a key sign for one unit, if its policy allows it. First a place in the policy is taken and kept on disk, then the key
  * signs, with no transaction waiting for it, then the signature is kept with its entry in the audit log; only then it is answered. A
  * request that is sent again has the same signature: where two were made at once, the first that is kept counts and the other is
  * thrown away. Rejects with `signing-refused`, `too-many-requests` or `signing-unavailable`; each is in the audit log.
  */
-export async function signDigest(parts: SigningParts, asked: SignRequest, act: StationAct): Promise<SignAnswer> {
+export async function signOnce(
+  parts: SigningParts,
+  asked: AskedOfKey,
+  act: StationAct,
+  make: (key: SigningKey) => Promise<Signed>,
+): Promise<{ readonly key: SigningKey; readonly made: Made }> {
   try {
     const { key, made } = await parts.database.transaction((sql) => reserve(sql, asked, act));
     if (made !== null) {
       parts.counts.add('repeated', key.store);
-      return answerOf(asked, key, made);
+      return { key, made };
     }
-    const store = storeOf(parts.stores, key.store, key.name);
-    const { reference } = key;
-    const order = {
-      reference,
-      spki: fromHex(key.publicKey),
-      algorithm: asked.algorithm,
-      digest: fromHex(asked.digest),
-    };
-    const signature = await store.sign(order);
-    const kept = await parts.database.transaction((sql) => keep(sql, asked, key, signature, act));
+    const signed = await make(key);
+    const kept = await parts.database.transaction((sql) => keep(sql, asked, key, signed, act));
     parts.counts.add(kept.isNew ? 'signed' : 'repeated', key.store);
-    return answerOf(asked, key, kept);
+    return { key, made: kept };
   } catch (thrown) {
     await tellRefused(parts, asked, act, thrown);
     throw thrown;
   }
 }
 
-async function reserve(sql: Sql, asked: SignRequest, { station, now }: StationAct): Promise<Reserved> {
+async function reserve(sql: Sql, asked: AskedOfKey, { station, now }: StationAct): Promise<Reserved> {
   const key = await lockKey(sql, asked.key);
   if (key === null) throw refused(asked.key, 'the plant has no key of this name');
   const { bytes } = SIGNING_ALGORITHMS[asked.algorithm];
@@ -75,7 +102,7 @@ async function reserve(sql: Sql, asked: SignRequest, { station, now }: StationAc
   const made = await earlier(sql, asked, station);
   if (made === 'other') throw refused(key.name, `request ${asked.request} was for something else`);
   if (made !== null && made !== 'asked') return { key, made };
-  const why = refusal(key, { ...asked, station, use: 'digest' }, { now, ...(await known(sql, asked, station, now)) });
+  const why = refusal(key, { ...asked, station }, { now, ...(await known(sql, asked, station, now)) });
   if (why !== null) throw refused(key.name, why);
   await requireRate(sql, key, asked.request, now);
   await sql.query(
@@ -100,21 +127,23 @@ const EarlierRow = z.object({
   serial: z.string(),
   uid: z.string().nullable(),
   signature: z.instanceof(Uint8Array).nullable(),
+  certificate: z.instanceof(Uint8Array).nullable(),
   signed_at: TimeColumn.nullable(),
 });
 
 /** What this request was before: nothing, asked, made, or something else altogether. */
 async function earlier(sql: Sql, asked: SignRequest, station: string): Promise<Made | 'asked' | 'other' | null> {
   const [found] = await sql.query(
-    `SELECT key, algorithm, digest, product, release, serial, uid, signature, signed_at FROM signatures
+    `SELECT key, algorithm, digest, product, release, serial, uid, signature, certificate, signed_at FROM signatures
      WHERE station = $1 AND request = $2`,
     [station, asked.request],
   );
   if (found === undefined) return null;
-  const { signature, signed_at: signedAt, ...row } = EarlierRow.parse(found);
+  const { signature, certificate, signed_at: signedAt, ...row } = EarlierRow.parse(found);
   const members = ['key', 'algorithm', 'digest', 'product', 'release', 'serial', 'uid'] as const;
   if (members.some((member) => row[member] !== asked[member])) return 'other';
-  return signature === null || signedAt === null ? 'asked' : { signature: new Uint8Array(signature), signedAt };
+  if (signature === null || signedAt === null) return 'asked';
+  return { signature: new Uint8Array(signature), certificate: certificate && new Uint8Array(certificate), signedAt };
 }
 
 const CountRow = z.tuple([z.object({ signed: CountColumn, held: CountColumn })]);
@@ -151,16 +180,17 @@ async function requireRate(sql: Sql, { name, policy }: SigningKey, request: stri
 /** The signature, its count and its entry in the audit log, at once; or what another attempt has kept already. */
 async function keep(
   sql: Sql,
-  asked: SignRequest,
+  asked: AskedOfKey,
   { name, store, keyId }: SigningKey,
-  signature: Uint8Array,
+  { signature, certificate }: Signed,
   { station, now }: StationAct,
 ): Promise<Made & { readonly isNew: boolean }> {
   // In the order in which `reserve` takes them: nobody waits in a circle.
   const held = await lockKey(sql, name);
   const rows = await sql.query(
-    'UPDATE signatures SET signature = $3, signed_at = $4 WHERE station = $1 AND request = $2 AND signed_at IS NULL RETURNING id',
-    [station, asked.request, signature, now],
+    `UPDATE signatures SET signature = $3, certificate = $4, signed_at = $5
+     WHERE station = $1 AND request = $2 AND signed_at IS NULL RETURNING id`,
+    [station, asked.request, signature, certificate, now],
   );
   if (rows.length === 0) {
     const made = await earlier(sql, asked, station);
@@ -172,8 +202,14 @@ async function keep(
     throw refused(name, `all ${quantity ?? 0} signatures of its policy are used up`);
   await sql.query('UPDATE signing_keys SET signed = signed + 1 WHERE name = $1', [name]);
   const detail = { ...auditDetail(asked), store, keyId, signature: toHex(signature).slice(0, 32) };
-  await audit(sql, { at: now, who: station, action: 'signing.sign', object: name, detail });
-  return { signature, signedAt: now.toISOString(), isNew: true };
+  await audit(sql, {
+    at: now,
+    who: station,
+    action: asked.use === 'digest' ? 'signing.sign' : 'signing.issue',
+    object: name,
+    detail,
+  });
+  return { signature, certificate, signedAt: now.toISOString(), isNew: true };
 }
 
 function auditDetail(asked: SignRequest): Record<string, string> {
@@ -203,9 +239,14 @@ async function tellRefused(
   });
 }
 
-function answerOf({ request, algorithm }: SignRequest, key: SigningKey, { signature, signedAt }: Made): SignAnswer {
+/** What every answer has. */
+export function answeredBy(
+  { request, algorithm }: Pick<SignRequest, 'request' | 'algorithm'>,
+  key: SigningKey,
+  { signedAt }: Made,
+) {
   const { name, keyId, store } = key;
-  return { request, key: name, keyId, algorithm, signature: toHex(signature), signedAt, store };
+  return { request, key: name, keyId, algorithm, signedAt, store };
 }
 
 function refused(key: string, reason: string): FlashlineError {

@@ -6,10 +6,10 @@ import { SigningAlgorithm } from './signing.ts';
 const Source = z
   .string()
   .regex(
-    /^(?:serial(?:\.[A-Za-z_]\w*)?|uid|mac(?:\.[1-9])?|scan\.[a-z][a-z0-9-]*|test\.[A-Za-z][\w-]*|product\.(?:id|revision)|version\.[a-z]+)$/,
+    /^(?:serial(?:\.[A-Za-z_]\w*)?|uid|mac(?:\.[1-9])?|scan\.[a-z][a-z0-9-]*|test\.[A-Za-z][\w-]*|product\.(?:id|revision)|version\.[a-z]+|certificate(?:\.compressed)?)$/,
   )
   .describe(
-    '`serial`; `serial.NAME`, a named group of its pattern; `uid`, as the chip tells it (of Espressif’s chips its MAC); `mac`, `mac.2`, of the pool in `macs`; `scan.NAME`, typed or scanned for the run; `test.NAME`, one of `results`; `product.id`, `product.revision`; `version.ROLE`',
+    '`serial`; `serial.NAME`, a named group of its pattern; `uid`, as the chip tells it (of Espressif’s chips its MAC); `mac`, `mac.2`, of the pool in `macs`; `scan.NAME`, typed or scanned for the run; `test.NAME`, one of `results`; `product.id`, `product.revision`; `version.ROLE`; `certificate`, as DER, and `certificate.compressed`, of the section’s certificate',
   );
 
 /** One of both: what every unit has, or what is its own. */
@@ -50,6 +50,7 @@ const BytesField = z.strictObject({
   type: z.literal('bytes'),
   size: Size,
   reversed: z.boolean().default(false).describe('The last byte first'),
+  pad: Byte.optional().describe('A value may be shorter than the field: this stands behind it'),
   ...value,
 });
 const CrcField = z.strictObject({
@@ -98,6 +99,28 @@ const NvsKey = z.strictObject({
 });
 export type NvsKey = z.infer<typeof NvsKey>;
 
+const DeviceCertificate = z.strictObject({
+  key: PlantKey.key,
+  issuer: z.string().min(1).describe('PEM file of that key’s own certificate, from the recipe’s folder'),
+  publicKey: z
+    .string()
+    .regex(/^(?:element\.(?:[0-9]|1[0-5])|scan\.[a-z][a-z0-9-]*)$/)
+    .describe(
+      'What is certified: `element.SLOT`, of the key in a slot of the secure element; `scan.NAME`, hexadecimal: X and Y of P-256, or SubjectPublicKeyInfo',
+    ),
+  organization: z.string().min(1).max(64).optional(),
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/)
+    .optional(),
+  years: z.number().int().min(0).max(31).default(0).describe('0: it never ends'),
+  compressed: z
+    .strictObject({ templateId: z.number().int().min(0).max(15), chainId: z.number().int().min(0).max(15) })
+    .optional()
+    .describe('It is also kept in the 72 bytes of Microchip’s compressed certificates'),
+});
+export type DeviceCertificate = z.infer<typeof DeviceCertificate>;
+
 /** What is common to all of them. */
 const place = {
   version: z.string().min(1).describe('Of the partition’s layout, for the record'),
@@ -110,6 +133,9 @@ const place = {
     })
     .optional()
     .describe('MACs that each unit is given; a unit that comes back keeps its own'),
+  certificate: DeviceCertificate.optional().describe(
+    'X.509, issued by the plant for a public key of the unit; the serial is its common name',
+  ),
 };
 
 /** The manufacturing partition: made for each unit once its hardware id is known, then planned, written and proven as any image. */

@@ -73,7 +73,7 @@ export function noisyHz(reach: Reach | undefined): number | null {
 
 /** What was signed for this unit alone. */
 export const UnitSignature = z.object({
-  /** The field that has it. */
+  /** The field that has it, or `certificate`. */
   what: z.string(),
   /** The key's name at the plant, and SHA-256 of its SubjectPublicKeyInfo. */
   key: z.string(),
@@ -85,6 +85,8 @@ export const UnitSignature = z.object({
   store: z.enum([...KeyStoreKind.options, 'bench']),
   /** By which the plant's audit log has it; left out where no plant signed. */
   request: z.string().optional(),
+  /** Of a certificate: SHA-256 of its DER. */
+  certificate: Sha256.optional(),
 });
 export type UnitSignature = z.infer<typeof UnitSignature>;
 

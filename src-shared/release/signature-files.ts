@@ -10,5 +10,6 @@ export function signatureFiles({ images, manufacturing }: Recipe): string[] {
     signature === undefined ? [] : [...signature.keys, ...(signature.kind === 'detached' ? [signature.file] : [])],
   );
   const own = signatureFields(manufacturing).map(({ by }) => by.publicKey);
-  return [...new Set([...named, ...own])];
+  const issuer = manufacturing?.certificate === undefined ? [] : [manufacturing.certificate.issuer];
+  return [...new Set([...named, ...own, ...issuer])];
 }

@@ -1,9 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { connectorOf } from '#main/app/compose-connector.ts';
 import { realClock, realRandom } from '#main/app/real-clock.ts';
+import { compressCertificate } from '#main/image/certificate/x509.ts';
+import { type ConnectRequest, isProgrammer, type OpenedUnit } from '#main/programmer/programmer.ts';
 import { type ChipLibrary, loadChips } from '#main/release/chip-library.ts';
 import { nodeFiles } from '#main/release/files.ts';
 import { openRelease } from '#main/release/open-release.ts';
@@ -13,11 +17,13 @@ import type { PlantSession } from '#main/sync/plant-session.ts';
 import { signForUnit } from '#main/sync/sign-for-unit.ts';
 import { StationRules } from '#main/sync/station-rules.ts';
 import type { Sync } from '#main/sync/sync.ts';
+import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { ROOT } from '#test/support/cli.ts';
 import { PlantUnderTest } from '#test/support/plant-http.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { SoftHsm } from '#test/support/softhsm.ts';
+import { productConfig } from '../bench/atecc-rig.ts';
 import { CHIP, FakeBoard, makeRig, type Rig } from '../unit/station/fixtures.ts';
 import { makeSyncRig, NEVER, type SyncRig } from '../unit/sync/rig.ts';
 
@@ -39,6 +45,38 @@ manufacturing:
     - { name: proof, at: 128, type: signature, size: 72, encoding: der, over: { at: 0, size: 128 },
         by: { key: unit-data, algorithm: ecdsa-p256-sha256, publicKey: unit-data.pem } }
 serial: { pattern: '^HB[0-9]{6}$' }
+`;
+const ELEMENT_RECIPE = `schema: 1
+product: { id: sensor, revision: A, name: Sensor }
+chip: atecc608b
+interface: i2c
+images:
+  - { role: manufacturing, file: config.bin, version: 1.0.0, address: 0x10 }
+keys:
+  - { slot: 0 }
+locks:
+  - { step: atecc-config }
+  - { step: atecc-data }
+route: { step: element }
+serial: { pattern: '^SE[0-9]{6}$' }
+`;
+const CERTIFIED_RECIPE = `schema: 1
+product: { id: sensor, revision: A, name: Sensor }
+chip: atecc608b
+interface: i2c
+images:
+  - { role: filesystem, file: signer.bin, version: 1.0.0, address: 0x2000 }
+manufacturing:
+  kind: template
+  version: '1'
+  address: 0x2400
+  size: 72
+  certificate: { key: device-ca, issuer: device-ca.pem, publicKey: element.0, organization: Example, years: 20,
+    compressed: { templateId: 3, chainId: 0 } }
+  fields:
+    - { at: 0, type: bytes, size: 72, from: certificate.compressed }
+route: { step: element-data, after: element }
+serial: { pattern: '^SE[0-9]{6}$' }
 `;
 const Entry = z.object({ action: z.string(), object: z.string(), detail: z.record(z.string(), z.string()) });
 
@@ -199,6 +237,78 @@ describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a p
     expect((await plant.plant.desk.call('key.list', {}))[0]?.signed).toBe(before + 1);
   });
 
+  it('gets a certificate for the key in its secure element, in 72 bytes, that OpenSSL verifies by the plant’s issuer', async () => {
+    const { desk } = plant.plant;
+    const policy = { enabled: true, products: ['sensor'] };
+    await desk.call('key.create', {
+      name: 'device-ca',
+      use: 'certificate',
+      store: 'hsm',
+      from: { kind: 'ecdsa-p256' },
+      policy,
+    });
+    const subject = { commonName: 'Example Signer C0FE', organization: 'Example' };
+    const { certificate } = await desk.call('key.certify', { name: 'device-ca', subject, years: 0 });
+    const ca = Buffer.from(certificate ?? '', 'hex');
+    const element = join(hsm.folder, 'element');
+    mkdirSync(element);
+    writeFileSync(join(element, 'device-ca.pem'), new X509Certificate(ca).toString());
+    writeFileSync(join(element, 'config.bin'), productConfig().subarray(0x10));
+    writeFileSync(join(element, 'signer.bin'), new Uint8Array(36).fill(7));
+    const connector = connectorOf({ pace: null });
+    const issued: string[] = [];
+    const issue: StationRules['issue'] = async (...args) => {
+      const answer = await rules.issue(...args);
+      issued.push(answer.certificate);
+      return answer;
+    };
+    const flashElement = async (name: string) => {
+      const release = await openRelease(join(element, name), { chips, files: nodeFiles });
+      await desk.call('key.policy', { name: 'device-ca', change: { releases: [release.digest] } });
+      const openFlash = (unit: OpenedUnit, io: IoContext) =>
+        isProgrammer(unit) ? unit.openFlash(io) : Promise.reject(new Error('no element'));
+      const engine = releaseEngine(release, openFlash);
+      const quiet = {
+        permit: () => undefined,
+        admit: async () => undefined,
+        order: () => null,
+        recorded: () => undefined,
+      };
+      const services = {
+        ...rig.services(new FakeBoard()),
+        connect: (request: ConnectRequest) => connector({ ...request, url: 'bench:atecc608b' }),
+        plant: { ...quiet, issue } as unknown as StationRules,
+      };
+      const request = { serial: 'SE000001', slot: '1', probe: 'i2c:somewhere', rework: false };
+      const end = await executeRun(request, engine, services, NEVER, () => undefined);
+      expect([end.verdict, end.failure]).toEqual(['PASS', null]);
+      return end;
+    };
+    writeFileSync(join(element, 'make.yaml'), ELEMENT_RECIPE);
+    writeFileSync(join(element, 'certify.yaml'), CERTIFIED_RECIPE);
+    const made = await flashElement('make.yaml');
+    const key = made.record?.keys?.['key 0'] ?? '';
+    const end = await flashElement('certify.yaml');
+    const [der = ''] = issued;
+    writeFileSync(join(element, 'device.der'), Buffer.from(der, 'hex'));
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: element, encoding: 'utf8' });
+    const pem = openssl('x509', '-inform', 'DER', '-in', 'device.der');
+    writeFileSync(join(element, 'device.pem'), pem);
+    expect(openssl('verify', '-x509_strict', '-CAfile', 'device-ca.pem', 'device.pem')).toBe('device.pem: OK\n');
+    expect(openssl('x509', '-in', 'device.pem', '-noout', '-subject')).toBe('subject=O = Example, CN = SE000001\n');
+    expect(openssl('x509', '-in', 'device.pem', '-noout', '-pubkey')).toContain(pemBodyOf(key).slice(0, 60));
+    const fingerprint = createHash('sha256').update(Buffer.from(der, 'hex')).digest('hex');
+    expect(end.record?.signatures).toMatchObject([{ what: 'certificate', store: 'hsm', certificate: fingerprint }]);
+    // The record's image is the 72 bytes; with the key they are the certificate again.
+    const compressed = compressCertificate(Uint8Array.from(Buffer.from(der, 'hex')), {
+      templateId: 3,
+      chainId: 0,
+      serialSource: 'key-hash',
+    });
+    const image = end.record?.images.find(({ role }) => role === 'manufacturing');
+    expect(image?.sha256.readBack).toBe(createHash('sha256').update(compressed).digest('hex'));
+  });
+
   it('is not touched where the release has another key than the plant', async () => {
     const other = execFileSync('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'], {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -215,3 +325,10 @@ describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a p
     ]);
   });
 });
+
+/** Of the point that a record has, as OpenSSL writes it. */
+function pemBodyOf(point: string): string {
+  const der = Buffer.from(`3059301306072a8648ce3d020106082a8648ce3d030107034200${point}`, 'hex');
+  const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
+  return String(key.export({ type: 'spki', format: 'pem' })).split('\n')[1] ?? '';
+}

@@ -1,10 +1,10 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KeyUse, type PolicyChange, type SigningKey } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { KeyKind, type KeyStoreKind } from '#shared/model/signing.ts';
 import { type CliContext, command, type ExitCode, withExamples } from './command.ts';
-import { writeOutput } from './files.ts';
+import { readInput, writeOutput } from './files.ts';
 import { numberOf } from './numbers.ts';
 import { type PlaceOptions, placeWithKeys, withKeyStores, withPlace } from './plant-place.ts';
 import { withDesk } from './with-desk.ts';
@@ -35,6 +35,8 @@ export function plantKeys(context: CliContext, end: (code: ExitCode) => void): C
     .addCommand(generate(context, end))
     .addCommand(adopt(context, end))
     .addCommand(policy(context, end))
+    .addCommand(certify(context, end))
+    .addCommand(certificate(context, end))
     .addCommand(publicKey(context, end));
 }
 
@@ -143,6 +145,70 @@ function publicKey(context: CliContext, end: (code: ExitCode) => void): Command 
       context.print(options.json ? JSON.stringify({ type: 'key.public', name, keyId, out: options.out }) : options.out);
       end(0);
     });
+}
+
+interface CertifyOptions extends PlaceOptions {
+  readonly commonName: string;
+  readonly organization?: string;
+  readonly country?: string;
+  readonly years: string;
+}
+
+function certify(context: CliContext, end: (code: ExitCode) => void): Command {
+  return keysCommand('certify', 'makes the certificate of a key that issues device certificates, by itself', [
+    'plant keys certify device-ca --common-name "Example Signer C0FE" --organization Example --years 20',
+  ])
+    .argument('<key>')
+    .requiredOption('--common-name <name>', 'ends in four hexadecimal digits where certificates are kept in 72 bytes')
+    .option('--organization <name>')
+    .option('--country <code>', 'two letters')
+    .option('--years <n>', '0: it never ends', '0')
+    .action(async (name: string, options: CertifyOptions) => {
+      const { commonName, organization, country, years } = options;
+      const subject = {
+        commonName,
+        ...(organization === undefined ? {} : { organization }),
+        ...(country === undefined ? {} : { country }),
+      };
+      const place = await placeWithKeys(options, context);
+      const wanted = { name, subject, years: numberOf('--years', years) };
+      const key = await withDesk(options, context, (desk) => desk.call('key.certify', wanted), place);
+      tell(key, options, 'key.certified', context);
+      end(0);
+    });
+}
+
+interface CertificateOptions extends PlaceOptions {
+  readonly in?: string;
+  readonly out?: string;
+}
+
+function certificate(context: CliContext, end: (code: ExitCode) => void): Command {
+  return keysCommand('certificate', 'takes the certificate that another authority issued for a key, or writes it', [
+    'plant keys certificate device-ca --in device-ca.pem',
+    'plant keys certificate device-ca --out keys/device-ca.pem',
+  ])
+    .argument('<key>')
+    .option('--in <file>', 'PEM')
+    .option('--out <file>', 'what is written: PEM, for recipes and for whoever verifies')
+    .action(async (name: string, options: CertificateOptions) => {
+      if ((options.in === undefined) === (options.out === undefined)) throw usage('--in or --out, one of both');
+      if (options.in !== undefined) {
+        const pem = new TextDecoder().decode(await readInput(options.in));
+        const key = await withDesk(options, context, (desk) => desk.call('key.certificate', { name, pem }));
+        tell(key, options, 'key.certified', context);
+      } else await writeCertificate(name, options, options.out ?? '', context);
+      end(0);
+    });
+}
+
+async function writeCertificate(name: string, options: PlaceOptions, out: string, context: CliContext): Promise<void> {
+  const keys = await withDesk(options, context, (desk) => desk.call('key.list', {}));
+  const der = keys.find((each) => each.name === name)?.certificate ?? null;
+  if (der === null)
+    throw new FlashlineError('not-found', { params: { what: `certificate of the signing key ${name}` } });
+  await writeOutput(out, new X509Certificate(Buffer.from(der, 'hex')).toString());
+  context.print(options.json ? JSON.stringify({ type: 'key.certificate', name, out }) : out);
 }
 
 async function create(

@@ -1,3 +1,7 @@
+import { encodedDates, FIRST_YEAR, type IssueDate, requireDate } from '#shared/model/certificate-dates.ts';
+
+export { encodedDates, type IssueDate, MOST_EXPIRE_YEARS } from '#shared/model/certificate-dates.ts';
+
 /**
  * Microchip's compressed certificate, 72 bytes (DS20006367, Compressed Certificate Definition): what differs between the
  * certificates of one template. 0-63 signature, r then s; 64-66 dates; 67-68 signer id; 69 template and chain id; 70 serial
@@ -5,11 +9,6 @@
  */
 export const COMPRESSED_BYTES = 72;
 const SIGNATURE_BYTES = 64;
-/** In five bits, from 2000. */
-const FIRST_YEAR = 2000;
-const LAST_YEAR = 2031;
-export const MOST_EXPIRE_YEARS = 31;
-
 /** Where a certificate's serial number comes from: those that are made of what is known of the element. */
 export const SERIAL_SOURCES = {
   /** 40h, then the element's nine bytes. */
@@ -22,14 +21,6 @@ export const SERIAL_SOURCES = {
   'element-serial-hash': 0xb,
 } as const;
 export type SerialSource = keyof typeof SERIAL_SOURCES;
-
-/** UTC; minutes and seconds are zero. */
-export interface IssueDate {
-  readonly year: number;
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-}
 
 export interface CompressedCertificate {
   /** P-256: r and s, 32 bytes each, most significant first. */
@@ -83,27 +74,8 @@ export function writeCompressed(fields: CompressedCertificate): Uint8Array {
   return out;
 }
 
-/** Year in 5 bits, month in 4, day, hour and years to the end in 5 each. */
-export function encodedDates({
-  issued,
-  expireYears,
-}: Pick<CompressedCertificate, 'issued' | 'expireYears'>): Uint8Array {
-  requireDate(issued);
-  requireField('years to its end', expireYears, MOST_EXPIRE_YEARS);
-  const { year, month, day, hour } = issued;
-  const dates = ((year - FIRST_YEAR) << 19) | (month << 15) | (day << 10) | (hour << 5) | expireYears;
-  return Uint8Array.of(dates >>> 16, (dates >>> 8) & 0xff, dates & 0xff);
-}
-
 export function isSerialSource(name: string | undefined): name is SerialSource {
   return name !== undefined && Object.hasOwn(SERIAL_SOURCES, name);
-}
-
-function requireDate({ year, month, day, hour }: IssueDate): void {
-  const real = new Date(Date.UTC(year, month - 1, day, hour));
-  const same = real.getUTCMonth() === month - 1 && real.getUTCDate() === day && real.getUTCHours() === hour;
-  if (!same || year < FIRST_YEAR || year > LAST_YEAR)
-    throw new RangeError(`an issue date of ${year}-${month}-${day}, ${hour} h: from 2000 to 2031 is what it can say`);
 }
 
 function requireField(name: string, value: number, most: number): void {

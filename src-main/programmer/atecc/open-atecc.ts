@@ -7,7 +7,7 @@ import type { Reach } from '#shared/model/unit-record.ts';
 import type { Identity } from '../../target/target.ts';
 import type { I2cPort } from '../../probe/i2c-port.ts';
 import type { Programmer } from '../programmer.ts';
-import { info } from './commands.ts';
+import { info, publicKey } from './commands.ts';
 import { lockStates } from './config-zone.ts';
 import { AteccFlashDevice } from './flash-device.ts';
 import { AteccLockSteps } from './lock-steps.ts';
@@ -62,6 +62,7 @@ function unitOf({ session, port, chip, element, reach }: Parts): AteccUnit {
     chip,
     session,
     locks: new AteccLockSteps(session),
+    elementKey: (slot, io) => session.data(publicKey(slot), io),
     reach: () => reach,
     identify: (io) => identify(session, chip, element, io),
     openFlash: () => Promise.resolve(new AteccFlashDevice(session, chip)),

@@ -73,8 +73,12 @@ function valueBytes(field: Exclude<TemplateField, CrcField | SignatureField>, re
   if (field.type !== 'bytes')
     return integerBytes(field.type, integerOf(field.type, scaled(given, field.scale)), field.endian);
   const bytes = rawBytes(given);
-  if (bytes.length !== field.size) throw unsuited(given.field, `it has ${bytes.length} bytes, the field ${field.size}`);
-  return field.reversed ? bytes.toReversed() : bytes;
+  const isShort = field.pad !== undefined && bytes.length < field.size;
+  if (bytes.length !== field.size && !isShort)
+    throw unsuited(given.field, `it has ${bytes.length} bytes, the field ${field.size}`);
+  const out = new Uint8Array(field.size).fill(field.pad ?? 0);
+  out.set(field.reversed ? bytes.toReversed() : bytes);
+  return out;
 }
 
 function renderNvs({ namespaces, size, nvsVersion }: NvsSection, resolve: Resolve): Uint8Array {

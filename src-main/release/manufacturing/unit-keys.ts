@@ -3,13 +3,14 @@ import type { Recipe } from '#shared/model/recipe.ts';
 import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
 import { readPublicKey, type PublicKeyFile } from '../signature/public-key.ts';
 import type { ManufacturingFault } from './check.ts';
+import { type Issuer, readIssuer } from './device-certificate.ts';
 import type { UnitKeys } from './to-sign.ts';
 
 /** The public keys by which the plant's signatures are proven, and what keeps one from being used. */
 export function unitKeysOf(
   { manufacturing }: Recipe,
   files: ReadonlyMap<string, Uint8Array>,
-): { readonly keys: UnitKeys; readonly faults: readonly ManufacturingFault[] } {
+): { readonly keys: UnitKeys; readonly issuer: Issuer | null; readonly faults: readonly ManufacturingFault[] } {
   const keys = new Map<string, PublicKeyFile>();
   const faults: ManufacturingFault[] = [];
   const fields = manufacturing?.kind === 'template' ? manufacturing.fields : [];
@@ -21,7 +22,10 @@ export function unitKeysOf(
     if (fault !== undefined) faults.push({ path, detail: fault });
     else if (typeof key !== 'string') keys.set(file, key);
   }
-  return { keys, faults };
+  const { certificate } = manufacturing ?? {};
+  const issuer = certificate === undefined ? null : readIssuer(certificate, files);
+  if (typeof issuer === 'string') faults.push({ path: ['manufacturing', 'certificate', 'issuer'], detail: issuer });
+  return { keys, issuer: typeof issuer === 'string' ? null : issuer, faults };
 }
 
 function kindFault({ by: { algorithm } }: SignatureField, { file, kind }: PublicKeyFile): string | undefined {

@@ -1,4 +1,4 @@
-import { fromHex } from '#shared/base/bytes.ts';
+import { fromHex, toHex } from '#shared/base/bytes.ts';
 import { linearPattern } from '#shared/base/linear-pattern.ts';
 import { macCount, macSource } from '#shared/identity/mac-rules.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
@@ -18,6 +18,8 @@ export interface UnitValues {
   readonly scans: Readonly<Record<string, string>>;
   /** Of the template's signature fields that were made so far, by where they stand; left out for none. */
   readonly signatures?: ReadonlyMap<number, Uint8Array>;
+  /** Left out before it was issued. */
+  readonly certificate?: { readonly der: Uint8Array; readonly compressed: Uint8Array | null };
 }
 
 /** A value before a field takes it: hexadecimal where the source has bytes. */
@@ -47,6 +49,10 @@ const SOURCES: Readonly<Record<string, ReadSource>> = {
   test: (part, _recipe, { results = [] }) => {
     const found = results.find(({ name }) => name === part);
     return text(found && String(found.value));
+  },
+  certificate: (part, _recipe, { certificate }) => {
+    const bytes = part === 'compressed' ? certificate?.compressed : certificate?.der;
+    return bytes ? { text: toHex(bytes), bytes } : undefined;
   },
   product: (part, { product }) => text(part === 'id' ? product.id : product.revision),
   version: (part, { images }) => text(images.find(({ role }) => role === part)?.version),
@@ -84,6 +90,11 @@ export function sourceFault(source: string, recipe: Recipe, hasUid: boolean): st
     }
     case 'test':
       return recipe.results?.some(({ name }) => name === part) ? undefined : 'the recipe’s results do not have it';
+    case 'certificate': {
+      const { certificate } = recipe.manufacturing ?? {};
+      if (!certificate) return 'the section has no certificate';
+      return part === undefined || certificate.compressed ? undefined : 'the section’s certificate is not compressed';
+    }
     case 'version':
       return recipe.images.some(({ role }) => role === part)
         ? undefined

@@ -4,6 +4,7 @@ import { accounts } from './0002-accounts.ts';
 import { catalog } from './0003-catalog.ts';
 import { plantKey } from './0004-plant-key.ts';
 import { signing } from './0005-signing.ts';
+import { certificates } from './0006-certificates.ts';
 
 /** Every migration there is, in order. */
-export const MIGRATIONS: readonly Migration[] = [records, accounts, catalog, plantKey, signing];
+export const MIGRATIONS: readonly Migration[] = [records, accounts, catalog, plantKey, signing, certificates];

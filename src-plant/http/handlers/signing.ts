@@ -1,11 +1,12 @@
 import type { SigningDesk } from '../../signing/signing-desk.ts';
 import { type Handlers, personOf, stationOf } from '../handlers.ts';
 
-type SigningCall = 'station.sign' | 'key.list' | 'key.policy' | 'key.signatures';
+type SigningCall = 'station.sign' | 'station.issue' | 'key.list' | 'key.policy' | 'key.signatures';
 
 export function signingHandlers({ keys }: { readonly keys: SigningDesk }): Handlers<SigningCall> {
   return {
     'station.sign': ({ body }, context) => keys.sign(body, { station: stationOf(context).name, now: context.now }),
+    'station.issue': ({ body }, context) => keys.issue(body, { station: stationOf(context).name, now: context.now }),
     'key.list': () => keys.list(),
     'key.policy': ({ params, body }, context) =>
       keys.changePolicy(params.name, body, { who: personOf(context).name, now: context.now }),

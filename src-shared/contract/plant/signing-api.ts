@@ -77,6 +77,33 @@ const answered = {
 export const SignAnswer = z.object({ ...answered, signature: Hex });
 export type SignAnswer = z.infer<typeof SignAnswer>;
 
+/** Who a device's certificate is for; its serial is the common name. */
+export const DeviceSubject = z.strictObject({
+  organization: Label.max(64).optional(),
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/)
+    .optional(),
+});
+export type DeviceSubject = z.infer<typeof DeviceSubject>;
+
+/** The algorithm is the issuing key's. */
+export const IssueRequest = z.strictObject({
+  ...unit,
+  serial: Label.max(64),
+  algorithm: SigningAlgorithm,
+  /** The unit's: SubjectPublicKeyInfo, DER. */
+  publicKey: Hex.max(2048),
+  subject: DeviceSubject,
+  /** 0: it never ends. */
+  years: z.number().int().min(0).max(31),
+});
+export type IssueRequest = z.infer<typeof IssueRequest>;
+
+/** X.509, DER. */
+export const IssueAnswer = z.object({ ...answered, certificate: Hex });
+export type IssueAnswer = z.infer<typeof IssueAnswer>;
+
 /** One that was made; the newest pages of a key's. */
 export const MadeSignature = z.object({
   station: Name,
@@ -103,6 +130,14 @@ export const signingEndpoints = {
     summary: 'Has a digest signed for one unit; the same request has the same signature, however often it is sent',
     body: SignRequest,
     answer: SignAnswer,
+  }),
+  'station.issue': endpoint({
+    method: 'POST',
+    path: `${API}/signing/certificates`,
+    access: 'station',
+    summary: 'Has an X.509 certificate issued for one unit’s public key; the same request has the same certificate',
+    body: IssueRequest,
+    answer: IssueAnswer,
   }),
   'key.list': endpoint({
     method: 'GET',

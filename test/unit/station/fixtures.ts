@@ -86,6 +86,7 @@ export function testRelease(): Release {
     contents: layout.contents,
     signers: new Map(),
     unitKeys: new Map(),
+    issuer: null,
   };
 }
 

@@ -80,6 +80,7 @@ export function engineOf(chip: ChipDescription, images: readonly ReleaseImage[])
     contents: layout.contents,
     signers: new Map(),
     unitKeys: new Map(),
+    issuer: null,
   };
   return releaseEngine(release, () => Promise.reject(new TypeError('no unit')));
 }

@@ -44,6 +44,7 @@ async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kin
     took: (macs: readonly string[]) => void took.push([...macs]),
     signed: () => undefined,
     now: () => 0,
+    random: (length: number) => new Uint8Array(length),
   };
   const end = engineForUnit(engine, request, 'aa', services, SIGNAL);
   const code = await end.then(
