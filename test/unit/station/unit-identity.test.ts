@@ -139,7 +139,9 @@ describe('bytes that the plant makes', () => {
     const section = { kind: 'plant', version: '1', address: 0, size: 2, command: 'identity' };
     const { fromPlant, took } = await run({ plant, section });
     expect(fromPlant).toEqual(Uint8Array.of(1, 2));
-    expect(asked).toEqual([{ command: 'identity', product: 'hello', serial: 'HB1', uid: 'aa', macs: [], scans: {} }]);
+    expect(asked).toEqual([
+      { command: 'identity', product: 'hello', serial: 'HB1', uid: 'aa', macs: [], scans: {}, results: [] },
+    ]);
     expect(took).toEqual([]);
   });
 });
