@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FAILURES } from '#shared/model/failure.ts';
+import { CONDITION_CODES, conditionOf, type JournalledChange } from '#shared/model/unit-condition.ts';
 import { KeptDigest, RecordDraft } from '#shared/model/unit-record.ts';
 import type { JournalEntry } from './log.ts';
 
@@ -31,9 +32,16 @@ const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('change'), operation: z.string(), at: z.string() }),
 ]);
 
+const Change = z.object({ op: z.string(), role: z.string().optional() });
+
+function changeOf(operation: string): JournalledChange {
+  const { success, data } = Change.safeParse(JSON.parse(operation));
+  return success ? data : { op: '' };
+}
+
 /**
  * The record of a run whose process died, from what its journal knows. How much of the last change reached the unit
- * is not known, so bytes are not claimed; `failure.cause` says how far the run had come.
+ * is not known, so bytes are not claimed; the failure's code says what is on the unit, its `cause` how far the run had come.
  */
 export function interruptedDraft(opening: string, journal: readonly string[], finishedAt: string): RecordDraft {
   const begun = Opening.parse(JSON.parse(opening));
@@ -42,6 +50,12 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
   const change = entries.findLast((entry) => entry.kind === 'change');
   const kept = entries.findLast((entry) => entry.kind === 'kept')?.kept;
   const steps = entries.filter((entry) => entry.kind === 'step').map(({ step, ms }) => ({ step, ms }));
+  const changes = entries.filter((entry) => entry.kind === 'change').map(({ operation }) => changeOf(operation));
+  const condition = conditionOf(
+    changes,
+    begun.images.map(({ role }) => role),
+  );
+  const code = CONDITION_CODES[condition];
   const cause = change
     ? `the last change begun on the unit, at ${change.at}, was ${change.operation}`
     : 'nothing had been changed on the unit';
@@ -55,8 +69,8 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
     steps,
     verdict: 'INTERRUPTED',
     failure: {
-      code: 'interrupted',
-      blame: FAILURES.interrupted.blame,
+      code,
+      blame: FAILURES[code].blame,
       where: { slot: begun.slot, ...(steps.length > 0 ? { step: steps.at(-1)?.step ?? '' } : {}) },
       params: {},
       cause,

@@ -17,6 +17,10 @@ export interface ReleaseImage {
   /** For messages only. */
   readonly file: string;
   readonly image: Image;
+  /** Bytes of it that are set last, beside its first words; whole in flash, and in its segments. */
+  readonly flags?: readonly { readonly address: number; readonly size: number }[];
+  /** Where its file's bytes begin; left out where no flag of it stands before them. */
+  readonly start?: number;
 }
 
 /** A run of an image's own bytes, whole inside one flash memory. */
@@ -50,11 +54,15 @@ export interface WantedPage {
   readonly imageBytes: number;
 }
 
+/** Its first words, which go first and come last but for an end marker; what its recipe names; its checksum block's end marker. */
+export type FlagKind = 'start' | 'named' | 'marker';
+
 /**
  * What vouches for a role: its valid flag or its checksum block's end marker. A valid flag is the first words (initial SP and reset vector) of its lowest segment in the memories that the
  * chip boots from. Whole words of one memory; shorter than 8 bytes only when the segment is.
  */
 export interface Flag {
+  readonly kind: FlagKind;
   readonly role: Role;
   readonly memory: FlashMemory;
   readonly address: number;
@@ -68,7 +76,7 @@ export interface Layout {
   readonly images: readonly PlacedImage[];
   /** Sorted by address. */
   readonly pages: readonly WantedPage[];
-  /** In the order in which a role's are set: its valid flag (bootloader and application have one), its end marker. */
+  /** In the order in which a role's are cleared: its valid flag (bootloader and application have one), named ones, its end marker. */
   readonly flags: readonly Flag[];
   /** The release's checksum block, or why it does not count; undefined where no image has one. */
   readonly block: PlacedBlock | BlockFault | undefined;
@@ -102,7 +110,9 @@ export function layOut(
   const placements = ordered.map((source): Placement => ({ source, runs: place(chip, source) }));
   const pages = wantedPages(chip, placements);
   const contents = contentsOf(chip, pages);
-  const valid = FLAGGED.flatMap((role) => flagOf(chip, role, placements, contents));
+  const start = FLAGGED.flatMap((role) => flagOf(chip, role, placements, contents));
+  const named = ordered.flatMap((source) => namedFlags(chip, source, contents));
+  const valid = [...start, ...named.filter((flag) => !start.some((other) => flagsOverlap(flag, other)))];
   const block = placeBlock(chip, pages, contents);
   const marker = block && 'block' in block ? [markerFlag(block, contents)] : [];
   const flags = [...valid, ...marker.filter((flag) => !valid.some((other) => flagsOverlap(flag, other)))];
@@ -236,7 +246,7 @@ function flagOf(chip: ChipDescription, role: Role, placements: readonly Placemen
   const bootable = bootMemories(chip);
   const ofRole = placements
     .filter(({ source }) => source.role === role)
-    .flatMap((placement) => placement.runs)
+    .flatMap(({ source, runs }) => runs.filter(({ address, data }) => address + data.length > (source.start ?? 0)))
     .filter((run) => bootable.includes(run.memory))
     .toSorted((a, b) => a.address - b.address);
   const [first] = ofRole;
@@ -251,7 +261,18 @@ function flagOf(chip: ChipDescription, role: Role, placements: readonly Placemen
     end = toWord(run.address + run.data.length + memory.word - 1);
   }
   const wanted = Math.ceil(VECTORS_SIZE / memory.word) * memory.word;
-  return [{ role, memory, address: start, bytes: contents.bytes(start, Math.min(wanted, end - start)) }];
+  return [{ kind: 'start', role, memory, address: start, bytes: contents.bytes(start, Math.min(wanted, end - start)) }];
+}
+
+/** In whole words of their memories. */
+function namedFlags(chip: ChipDescription, { role, flags = [] }: ReleaseImage, contents: Contents): Flag[] {
+  return flags.flatMap(({ address, size }): Flag[] => {
+    const memory = memoryAt(chip, address);
+    if (!memory) return [];
+    const from = address - ((address - memory.start) % memory.word);
+    const words = Math.ceil((address + size - from) / memory.word);
+    return [{ kind: 'named', role, memory, address: from, bytes: contents.bytes(from, words * memory.word) }];
+  });
 }
 
 function flagsOverlap(a: Flag, b: Flag): boolean {

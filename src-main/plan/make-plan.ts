@@ -5,7 +5,15 @@ import type { Role } from '#shared/model/recipe.ts';
 import { programRuns } from './contents.ts';
 import { pageDecisions } from './page-decisions.ts';
 import { eraseMs, pagesToErase } from './erase-cost.ts';
-import { coalescePages, type Flag, type Layout, type PageRange, type PlacedImage, type WantedPage } from './layout.ts';
+import {
+  coalescePages,
+  type Flag,
+  type FlagKind,
+  type Layout,
+  type PageRange,
+  type PlacedImage,
+  type WantedPage,
+} from './layout.ts';
 import type { PageState } from './page-state.ts';
 import { VOUCHED, WRITE_ORDER } from './write-order.ts';
 
@@ -114,7 +122,7 @@ function invalidated(
   flags: readonly Flag[],
   oldMarker: (page: WantedPage) => number | undefined,
 ): FlaggedPage[] {
-  const [first] = flags;
+  const first = flags.find(({ kind }) => kind === 'start') ?? flags[0];
   const isFirst = (page: WantedPage) => first !== undefined && overlaps(page, first);
   const ordered = [...pages.filter(isFirst).toReversed(), ...pages.filter((page) => !isFirst(page))];
   return ordered.flatMap((page) => {
@@ -249,9 +257,12 @@ function roleOperations(layout: Layout, decision: RoleDecision): Operation[] {
         size: segment.data.length,
         sha256: pendingFlags.length > 0 ? segment.sha256WithoutFlag : segment.sha256,
       })),
-    ...pendingFlags.flatMap(flagOperations),
+    ...pendingFlags.toSorted((a, b) => SETTING.indexOf(a.kind) - SETTING.indexOf(b.kind)).flatMap(flagOperations),
   ];
 }
+
+/** A unit starts when its first words are there: what else says that it is valid is there by then. */
+const SETTING: readonly FlagKind[] = ['named', 'start', 'marker'];
 
 function flagOperations({ role, memory, address, bytes }: Flag): Operation[] {
   const range = { role, memory: memory.name, address, size: bytes.length };

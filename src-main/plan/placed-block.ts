@@ -49,7 +49,7 @@ export function markerFlag({ role, block, flash }: PlacedBlock, contents: Conten
   const { markerAt } = block;
   const address = markerAt - ((markerAt - flash.start) % flash.word);
   const size = Math.max(flash.word, 4);
-  return { role, memory: flash, address, bytes: contents.bytes(address, size) };
+  return { kind: 'marker' as const, role, memory: flash, address, bytes: contents.bytes(address, size) };
 }
 
 function pageAt(pages: Pages, address: number): Pages[number] | undefined {

@@ -14,7 +14,7 @@ import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
-import { type LockFault, lockFaults } from '../plan/lock-faults.ts';
+import { lockFaults } from '../plan/lock-faults.ts';
 import { placeRegions, type RegionFault } from '../plan/regions.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { checkEspRelease } from './esp-release.ts';
@@ -22,6 +22,7 @@ import { type Files, fileFailure } from './files.ts';
 import { manufacturingFaults } from './manufacturing/check.ts';
 import { placeholderOf } from './manufacturing/for-unit.ts';
 import { readInside, recipeFileOf } from './recipe-folder.ts';
+import { withValidFlags } from './valid-flags.ts';
 import { checkSignature } from './signature/check-signature.ts';
 import type { Issuer } from './manufacturing/device-certificate.ts';
 import type { UnitKeys } from './manufacturing/to-sign.ts';
@@ -79,10 +80,15 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const made = placeholderOf(recipe);
   const placed = placeRegions(recipe, chip, [...opened.map(({ image }) => image), ...made]);
   requireNone(placed.faults, file, source);
-  const images = placed.images.slice(0, opened.length);
+  const flagged = withValidFlags(recipe, placed.images);
+  requireNone(flagged.faults, file, source);
+  const images = flagged.images.slice(0, opened.length);
   const layout = layOut(chip, images, placed.kept);
-  const whole = made.length === 0 ? layout : layOut(chip, placed.images, placed.kept);
-  requireNone(checkedWhole(recipe, chip, whole), file, source);
+  const whole = made.length === 0 ? layout : layOut(chip, flagged.images, placed.kept);
+  // Without what valid flags add: an image begins where its file says.
+  if (recipe.interface === 'uart' && chip.uart?.kind === 'esp')
+    checkEspRelease(layOut(chip, placed.images, placed.kept), chip.uart);
+  requireNone(lockFaults(recipe, recipe.interface, whole), file, source);
   const tells = { uid: tellsUid(recipe, known), mac: recipe.interface === 'uart' && known.uart?.kind === 'esp' };
   requireNone([...manufacturingFaults(recipe, tells.uid), ...labelFaults(recipe, tells)], file, source);
   const extra = new Map<string, Uint8Array>();
@@ -122,12 +128,6 @@ function signersOf(
       return [[role, checkSignature(signed, signature, read, where(['images', index, 'signature']))]];
     }),
   );
-}
-
-/** Checks the release with its manufacturing partition, whatever that will hold; answers what locks have against it. */
-function checkedWhole(recipe: Recipe, chip: ChipDescription, whole: Layout): LockFault[] {
-  if (recipe.interface === 'uart' && chip.uart?.kind === 'esp') checkEspRelease(whole, chip.uart);
-  return lockFaults(recipe, recipe.interface, whole);
 }
 
 function tellsUid(recipe: Recipe, chip: ChipDescription): boolean {

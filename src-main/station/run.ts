@@ -24,6 +24,7 @@ import type { FailureText, RunServices } from './options.ts';
 import type { PlantRules } from './plant-rules.ts';
 import { requireKnownSerial } from './next-serial.ts';
 import { runId } from './run-id.ts';
+import { beginsAnew } from './restart.ts';
 import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
 import { engineForUnit, requireOwnLabel } from './unit-identity.ts';
@@ -191,7 +192,8 @@ class Run {
       this.#device = opened;
       this.#kept = await this.#engine.digestKept(opened, io);
       const progress = (done: number) => this.#steps.progress('survey', done, this.#engine.bytesToSurvey);
-      return { device: opened, pages: await this.#engine.survey(opened, io, progress) };
+      const anew = await beginsAnew(this.#engine.release.recipe, this.#request, this.#services.log);
+      return { device: opened, pages: anew ? [] : await this.#engine.survey(opened, io, progress) };
     });
     if (this.#kept.length > 0) await this.#journal({ kind: 'kept', kept: this.#kept });
     const plan = this.#engine.plan(pages, device);

@@ -52,6 +52,7 @@ export function InterruptedRuns({ records }: { readonly records: readonly UnitRe
             <Box sx={{ color: COLORS.quiet }}>
               {t('interrupted.item', { slot: record.slot, when: dateTime(record.startedAt, i18n.language) })}
             </Box>
+            {record.failure && <Box>{t(`failures:${record.failure.code}.sentence`, record.failure.params)}</Box>}
           </Box>
         ))}
         {records.length > SHOWN && <Box>{t('interrupted.more', { count: records.length - SHOWN })}</Box>}

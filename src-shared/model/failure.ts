@@ -163,7 +163,11 @@ export const FAILURES = {
   internal: { verdict: 'ERROR', blame: 'station', params: [] },
   'aborted-untouched': { verdict: 'ABORTED', blame: 'station', params: [] },
   aborted: { verdict: 'ABORTED', blame: 'station', params: [] },
+  'interrupted-untouched': { verdict: 'INTERRUPTED', blame: 'station', params: [] },
+  'interrupted-opening': { verdict: 'INTERRUPTED', blame: 'station', params: [] },
   interrupted: { verdict: 'INTERRUPTED', blame: 'station', params: [] },
+  'interrupted-finishing': { verdict: 'INTERRUPTED', blame: 'station', params: [] },
+  'interrupted-locking': { verdict: 'INTERRUPTED', blame: 'station', params: [] },
 } as const satisfies Record<string, FailureKind>;
 
 export type FailureCode = keyof typeof FAILURES;

@@ -4,6 +4,7 @@ import { CheckScheme, Label, Pattern } from './label.ts';
 import { Manufacturing } from './manufacturing.ts';
 import { MacSource, SerialSource } from './numbers.ts';
 import { RecipeSignature } from './signature.ts';
+import { ValidFlag } from './valid-flag.ts';
 
 export const Role = z.enum(['bootloader', 'application', 'filesystem', 'manufacturing']);
 export type Role = z.infer<typeof Role>;
@@ -48,6 +49,9 @@ const RecipeImage = z.strictObject({
     .enum(['pages', 'partition'])
     .optional()
     .describe('pages: those that it has bytes in (the default); partition: also what is left of its partition'),
+  valid: ValidFlag.optional().describe(
+    'What else says that it is valid, beside its first words: cleared before anything changes, set when everything was read back',
+  ),
   signature: RecipeSignature.optional().describe('Who must have signed it; nothing is written before that is verified'),
 });
 
@@ -128,6 +132,12 @@ export const Recipe = z.strictObject({
     .min(1)
     .optional()
     .describe('What is locked for good, after everything was read back and found right'),
+  restart: z
+    .enum(['resume', 'restart'])
+    .optional()
+    .describe(
+      'What the next run of a unit does whose run was broken off. resume: what is there and right is read back and kept (the default); restart: all of it is erased and written',
+    ),
   route: z
     .strictObject({
       step: StepName.describe('The process step that a run of this recipe is; `flash` when there is no route'),

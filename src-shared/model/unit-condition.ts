@@ -1,4 +1,4 @@
-import type { Operation } from './plan.ts';
+import type { FailureCode } from './failure.ts';
 import type { Role } from './recipe.ts';
 
 /**
@@ -17,13 +17,32 @@ export type UnitCondition =
   /** It starts the release, which was read back whole; which of its one-way steps are done, only it knows. */
   | 'locking';
 
-export type JournalledChange = Operation | { readonly op: 'unlock' };
+/** Of a journalled operation, as much as counts here: older and newer versions journal others. */
+export interface JournalledChange {
+  readonly op: string;
+  readonly role?: string | undefined;
+}
 
-/** `last`: the role that a run sets the flag of at the end, all others being proven by then. */
-export function conditionOf(changes: readonly JournalledChange[], last: Role): UnitCondition {
+/** `roles`: of the release's images. */
+export function conditionOf(changes: readonly JournalledChange[], roles: readonly Role[]): UnitCondition {
   const change = changes.at(-1);
   if (!change) return 'untouched';
   if (change.op === 'unlock') return 'opening';
   if (change.op === 'lock') return 'locking';
-  return change.op === 'validate' && change.role === last ? 'finishing' : 'unfinished';
+  return change.op === 'validate' && change.role === lastRole(roles) ? 'finishing' : 'unfinished';
 }
+
+/** The role that a run sets the flag of at the end, all others being proven by then; null where data come behind every flag. */
+function lastRole(roles: readonly Role[]): Role | null {
+  if (roles.includes('application')) return 'application';
+  return roles.every((role) => role === 'bootloader') ? 'bootloader' : null;
+}
+
+/** The sentences that say so, and what to do. */
+export const CONDITION_CODES: Readonly<Record<UnitCondition, FailureCode>> = {
+  untouched: 'interrupted-untouched',
+  opening: 'interrupted-opening',
+  unfinished: 'interrupted',
+  finishing: 'interrupted-finishing',
+  locking: 'interrupted-locking',
+};

@@ -1,9 +1,7 @@
-import type { Cells } from './cells.ts';
 import { NRF52840_SWD, STM32F407_UART } from './cortex-m-families.ts';
 import { ESP32_UART } from './esp-family.ts';
-import type { Family } from './family.ts';
 import { realCuts } from './real-cuts.ts';
-import { record, sweep, type Swept } from './sweep.ts';
+import { carryingOf, record, sweep, type Swept } from './sweep.ts';
 
 export interface Row extends Swept {
   readonly family: string;
@@ -34,12 +32,6 @@ export async function sweepAll(tell: (row: Row) => void = () => undefined): Prom
     }
   }
   return rows;
-}
-
-function carryingOf(family: Family, { layout }: Awaited<ReturnType<Family['release']>>): Cells {
-  const cells = family.blank();
-  for (const { segments } of layout.images) for (const { address, data } of segments) cells.write(address, data);
-  return cells;
 }
 
 /** As people read it. */

@@ -24,9 +24,9 @@ import { nrfRelease, stm32Release } from './releases.ts';
 type Spans = readonly (readonly [start: number, size: number])[];
 
 /** A board of the bench with these cells, told of from now on. */
-function boardWith(id: string, cells: Cells, watch: WireWatch | undefined) {
+function boardWith(id: string, serial: string, cells: Cells, watch: WireWatch | undefined) {
   const bench = createBench({ startAt: 0, seed: 1 });
-  const board = bench.boardFor(id, 'A');
+  const board = bench.boardFor(id, serial);
   for (const array of board.chip.arrays ?? []) {
     for (const span of cells.spans) if (array.holds(span.start)) array.restore(span.start, span.bytes);
     array.watch = watch && ((address, before, after) => watch.cells({ address, before, after }));
@@ -66,7 +66,7 @@ const openFlash: OpenFlash = async (unit, io) => {
 };
 
 const NRF_SPANS: Spans = [
-  [0, 0x6000],
+  [0, 0x8000],
   [0x10001000, 0x1000],
 ];
 const APPROTECT = 0x10001208;
@@ -81,10 +81,10 @@ export const NRF52840_SWD: Family = {
   name: 'nRF52840, SWD',
   release: nrfRelease,
   blank: () => Cells.filled(0xff, ...NRF_SPANS),
-  wired(cells, watch, faults: Faults = []) {
+  wired(cells, watch, faults: Faults = [], serial = 'A') {
     const chip = shippedChip('nrf52840');
-    const { bench, board } = boardWith(chip.id, cells, watch);
-    const { link, clock } = bench.connect(chip.id, 'A', faults, { probe: 'high-speed' });
+    const { bench, board } = boardWith(chip.id, serial, cells, watch);
+    const { link, clock } = bench.connect(chip.id, serial, faults, { probe: 'high-speed' });
     return {
       connection: {
         clock,
@@ -129,10 +129,10 @@ export const STM32F407_UART: Family = {
     cells.write(F4_OPTIONS, FACTORY);
     return cells;
   },
-  wired(cells, watch, faults: Faults = []) {
+  wired(cells, watch, faults: Faults = [], serial = 'A') {
     const chip = shippedChip('stm32f407vg');
-    const { bench, board } = boardWith(chip.id, cells, watch);
-    const plugged = stm32UartBench(bench).plugIn(chip, 'A', { faults, strapped: false });
+    const { bench, board } = boardWith(chip.id, serial, cells, watch);
+    const plugged = stm32UartBench(bench).plugIn(chip, serial, { faults, strapped: false });
     const link = new SerialBenchLink({ ...plugged, url: 'bench', adapter: ADAPTER, pace: undefined });
     return {
       connection: {

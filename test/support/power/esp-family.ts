@@ -20,7 +20,7 @@ import type { Family } from './family.ts';
 import { espRelease } from './releases.ts';
 import { espKeyDigest } from './signing.ts';
 
-const FLASH_SIZE = 0x22000;
+const FLASH_SIZE = 0x32000;
 /** The eFuses' blocks, far behind the flash: where the cells of block n stand in this test. */
 const BLOCKS = 0x8000_0000;
 const BLOCK = 0x100;

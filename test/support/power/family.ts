@@ -25,7 +25,8 @@ export interface Family {
   /** Another number, other bytes in each of its four images. */
   release(seed: number): Promise<Release>;
   blank(): Cells;
-  wired(cells: Cells, watch?: WireWatch, faults?: Faults): WiredUnit;
+  /** `serial` makes it another unit, with a hardware id of its own. */
+  wired(cells: Cells, watch?: WireWatch, faults?: Faults, serial?: string): WiredUnit;
   direct(release: Release, cells: Cells): Connection;
   /** What starts when the power comes back. */
   boot(cells: Cells): Boot;

@@ -2,7 +2,7 @@ import { conditionOf, type JournalledChange } from '#shared/model/unit-condition
 import type { CellChange, Cells } from './cells.ts';
 import { MemoryLog } from './memory-log.ts';
 import { runUnit } from './run-unit.ts';
-import { lastRole, type Recording } from './sweep.ts';
+import { rolesOf, type Recording } from './sweep.ts';
 
 /**
  * Runs whose supply really fails before a packet, evenly spread: what the unit holds then must be an instant of the recording, and
@@ -14,7 +14,7 @@ export async function realCuts(recording: Recording, count: number): Promise<str
   for (let cut = 0; cut < count; cut++) {
     const after = Math.floor(((cut + 0.5) * packets) / count);
     const { cells, changes } = await cutBefore(recording, after);
-    const told = conditionOf(changes, lastRole(recording.release));
+    const told = conditionOf(changes, rolesOf(recording.release));
     if (told !== conditionAt(recording, after)) faults.push(`packet ${after}: the journal says ${told}`);
     if (!isInstantOf(recording, cells)) faults.push(`packet ${after}: the unit holds what the recording never held`);
   }
@@ -39,7 +39,7 @@ function conditionAt({ events, release }: Recording, packet: number): string {
     if (event.kind === 'change') changes.push(event.change);
     if (event.kind === 'packet' && packets++ === packet) break;
   }
-  return conditionOf(changes, lastRole(release));
+  return conditionOf(changes, rolesOf(release));
 }
 
 /** The cells as they were after some change, or in the middle of the next. */

@@ -1,10 +1,10 @@
-import type { Clock } from '#shared/base/clock.ts';
+import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
+import type { UnitLog } from '#main/log/log.ts';
 import type { Connection } from '#main/programmer/programmer.ts';
 import type { Release } from '#main/release/open-release.ts';
 import { type OpenFlash, releaseEngine } from '#main/station/release-engine.ts';
 import { executeRun, type RunEnd } from '#main/station/run.ts';
-import type { MemoryLog } from './memory-log.ts';
 
 /** Nobody waits for the time of day here: deadlines of tear-down are for what hangs, and nothing hangs on a virtual clock. */
 const STILL: Clock = {
@@ -16,24 +16,30 @@ const STILL: Clock = {
     }),
 };
 
+const zeros: RandomBytes = (length) => new Uint8Array(length);
+
 export interface UnitUnderRun {
   readonly release: Release;
   readonly connection: Connection;
   readonly openFlash: OpenFlash;
-  readonly log: MemoryLog;
+  readonly log: UnitLog;
+  readonly serial?: string;
+  readonly random?: RandomBytes;
+  readonly rework?: boolean;
   readonly onEvent?: (event: RunEvent) => void;
 }
 
 /** One run as the station does it, journal and record included; only slot, screen and disk are left out. */
-export function runUnit({ release, connection, openFlash, log, onEvent }: UnitUnderRun): Promise<RunEnd> {
+export function runUnit(unit: UnitUnderRun): Promise<RunEnd> {
+  const { release, connection, openFlash, log, onEvent, serial = 'A', random = zeros, rework = false } = unit;
   return executeRun(
-    { serial: 'A', slot: '1', probe: 'bench:unit', rework: false },
+    { serial, slot: '1', probe: 'bench:unit', rework },
     releaseEngine(release, openFlash),
     {
       connect: () => connection,
       log,
       wallClock: STILL,
-      random: (length) => new Uint8Array(length),
+      random,
       station: 'power',
       operator: 'nobody',
       appVersion: '0',

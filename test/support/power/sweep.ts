@@ -1,4 +1,5 @@
 import { equalBytes } from '#shared/base/bytes.ts';
+import type { Role } from '#shared/model/recipe.ts';
 import { conditionOf, type JournalledChange, type UnitCondition } from '#shared/model/unit-condition.ts';
 import { Prng } from '#main/bench/prng.ts';
 import type { Release } from '#main/release/open-release.ts';
@@ -72,13 +73,13 @@ export function* cutsOf({ before, events, release }: Recording): Generator<Cut> 
   const cells = before.clone();
   const changes: JournalledChange[] = [];
   const prng = new Prng(20_260_301);
-  const last = lastRole(release);
-  let condition = conditionOf(changes, last);
+  const roles = rolesOf(release);
+  let condition = conditionOf(changes, roles);
   for (const [index, event] of events.entries()) {
     if (event.kind === 'packet') yield { kind: 'packet', index, cells, condition };
     else if (event.kind === 'change') {
       changes.push(event.change);
-      condition = conditionOf(changes, last);
+      condition = conditionOf(changes, roles);
     } else {
       const { address, after } = event.change;
       cells.write(address, torn(event.change, prng));
@@ -198,7 +199,8 @@ class Judge {
     const { family, release } = this.#recording;
     const key = cells.key();
     if (this.#done.has(key)) return;
-    if (family.boot(cells).end !== 'boots' || !holds(cells, release) || family.lockStage(cells) !== 'locked')
+    const boot = family.boot(cells);
+    if (boot.end !== 'boots' || !boot.confirmed || !holds(cells, release) || family.lockStage(cells) !== 'locked')
       this.#fault(cut, `${run} passed, and the unit is not what the release says`);
     else this.#done.add(key);
   }
@@ -208,12 +210,19 @@ class Judge {
   }
 }
 
+/** A unit that carries the release, and was never locked. */
+export function carryingOf(family: Family, { layout }: Release): Cells {
+  const cells = family.blank();
+  for (const { segments } of layout.images) for (const { address, data } of segments) cells.write(address, data);
+  return cells;
+}
+
 export function holds(cells: Cells, { layout }: Release): boolean {
   return layout.images.every(({ segments }) =>
     segments.every(({ address, data }) => equalBytes(cells.read(address, data.length), data)),
   );
 }
 
-export function lastRole({ images }: Release) {
-  return images.some(({ role }) => role === 'application') ? 'application' : 'bootloader';
+export function rolesOf({ layout }: Release): Role[] {
+  return layout.images.map(({ role }) => role);
 }

@@ -57,13 +57,15 @@ const anyCase: fc.Arbitrary<Case> = fc.constantFrom(4, 8).chain((word) => {
       pages: fc.tuple(...places.map(({ memory }) => pageCase(memory))),
       surveyAll: fc.boolean(),
       noise: fc.array(fc.nat(255), { minLength: 7, maxLength: 7 }),
+      flagged: fc.array(fc.boolean(), { minLength: Role.options.length, maxLength: Role.options.length }),
     })
-    .map(({ pages, surveyAll, noise }): Case => {
+    .map(({ pages, surveyAll, noise, flagged }): Case => {
       const placed = places.flatMap(({ memory, address }, index) => {
         const page = pages[index];
         return page ? [{ address, size: memory.page, page }] : [];
       });
-      const { images, named } = imagesOf(placed);
+      const { images: plain, named } = imagesOf(placed);
+      const images = plain.map((image) => (flagged[Role.options.indexOf(image.role)] ? withFlag(image) : image));
       return { chip, images, named, pages: placed, surveyAll, noise };
     })
     .filter(({ images }) => images.length > 0);
@@ -92,6 +94,14 @@ function imagesOf(placed: Case['pages']): { images: ReleaseImage[]; named: Map<n
     return segments.length > 0 ? [{ role, version: '1', file: `${role}.hex`, image }] : [];
   });
   return { images, named };
+}
+
+/** Its last bytes say that it is valid, as a recipe may have it. */
+function withFlag(image: ReleaseImage): ReleaseImage {
+  const last = image.image.segments.at(-1);
+  if (!last || last.address >= 0x1000) return image;
+  const size = Math.min(8, last.data.length);
+  return { ...image, flags: [{ address: last.address + last.data.length - size, size }] };
 }
 
 /** The unit before the run, what it should hold afterwards, and what a survey finds. */
@@ -227,25 +237,39 @@ function isAllErased(bytes: Uint8Array): boolean {
  * new one) stands over the wanted region.
  */
 function watch(flag: Flag, layout: Layout, flash: ModelFlash, given: Case) {
-  const size = flag.bytes.length;
-  const old = flash.read(flag.address, size);
+  const stands = standing(flag, flash);
+  // Where there are first words, a unit starts from nothing without them, whatever else is set.
+  const first = layout.flags.find(({ kind, role }) => kind === 'start' && role === flag.role);
+  const starts = first && first !== flag ? standing(first, flash) : () => true;
   const pages = layout.pages.filter((page) => page.role === flag.role);
+  // First words vouch for all of it, other flags for what is no flag: those are set before.
+  const others = flag.kind === 'start' ? [flag] : layout.flags.filter(({ role }) => role === flag.role);
+  const isFlag = (address: number) =>
+    others.some((other) => contains({ address: other.address, size: other.bytes.length }, address));
   const region = [...given.named].filter(
-    ([address]) =>
-      pages.some((page) => contains(rangeOf(page), address)) && !contains({ address: flag.address, size }, address),
+    ([address]) => pages.some((page) => contains(rangeOf(page), address)) && !isFlag(address),
   );
   const original = new Map(pages.map((page) => [page.address, flash.read(page.address, page.bytes.length)]));
   let begun = false;
   return (operation: Operation) => {
     begun ||= [...original].some(([address, bytes]) => !sameBytes(flash.read(address, bytes.length), bytes));
     if (!begun) return;
+    if (!stands() || !starts()) return;
+    const wrong = region.find(([address, value]) => flash.read(address, 1)[0] !== value);
+    if (wrong) throw new Error(`in ${operation.op}: byte ${wrong[0]} is wrong under a set flag`);
+  };
+}
+
+/** Whether the flag is one of those that stood or are to stand there. */
+function standing(flag: Flag, flash: ModelFlash): () => boolean {
+  const size = flag.bytes.length;
+  const old = flash.read(flag.address, size);
+  return () => {
     const now = flash.read(flag.address, size);
     // A chip does not start from an erased reset vector nor from one of zero, whatever its stack pointer.
     const start = now.subarray(size > 4 ? 4 : 0);
-    if (isAllErased(start) || start.every((value) => value === 0)) return;
-    if (!sameBytes(now, old) && !sameBytes(now, flag.bytes)) return;
-    const wrong = region.find(([address, value]) => flash.read(address, 1)[0] !== value);
-    if (wrong) throw new Error(`in ${operation.op}: byte ${wrong[0]} is wrong under a set flag`);
+    if (isAllErased(start) || start.every((value) => value === 0)) return false;
+    return sameBytes(now, old) || sameBytes(now, flag.bytes);
   };
 }
 
@@ -265,10 +289,12 @@ describe('the order of operations', () => {
         expect(Plan.parse(plan)).toEqual(plan);
         const roleAt = (address: number) =>
           layout.pages.find((page) => contains({ address: page.address, size: page.bytes.length }, address))?.role;
-        const phases = ['invalidate', 'erase', 'program', 'verify', 'validate', 'verify-flag'];
+        // A role may have several flags, each read back as it is set.
+        const phases = ['invalidate', 'erase', 'program', 'verify', 'validate'];
+        const phaseOf = (op: string) => phases.indexOf(op === 'verify-flag' ? 'validate' : op);
         const keys = memoryOperations(plan).map((operation) => {
           const rank = WRITE_ORDER.indexOf(roleAt(operation.address) ?? 'bootloader');
-          return operation.op === 'invalidate' ? -rank : 100 * (rank + 1) + phases.indexOf(operation.op);
+          return operation.op === 'invalidate' ? -rank : 100 * (rank + 1) + phaseOf(operation.op);
         });
         const cleared = keys.filter((key) => key <= 0);
         expect(keys.slice(0, cleared.length)).toEqual(cleared.toSorted((a, b) => a - b));
