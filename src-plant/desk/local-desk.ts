@@ -32,7 +32,7 @@ export function localDesk({ users, stations, keys, recover, now }: DeskServices)
     'user.list': () => users.list(),
     'user.create': (user) => users.create(user, WHO, now()),
     'user.password': ({ name, password }) => users.change(name, { password }, WHO, now()),
-    'key.list': () => keys.list(),
+    'key.list': () => keys.list(null),
     'key.create': (key) => keys.create(key, { who: WHO, now: now() }),
     'key.certify': ({ name, ...own }) => keys.certify(name, own, { who: WHO, now: now() }),
     'key.certificate': ({ name, pem }) => keys.adoptCertificate(name, pem, { who: WHO, now: now() }),

@@ -46,8 +46,10 @@ function keyOf(row: unknown): SigningKey {
   return { ...key, policy, signed, createdBy: created_by, createdAt: created_at };
 }
 
-export async function listKeys(sql: Sql): Promise<SigningKey[]> {
-  return (await sql.query(`${KEYS} ORDER BY name LIMIT 1000`)).map(keyOf);
+/** By name; those that sign for one of these products, null for all. */
+export async function listKeys(sql: Sql, scope: readonly string[] | null): Promise<SigningKey[]> {
+  const text = `${KEYS} WHERE $1::text[] IS NULL OR products IS NULL OR products && $1::text[] ORDER BY name LIMIT 1000`;
+  return (await sql.query(text, [scope])).map(keyOf);
 }
 
 /** With its row held until the transaction ends: whoever signs by it counts by turns. Null for none. */

@@ -12,13 +12,14 @@ import type { Database } from '../database/database.ts';
 import { adoptCertificate, certifyKey, issueCertificate } from './issue.ts';
 import type { KeyStores } from './key-stores.ts';
 import { changePolicy, createKey, type KeyAct, listKeys, type NewKey } from './keys.ts';
-import { madeSignatures } from './made-signatures.ts';
+import { madeSignatures, type SignaturePage } from './made-signatures.ts';
 import type { SigningCounts } from './signing-counts.ts';
 import { signDigest, type StationAct } from './signing.ts';
 
 /** Everything that is done with keys; no call of it hands one out. */
 export interface SigningDesk {
-  list(): Promise<SigningKey[]>;
+  /** Those that sign for one of these products; null for all. */
+  list(scope: readonly string[] | null): Promise<SigningKey[]>;
   create(key: NewKey, act: KeyAct): Promise<SigningKey>;
   changePolicy(name: string, change: PolicyChange, act: KeyAct): Promise<SigningKey>;
   certify(
@@ -29,10 +30,7 @@ export interface SigningDesk {
   adoptCertificate(name: string, pem: string, act: KeyAct): Promise<SigningKey>;
   sign(asked: SignRequest, act: StationAct): Promise<SignAnswer>;
   issue(asked: IssueRequest, act: StationAct): Promise<IssueAnswer>;
-  made(
-    key: string,
-    page: { readonly before?: string | undefined; readonly limit: number },
-  ): ReturnType<typeof madeSignatures>;
+  made(key: string, page: SignaturePage): ReturnType<typeof madeSignatures>;
 }
 
 export interface SigningDeskParts {
@@ -45,7 +43,7 @@ export interface SigningDeskParts {
 export function createSigningDesk(parts: SigningDeskParts): SigningDesk {
   const { database } = parts;
   return {
-    list: () => listKeys(database),
+    list: (scope) => listKeys(database, scope),
     create: (key, act) => createKey(parts, key, act),
     changePolicy: (name, change, act) => changePolicy(database, name, change, act),
     certify: (name, own, act) => certifyKey(parts, name, own, act),

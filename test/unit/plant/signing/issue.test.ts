@@ -92,7 +92,7 @@ describe('a device’s certificate', () => {
     await issuer();
     const first = await issue(asked());
     expect((await issue(asked(), new Date(NOW.getTime() + 3_600_000))).fingerprint256).toBe(first.fingerprint256);
-    expect((await desk.list())[0]).toMatchObject({ signed: 1 });
+    expect((await desk.list(null))[0]).toMatchObject({ signed: 1 });
     for (const other of [{ years: 21 }, { subject: {} }, { serial: 'HB000002' }])
       expect(await reasonOf(() => issue(asked(other)))).toBe(
         'signing-refused request request-0000000000000001 was for something else',
@@ -150,7 +150,7 @@ describe('a device’s certificate', () => {
 describe('an issuer’s own certificate', () => {
   it('of another authority is taken where it is of this key and may issue', async () => {
     const own = await issuer();
-    const key = (await desk.list())[0];
+    const key = (await desk.list(null))[0];
     const adopt = (pem: string) => desk.adoptCertificate('ca', pem, ACT);
     expect(await reasonOf(() => adopt('nothing'))).toBe('bad-request this is no certificate in PEM');
     const leaf = await issue(asked({ publicKey: key?.publicKey ?? '' }));
@@ -159,7 +159,7 @@ describe('an issuer’s own certificate', () => {
       await reasonOf(async () => adopt((await issue(asked({ request: 'request-0000000000000009' }))).toString())),
     ).toContain('is not of the key ca');
     expect((await adopt(own?.toString() ?? '')).certificate).toBe(own?.raw.toString('hex'));
-    expect(fromHex((await desk.list())[0]?.certificate ?? '')).toEqual(new Uint8Array(own?.raw ?? []));
+    expect(fromHex((await desk.list(null))[0]?.certificate ?? '')).toEqual(new Uint8Array(own?.raw ?? []));
   });
 
   it('is none of a key for digests, or of a kind that signs no digest of it', async () => {

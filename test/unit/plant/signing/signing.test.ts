@@ -107,8 +107,10 @@ describe('a digest', () => {
     expect([keyId, store, signedAt]).toEqual([key.keyId, 'development', NOW.toISOString()]);
     const { key: _, ...detail } = request;
     expect(await audited()).toMatchObject([{ who: 'L1', action: 'signing.sign', object: 'k', detail }]);
-    expect(await desk.made('k', { limit: 10 })).toMatchObject({ signatures: [{ serial: 'HB000001', station: 'L1' }] });
-    expect((await desk.list())[0]).toMatchObject({ signed: 1 });
+    expect(await desk.made('k', { limit: 10, scope: null })).toMatchObject({
+      signatures: [{ serial: 'HB000001', station: 'L1' }],
+    });
+    expect((await desk.list(null))[0]).toMatchObject({ signed: 1 });
   });
 
   it('that is asked for again with the same request has the same signature, and counts once', async () => {
@@ -136,7 +138,7 @@ describe('a digest', () => {
     const request = asked();
     const [one, two] = await Promise.all([sign(request), sign(request)]);
     expect(one).toEqual(two);
-    expect([made, (await audited()).length, (await desk.list())[0]?.signed]).toEqual([2, 1, 1]);
+    expect([made, (await audited()).length, (await desk.list(null))[0]?.signed]).toEqual([2, 1, 1]);
   });
 
   it('of another kind under the same request is refused; another station’s request is its own', async () => {
@@ -275,9 +277,30 @@ describe('a policy', () => {
       const signed = new Set(outcomes.flatMap((each) => (each.status === 'fulfilled' ? [each.value.signature] : [])));
       const entries = (await audited()).filter(({ action }) => action === 'signing.sign').length;
       expect(signed.size).toBeLessThanOrEqual(3);
-      expect([row?.['n'], (await desk.list())[0]?.signed, entries]).toEqual([signed.size, signed.size, signed.size]);
+      expect([row?.['n'], (await desk.list(null))[0]?.signed, entries]).toEqual([
+        signed.size,
+        signed.size,
+        signed.size,
+      ]);
     });
     await assert(property, { numRuns: 15 });
+  });
+});
+
+describe('who may see only some products', () => {
+  it('sees their signatures, and the keys that sign for them', async () => {
+    await makeKey();
+    await makeKey({ products: ['other'] }, 'others');
+    await sign(asked());
+    await sign(asked({ key: 'others', product: 'other' }));
+    const seen = async (scope: readonly string[] | null) => [
+      (await desk.list(scope)).map(({ name }) => name),
+      (await desk.made('others', { limit: 10, scope })).signatures.map(({ product }) => product),
+    ];
+    expect(await seen(null)).toEqual([['k', 'others'], ['other']]);
+    expect(await seen(['other'])).toEqual([['k', 'others'], ['other']]);
+    expect(await seen(['hello'])).toEqual([['k'], []]);
+    expect(await seen([])).toEqual([['k'], []]);
   });
 });
 
