@@ -1,4 +1,4 @@
-import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
+import type { OrderInWork, PlantAnswer, UnitToAdmit } from '#shared/model/plant-work.ts';
 import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 
@@ -23,8 +23,11 @@ export interface MacTaking {
 export interface PlantRules {
   /** Whether work may begin with this release, by what is known here. Throws `lease-ended`, `release-withdrawn`, `state-conflict`. */
   permit(release: string): void;
-  /** Asked before a unit is touched. Rejects with `passed-elsewhere`, `route-missing` or `station-revoked`; silence is consent. */
-  admit(unit: UnitToAdmit, signal: AbortSignal): Promise<void>;
+  /**
+   * Asked before a unit is touched. Rejects with `passed-elsewhere`, `mac-elsewhere`, `route-missing` or `station-revoked`; silence is
+   * consent, and answered as such.
+   */
+  admit(unit: UnitToAdmit, signal: AbortSignal): Promise<PlantAnswer>;
   /** A MAC of the pool that is this unit's alone (lower case, colons). Rejects with `numbers-used-up`. */
   takeMac?(pool: string, taking: MacTaking): Promise<string>;
   /** A serial of the pool that is one unit's alone. Rejects with `numbers-used-up`. */

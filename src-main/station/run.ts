@@ -2,6 +2,7 @@ import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { flashMemories } from '#shared/model/chip.ts';
 import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type Where } from '#shared/model/failure.ts';
 import { type Operation, type PageRot, reasonTotals } from '#shared/model/plan.ts';
+import type { PlantAnswer } from '#shared/model/plant-work.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import {
@@ -92,6 +93,8 @@ class Run {
   #unlocked: Readonly<Record<string, string>> | null = null;
   #macs: readonly string[] = [];
   #signatures: readonly UnitSignature[] = [];
+  /** Whether the plant was heard of this unit. */
+  #plantAnswer: PlantAnswer;
   /** What the recipe's list says of the unit. */
   #listed: Readonly<Record<string, string>> = {};
   #reach: Reach | null = null;
@@ -274,7 +277,8 @@ class Run {
     const now = () => this.#services.wallClock.now();
     const { log, numbers, random } = this.#services;
     const base = { log, numbers, plant: this.#plant, listed: this.#listed, signed, now, random, elementKey };
-    const services = { ...base, run: this.#id, at: this.#utc(), took };
+    const askPlant = (macs: readonly string[]) => this.#askPlant(this.#uid, macs);
+    const services = { ...base, askPlant, run: this.#id, at: this.#utc(), took };
     this.#engine = await engineForUnit(this.#engine, this.#request, this.#uid, services, this.#signal);
   }
 
@@ -282,9 +286,16 @@ class Run {
   async #admit(uid: string | null): Promise<void> {
     requireOwnLabel(this.#request, uid);
     await this.#refusePassed(uid);
+    await this.#askPlant(uid);
+  }
+
+  async #askPlant(uid: string | null, macs?: readonly string[]): Promise<void> {
     const { product, route = null } = this.#engine.release.recipe;
     const { serial, rework } = this.#request;
-    await this.#plant?.admit({ product: product.id, serial, uid, route, rework }, this.#signal);
+    const unit = { product: product.id, serial, uid, route, rework, macs };
+    const answer = await this.#plant?.admit(unit, this.#signal);
+    // Of several questions one that stayed without an answer is what counts.
+    if (answer && this.#plantAnswer !== 'silent') this.#plantAnswer = answer;
   }
 
   async #refusePassed(uid: string | null): Promise<void> {
@@ -457,6 +468,7 @@ class Run {
       ...(this.#macs.length > 0 ? { macs: [...this.#macs] } : {}),
       ...(this.#signatures.length > 0 ? this.#signedFor(opening) : {}),
       ...(this.#request.results?.length ? { measurements: [...this.#request.results] } : {}),
+      ...(this.#plantAnswer ? { plant: this.#plantAnswer } : {}),
       ...(this.#listed['batch'] === undefined ? {} : { batch: this.#listed['batch'] }),
     };
   }

@@ -14,6 +14,8 @@ export interface MacServices {
   readonly numbers: NumberBook | undefined;
   /** None for the bench's units. */
   readonly plant: PlantRules | undefined;
+  /** Asks the plant about addresses that are not its own; rejects with `mac-elsewhere`. */
+  readonly askPlant: (macs: readonly string[]) => Promise<void>;
   /** Which run takes them, and when (UTC, ISO 8601). */
   readonly run: string;
   readonly at: string;
@@ -33,10 +35,11 @@ const RECORDS = 50;
 /** Records of one address: it has one unit, and that a few runs. */
 const OF_ADDRESS = 20;
 
-/** Those that this very unit has already, else new ones. Rejects with `numbers-used-up`, `counter-used-up`, `value-missing`, `mac-duplicate`. */
+/** Those that this very unit has already, else new ones. Rejects with `numbers-used-up`, `counter-used-up`, `value-missing`, `mac-duplicate`, `mac-elsewhere`. */
 export async function macsOf(unit: MacUnit, source: MacSource, services: MacServices): Promise<readonly string[]> {
   const macs = await given(unit, source, services);
   for (const mac of macs) await requireAlone(mac, unit, services);
+  if (!('pool' in source)) await services.askPlant(macs);
   return macs;
 }
 

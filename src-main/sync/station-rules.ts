@@ -4,7 +4,7 @@ import type { Admission, StationDocument, StationOrder } from '#shared/contract/
 import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { macAddress } from '#shared/model/mac-address.ts';
-import type { OrderInWork, UnitToAdmit } from '#shared/model/plant-work.ts';
+import type { OrderInWork, PlantAnswer, UnitToAdmit } from '#shared/model/plant-work.ts';
 import { DEFAULT_PROCESS, isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { PlantStore, Taking } from '../log/plant-store.ts';
 import { hasCode } from './has-code.ts';
@@ -77,17 +77,20 @@ export class StationRules {
    * Asks the plant, for a second at most; with no answer the lease is enough, and nothing is said. Rejects with
    * `passed-elsewhere`, `route-missing`, or `station-revoked`.
    */
-  async admit(unit: UnitToAdmit, signal: AbortSignal): Promise<void> {
+  async admit(unit: UnitToAdmit, signal: AbortSignal): Promise<PlantAnswer> {
     const { sync } = this.#options;
     // However this process ends: a clock that is set back gains no more than the time since the last board.
-    if (sync.book !== null) await sync.plantClock.keep();
+    if (sync.book === null) return undefined;
+    await sync.plantClock.keep();
     const admission = await this.#ask(unit, signal);
-    if (admission === null) return;
+    if (admission === null) return 'silent';
     const { serial, route, rework } = unit;
     if (route?.after !== undefined && admission.route === false)
       throw new FlashlineError('route-missing', { params: { serial, after: route.after } });
+    const [other] = admission.macs ?? [];
+    if (other) throw new FlashlineError('mac-elsewhere', { params: { mac: other.mac, serial: other.serial } });
     const { passed } = admission;
-    if (passed === null || rework) return;
+    if (passed === null || rework) return 'answered';
     const { station, finishedAt: when } = passed;
     throw new FlashlineError('passed-elsewhere', { params: { serial: passed.serial, station, when } });
   }
@@ -172,10 +175,11 @@ export class StationRules {
     this.#options.changed();
   }
 
-  async #ask({ product, serial, uid, route }: UnitToAdmit, signal: AbortSignal): Promise<Admission | null> {
+  async #ask({ product, serial, uid, route, macs }: UnitToAdmit, signal: AbortSignal): Promise<Admission | null> {
     const { sync, clock } = this.#options;
     if (sync.book === null || clock.monotonic() < this.#silentUntil) return null;
-    const body = { product, serial, uid, process: route?.step ?? DEFAULT_PROCESS, after: route?.after ?? null };
+    const asked = { product, serial, uid, process: route?.step ?? DEFAULT_PROCESS, after: route?.after ?? null };
+    const body = macs === undefined ? asked : { ...asked, macs: [...macs] };
     const done = new AbortController();
     const late = new AbortController();
     const timer = clock.sleep(ADMISSION_MS, done.signal).then(
@@ -189,6 +193,8 @@ export class StationRules {
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       if (hasCode(thrown, 'station-revoked')) throw thrown;
+      // A plant of before addresses were asked for: it answers all other questions.
+      if (macs !== undefined && hasCode(thrown, 'bad-request')) return null;
       // Whatever else: the plant did not say no. How it stands with the plant is in the sync state.
       this.#silentUntil = clock.monotonic() + SILENT_MS;
       return null;

@@ -10,6 +10,8 @@ export interface AskedUnit {
   /** The step that is about to be done, and the one that must have been done before; null for none. */
   readonly process: string;
   readonly after: string | null;
+  /** Addresses that it is about to be given. */
+  readonly macs?: readonly string[] | undefined;
 }
 
 /** The newest PASS of this step: of this serial, or of the board itself under whatever serial. */
@@ -34,15 +36,30 @@ const PassRow = z.object({
   pass_at: TimeColumn,
 });
 
+/** Whoever passed with it first has it (ingest/duplicates.ts). */
+const OWNERS = 'SELECT mark, serial, product FROM marks WHERE mark = ANY($1::text[]) ORDER BY mark';
+const OwnerRow = z.object({ mark: z.string(), serial: z.string(), product: z.string() });
+
 /** From `units` alone: a station asks this with a unit in the fixture. */
-export async function admit(sql: Sql, { product, serial, uid, process, after }: AskedUnit): Promise<Admission> {
+export async function admit(sql: Sql, asked: AskedUnit): Promise<Admission> {
+  const { product, serial, uid, process, after } = asked;
+  const macs = asked.macs ? { macs: await ownersOf(sql, asked.macs, serial) } : {};
   const rows = await sql.query(PASSED, [serial, product, process, uid], 'admission-passed');
   const [pass] = z.array(PassRow).parse(rows);
   const passed =
     pass === undefined
       ? null
       : { serial: pass.serial, uid: pass.pass_uid, station: pass.pass_station, finishedAt: pass.pass_at };
-  if (after === null) return { passed, route: null };
+  if (after === null) return { passed, route: null, ...macs };
   const [step] = await sql.query(ROUTE, [serial, product, after], 'admission-route');
-  return { passed, route: step?.['passed'] === true };
+  return { passed, route: step?.['passed'] === true, ...macs };
+}
+
+async function ownersOf(sql: Sql, macs: readonly string[], serial: string): Promise<Admission['macs']> {
+  const rows = await sql.query(OWNERS, [macs.map((mac) => `mac:${mac}`)], 'admission-macs');
+  return z
+    .array(OwnerRow)
+    .parse(rows)
+    .filter((owner) => owner.serial !== serial)
+    .map(({ mark, serial: owner, product }) => ({ mac: mark.slice('mac:'.length), serial: owner, product }));
 }

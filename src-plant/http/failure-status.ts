@@ -22,6 +22,7 @@ const STATUS: Readonly<Record<PlantCode, number> & Partial<Record<FailureCode, n
   'numbers-used-up': 409,
   'route-missing': 409,
   'passed-elsewhere': 409,
+  'mac-elsewhere': 409,
   'release-withdrawn': 409,
   'too-large': 413,
   'record-newer': 422,

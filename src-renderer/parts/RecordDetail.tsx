@@ -64,6 +64,7 @@ export function RecordDetail({ record }: { readonly record: UnitRecord }) {
           {value} {unit} {low === undefined && high === undefined ? '' : `(${low ?? '…'} – ${high ?? '…'})`}
         </Fact>
       ))}
+      {record.plant === 'silent' && <Fact name={t('log.plant')}>{t('log.plant_silent')}</Fact>}
       <Fact name={t('log.release')} mono small>
         {record.release}
       </Fact>

@@ -150,6 +150,7 @@ export const FAILURES = {
   'serial-not-issued': { verdict: 'ERROR', blame: 'station', params: ['serial'] },
   'serial-from-label': { verdict: 'ERROR', blame: 'station', params: [] },
   'mac-duplicate': { verdict: 'ERROR', blame: 'station', params: ['mac', 'serial', 'when'] },
+  'mac-elsewhere': { verdict: 'ERROR', blame: 'plant', params: ['mac', 'serial'] },
   'lease-ended': { verdict: 'ERROR', blame: 'plant', params: ['since'] },
   'numbers-used-up': { verdict: 'ERROR', blame: 'plant', params: ['pool'] },
   'route-missing': { verdict: 'ERROR', blame: 'plant', params: ['serial', 'after'] },

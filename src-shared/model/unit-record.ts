@@ -157,6 +157,11 @@ export const RecordDraft = z.object({
   /** Lower case, colons: `02:00:5e:00:53:01`. */
   macs: z.array(z.string()).optional(),
   measurements: z.array(Measurement).optional(),
+  /**
+   * Whether the plant said before the unit was touched what it knows of it (passed elsewhere, addresses of others); `silent`: it was
+   * not heard in time, only this station's log was looked at. Left out where there is no plant.
+   */
+  plant: z.enum(['answered', 'silent']).optional(),
   /** Left out where the recipe has nothing signed for a unit. */
   signatures: z.array(UnitSignature).optional(),
 });

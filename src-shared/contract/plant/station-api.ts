@@ -164,6 +164,8 @@ export const Admission = z.object({
     .nullable(),
   /** Has the serial passed the step asked for? Null where none was asked for. */
   route: z.boolean().nullable(),
+  /** Of the addresses asked for: those that passed on another unit. Left out where none were asked for. */
+  macs: z.array(z.object({ mac: z.string(), serial: z.string(), product: z.string() })).optional(),
 });
 export type Admission = z.infer<typeof Admission>;
 
@@ -270,6 +272,7 @@ export const stationEndpoints = {
       uid: Label.nullable(),
       process: Label,
       after: Label.nullable(),
+      macs: z.array(Label).min(1).max(9).optional(),
     }),
     answer: Admission,
   }),

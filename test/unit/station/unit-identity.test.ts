@@ -39,6 +39,7 @@ async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kin
     plant: plant as PlantRules | undefined,
     numbers: undefined,
     listed: {},
+    askPlant: () => Promise.resolve(),
     run: 'r',
     at: '',
     took: (macs: readonly string[]) => void took.push([...macs]),

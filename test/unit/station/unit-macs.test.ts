@@ -33,23 +33,33 @@ interface Given {
 async function macs(
   source: unknown,
   given: Given = {},
-): Promise<{ macs: readonly string[]; failure: Failure | null; took: readonly string[] }> {
+): Promise<{
+  macs: readonly string[];
+  failure: Failure | null;
+  took: readonly string[];
+  asked: readonly (readonly string[])[];
+}> {
+  const asked: (readonly string[])[] = [];
   const { probe = 'uart:1', uid = 'aa', scans = {}, passed = [], own = [], book = new Book(), plant } = given;
   let took: readonly string[] = [];
   const services = {
     log: { records: ({ facet }: RecordQuery) => Promise.resolve((facet ? passed : own) as UnitRecord[]) },
     numbers: book as unknown as NumberBook,
     plant: plant as PlantRules | undefined,
+    askPlant: (all: readonly string[]) => {
+      asked.push(all);
+      return Promise.resolve();
+    },
     run: 'r1',
     at: '2026-01-01T00:00:00.000Z',
     took: (all: readonly string[]) => void (took = [...all]),
   };
   const unit = { request: { serial: 'HB1', slot: '1', probe, rework: false }, product: 'p', uid, scans };
   try {
-    return { macs: await macsOf(unit, MacSource.parse(source), services), failure: null, took };
+    return { macs: await macsOf(unit, MacSource.parse(source), services), failure: null, took, asked };
   } catch (error) {
     if (!(error instanceof FlashlineError)) throw error;
-    return { macs: [], failure: toFailure(error), took };
+    return { macs: [], failure: toFailure(error), took, asked };
   }
 }
 
@@ -62,6 +72,8 @@ describe('MACs of a counter', () => {
     for (let unit = 0; unit < 4; unit++) texts.push((await macs(COUNTER, { book })).macs);
     expect(texts).toEqual([['02:00:5e:00:53:04'], ['02:00:5e:00:53:08'], ['02:00:5e:00:53:0c'], []]);
     expect((await macs(COUNTER, { book })).failure).toMatchObject({ code: 'counter-used-up', blame: 'recipe' });
+    // The plant may know of units that this station does not.
+    expect((await macs(COUNTER)).asked).toEqual([['02:00:5e:00:53:04']]);
     expect(book.taken[0]).toMatchObject({ source: 'mac:boards', size: 4, run: 'r1', last: 0x02005e00530f });
   });
 
@@ -85,7 +97,8 @@ describe('MACs of the plant’s pool', () => {
       asked.push([pool, taking]);
       return Promise.resolve('02:00:5e:00:53:04');
     };
-    expect((await macs({ pool: 'boards', step: 4 }, { plant: { takeMac } })).macs).toEqual(['02:00:5e:00:53:04']);
+    const { macs: taken, asked: own } = await macs({ pool: 'boards', step: 4 }, { plant: { takeMac } });
+    expect([taken, own]).toEqual([['02:00:5e:00:53:04'], []]);
     expect(asked).toEqual([['boards', { size: 4, run: 'r1', at: '2026-01-01T00:00:00.000Z' }]]);
   });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
+import { Refused } from '#test/support/fake-plant/fake-plant.ts';
 import { realRandom } from '#main/app/real-clock.ts';
 import { executeRun, type RunEnd } from '#main/station/run.ts';
 import { Station } from '#main/station/station.ts';
@@ -83,7 +84,7 @@ describe('a unit', () => {
       return { passed: null, route: true };
     };
     const { end } = await run({ after: 'assembly' });
-    expect(end).toMatchObject({ verdict: 'PASS', record: { process: 'final-test' } });
+    expect(end).toMatchObject({ verdict: 'PASS', record: { process: 'final-test', plant: 'answered' } });
     expect(asked).toEqual([
       { product: 'hello', serial: 'HB000001', uid: '0011223344556677', process: 'final-test', after: 'assembly' },
     ]);
@@ -95,6 +96,22 @@ describe('a unit', () => {
     expect(end.failure).toMatchObject({ code: 'passed-elsewhere', params: { station: 'line-2' }, blame: 'plant' });
     expect(board.calls).not.toContain('erase');
     expect((await run({ rework: true })).end.verdict).toBe('PASS');
+  });
+
+  it('with an address of another unit is refused; an older plant that knows no such question has not said no', async () => {
+    const mac = '02:00:5e:00:53:01';
+    const unit = { product: 'hello', serial: 'HB000001', uid: null, route: null, rework: true, macs: [mac] };
+    line.plant.admission = () => ({ passed: null, route: null, macs: [{ mac, serial: 'HB000002', product: 'other' }] });
+    await expect(rules.admit(unit, NEVER)).rejects.toMatchObject({
+      failure: { code: 'mac-elsewhere', params: { mac, serial: 'HB000002' } },
+    });
+    line.plant.admission = () => {
+      throw new Refused('bad-request', 400, { detail: 'macs: this key is not known here' });
+    };
+    expect(await rules.admit(unit, NEVER)).toBe('silent');
+    // It answers everything else, and is asked on.
+    line.plant.admission = () => ({ passed: null, route: null });
+    expect(await rules.admit({ ...unit, macs: undefined }, NEVER)).toBe('answered');
   });
 
   it('that has not passed the step before is refused, in rework too', async () => {
@@ -126,7 +143,7 @@ describe('with the plant out of reach', () => {
     const first = run();
     await asked;
     line.clock.advance(1000);
-    expect((await first).end).toMatchObject({ verdict: 'PASS', failure: null });
+    expect((await first).end).toMatchObject({ verdict: 'PASS', failure: null, record: { plant: 'silent' } });
     const { length } = line.served.calls;
     expect((await run({ rework: true })).end.verdict).toBe('PASS');
     expect(line.served.calls).toHaveLength(length);

@@ -135,6 +135,7 @@ describe('admission', () => {
     uid?: string | null;
     process?: string;
     after?: string | null;
+    macs?: string[];
   }) => ({ ...EMPTY, body: { product: 'board', serial: 'S1', uid: null, process: 'flash', after: null, ...over } });
   const board = { id: 'board', revision: 'A', name: 'Board' };
   const at = (second: number) => ({
@@ -159,6 +160,23 @@ describe('admission', () => {
     expect(await ask({ process: 'pack' })).toEqual({ passed: null, route: null });
     expect((await ask({ process: 'test' })).passed?.finishedAt).toBe('2028-02-29T08:00:03.000Z');
     expect((await ask({ serial: 'S3' })).passed).toMatchObject({ serial: 'S3', uid: null });
+  });
+
+  test('knows whose an address is: of the first unit that passed with it, and of no unit that failed', async () => {
+    const line = await plant.enrol('addresses');
+    const mac = '02:00:5e:00:53:01';
+    await plant.send(line, [
+      { ...at(1), serial: 'M1', uid: 'm1', macs: ['02:00:5e:00:53:09'], ...FAILED },
+      { ...at(2), serial: 'M2', uid: 'm2', macs: [mac] },
+    ]);
+    const macs = ['02:00:5e:00:53:09', mac];
+    expect(await ask({ serial: 'M3', macs })).toEqual({
+      passed: null,
+      route: null,
+      macs: [{ mac, serial: 'M2', product: 'board' }],
+    });
+    expect((await ask({ serial: 'M2', macs })).macs).toEqual([]);
+    expect(await ask({ serial: 'M3', after: 'flash', macs: [mac] })).toMatchObject({ route: false, macs: [{ mac }] });
   });
 
   test('checks the route: passed the step before, and not failed it since', async () => {
