@@ -6,6 +6,7 @@ import { measureBenchCore } from './bench-core.ts';
 import { measureBenchNrf52840 } from './bench-nrf52840.ts';
 import { measureEspSerial } from './esp-serial.ts';
 import { measureDfu } from './dfu.ts';
+import { measureFourImages } from './four-images.ts';
 import { measureFtdi } from './ftdi.ts';
 import { measureCmsisDapLink } from './link-cmsis-dap.ts';
 import { measureLogBackup } from './log-backup.ts';
@@ -29,6 +30,7 @@ const SUITES: Readonly<Record<string, () => Promise<object>>> = {
   'bench-nrf52840': measureBenchNrf52840,
   'esp-serial': () => measureEspSerial(),
   dfu: measureDfu,
+  'four-images': measureFourImages,
   ftdi: measureFtdi,
   'link-cmsis-dap': measureCmsisDapLink,
   'log-backup': measureLogBackup,
