@@ -134,6 +134,17 @@ function Measurements({ measurements }: { readonly measurements: readonly Measur
   );
 }
 
+/** Who answers for the release: whose key signed the pack, or the plant. Records from before that was kept say nothing. */
+function releaseFacts(
+  { signedBy }: Pick<TracedRun['record'], 'signedBy'>,
+  name: string,
+  byWord: (by: 'release-key' | 'plant' | 'nobody') => string,
+): (readonly [string, string, boolean])[] {
+  if (signedBy === undefined) return [];
+  if (signedBy === 'unsigned') return [[name, byWord('nobody'), false]];
+  return [[name, [signedBy.name, byWord(signedBy.by), signedBy.keyId].join(' · '), true]];
+}
+
 /** Who signed what for this unit alone, when; nothing where its recipe asks for nothing. */
 function signatureFacts(
   { signatures = [] }: TracedRun['record'],
@@ -166,11 +177,13 @@ function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: Trace
         [t('word.chip'), record.chip],
         ...optional.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
         [t('run.keys'), record.signingKeys.length === 0 ? t('run.no_keys') : record.signingKeys.join(', ')],
+        ...releaseFacts(record, t('run.release_signed'), (by) => t(`run.signer_${by}`)),
         ...signatureFacts(record, t('run.signatures'), (store) => t(`run.store.${store}`)),
         [t('run.locks'), locks.length === 0 ? none : locks.map(([name, value]) => `${name} = ${value}`).join(', ')],
         [t('run.probe'), `${record.probe} · ${t('slot.name', { name: record.slot })}`],
         [t('run.app'), record.appVersion],
         [t('run.received'), <Moment key="received" at={receivedAt} />],
+        ...(record.plant === undefined ? [] : [[t('run.duplicates'), t(`run.plant_${record.plant}`)] as const]),
         [t('run.proof'), t(signed ? 'run.signed' : 'run.unsigned')],
         [t('run.steps'), steps.join(' · '), true],
         [t('run.utc'), `${utcTime(record.startedAt)} – ${utcTime(record.finishedAt)}`, true],
