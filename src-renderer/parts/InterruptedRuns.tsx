@@ -8,7 +8,7 @@ import { useActions } from './station-context.ts';
 import { COLORS, MONO } from './theme.ts';
 
 /** As many as fit; the log holds the rest. */
-const SHOWN = 8;
+const SHOWN = 6;
 
 /** Runs that a dead process left behind: in the way until somebody says that the boards are found. */
 export function InterruptedRuns({ records }: { readonly records: readonly UnitRecord[] }) {

@@ -56,4 +56,4 @@ it('of the station at 200 moments: each unit is as its record says, none is lost
   const untold = records.filter(({ run }) => !ofRuns.has(run));
   expect(untold.filter(({ failure }) => failure?.code !== 'interrupted-untouched')).toEqual([]);
   await log.close();
-}, 900_000);
+}, 1_800_000);

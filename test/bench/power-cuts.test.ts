@@ -42,4 +42,4 @@ it('leaves known-good firmware or a unit that refuses to boot, its journal says 
       cuts.packet + cuts.torn + cuts.after,
     );
   }
-}, 600_000);
+}, 1_800_000);
