@@ -76,9 +76,12 @@ async function blocksOf(context: CliContext, segments: (chip: ChipDescription) =
   if (known.length === 0) return NO_BLOCKS;
   const shown = known.map(({ chip, place, block }) => {
     const own = place.chip ? segments(place.chip) : [];
-    return { json: { chip, ...shownBlock(block, own, place) }, lines: blockLines(`  ${chip}`, block, own, place) };
+    return { json: { chip, ...shownBlock(block, own, place) }, lines: blockLines(chip, block, own, place) };
   });
-  return { lines: shown.flatMap(({ lines }) => lines), json: { checksumBlocks: shown.map(({ json }) => json) } };
+  return {
+    lines: shown.flatMap(({ lines }) => lines.map((line) => `  ${line}`)),
+    json: { checksumBlocks: shown.map(({ json }) => json) },
+  };
 }
 
 /** What a UF2 file holds for the chip; nothing where it holds firmware of other families alone. */
