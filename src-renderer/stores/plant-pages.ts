@@ -13,6 +13,7 @@ export const PLANT_PAGES = [
   { name: 'releases', path: '/releases', needs: 'release.list' },
   { name: 'orders', path: '/orders', needs: 'order.list' },
   { name: 'pools', path: '/numbers', needs: 'pool.list' },
+  { name: 'keys', path: '/keys', needs: 'key.list' },
   { name: 'stations', path: '/stations', needs: 'station.list' },
   { name: 'findings', path: '/findings', needs: 'finding.list' },
   { name: 'buyers', path: '/buyers', needs: 'buyer-link.list' },

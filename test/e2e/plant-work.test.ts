@@ -18,6 +18,7 @@ import {
   PASSWORD,
   type PersonName,
   type PlantWithPages,
+  RELEASE,
   startPlantWithPages,
 } from './support/plant-with-pages.ts';
 import { Keyboard } from './support/scanner.ts';
@@ -154,6 +155,43 @@ describe.skipIf(!requirePrograms(['chromium']))('a plant at work, in Chromium at
     await part('next').filter({ hasText: 'Nearly used up: Boards' }).waitFor();
     await pool.getByText('0 of 20 left').waitFor();
     await page.locator('[data-page=pools]', { hasText: '1' }).waitFor();
+  });
+
+  it('shows what the plant signs with, marks what only tries, and bounds and stops a key', async () => {
+    await plant.makeKey('unit-data');
+    const sign = (request: string) =>
+      station.client.call('station.sign', {
+        body: {
+          request,
+          key: 'unit-data',
+          product: PRODUCT.id,
+          release: RELEASE,
+          serial: 'HB000041',
+          uid: null,
+          algorithm: 'ecdsa-p256-sha256',
+          digest: 'ab'.repeat(32),
+        },
+      });
+    await sign('request-number-1');
+    await open('mia', '/keys');
+    await part('next').filter({ hasText: 'For trying only: unit-data' }).waitFor();
+    expect(await button('Switch off').count()).toBe(0);
+    await open('ada', '/keys');
+    await row('unit-data').filter({ hasText: '1 of 5' }).filter({ hasText: 'development' }).waitFor();
+    await button('Signatures').click();
+    await row('HB000041').filter({ hasText: 'line-' }).waitFor();
+    await row('unit-data').getByRole('button', { name: 'Change' }).click();
+    await dialog().getByLabel('Signatures in all').fill('1');
+    await dialog().getByLabel('Stations', { exact: true }).fill('line-1, line-9');
+    await dialog().getByRole('button', { name: 'Change' }).click();
+    await row('unit-data').filter({ hasText: 'line-1, line-9' }).filter({ hasText: 'used up' }).waitFor();
+    await expect(sign('request-number-2')).rejects.toMatchObject({ failure: { code: 'signing-refused' } });
+    await row('unit-data').getByRole('button', { name: 'Switch off' }).click();
+    await dialog().getByRole('button', { name: 'Switch off' }).click();
+    await row('unit-data').filter({ hasText: 'switched off' }).waitFor();
+    await page.goto(`${plant.url}/audit`);
+    await row('changed what a key signs').first().waitFor();
+    await row('was refused a signature').filter({ hasText: 'line-1' }).waitFor();
   });
 
   it('finds what does not fit together over all stations, and keeps who settled it', async () => {

@@ -15,6 +15,7 @@ import { CertificatePage } from './CertificatePage.tsx';
 import { FindingsPage } from './FindingsPage.tsx';
 import { FindPage } from './FindPage.tsx';
 import { HomePage } from './HomePage.tsx';
+import { KeysPage } from './KeysPage.tsx';
 import { OrdersPage } from './OrdersPage.tsx';
 import { PlantFrame } from './PlantFrame.tsx';
 import { PoolsPage } from './PoolsPage.tsx';
@@ -35,6 +36,7 @@ const PAGES: Readonly<Record<PlantPageName, () => ReactNode>> = {
   releases: ReleasesPage,
   orders: OrdersPage,
   pools: PoolsPage,
+  keys: KeysPage,
   stations: StationsPage,
   findings: FindingsPage,
   buyers: BuyerLinksPage,

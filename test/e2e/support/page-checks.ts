@@ -8,6 +8,7 @@ export const PAGES = [
   '/releases',
   '/orders',
   '/numbers',
+  '/keys',
   '/stations',
   '/findings',
   '/buyers',

@@ -21,6 +21,9 @@ const PEOPLE = [
 ] as const;
 export type PersonName = (typeof PEOPLE)[number]['name'];
 
+/** Of a release that keys of this plant sign for. */
+export const RELEASE = 'c'.repeat(64);
+
 /** Hashing as it is meant would take most of the suite's time. */
 const CHEAP = { memory: 1024, passes: 1 };
 
@@ -37,6 +40,8 @@ export interface PlantWithPages {
   /** Calls as this person. */
   as(name: PersonName): Promise<PlantClient>;
   enrol(station: string): Promise<EnrolledStation>;
+  /** At the plant's own desk: a development key, switched on. */
+  makeKey(name: string): Promise<void>;
   /** The server process ends, and another one takes its place on the same port. */
   stop(): Promise<void>;
   startAgain(): Promise<void>;
@@ -63,6 +68,7 @@ export async function startPlantWithPages(pages: string): Promise<PlantWithPages
       log: () => undefined,
       limits: { anonymous: 100_000, session: 100_000 },
       passwordCost: CHEAP,
+      developmentKeys: true,
     });
   let plant = await start(0);
   await addPeople(plant);
@@ -71,6 +77,14 @@ export async function startPlantWithPages(pages: string): Promise<PlantWithPages
     url,
     as: (name) => signedIn(url, name),
     enrol: async (station) => enrol(url, await signedIn(url, 'ada'), station),
+    async makeKey(name) {
+      const act = { use: 'digest', store: 'development', from: { kind: 'ecdsa-p256' } } as const;
+      await plant.desk.call('key.create', {
+        name,
+        ...act,
+        policy: { enabled: true, quantity: 5, releases: [RELEASE] },
+      });
+    },
     stop: () => plant.close(),
     async startAgain() {
       plant = await start(port);
