@@ -34,9 +34,19 @@ const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
 
 const Change = z.object({ op: z.string(), role: z.string().optional() });
 
+/** What cannot be read keeps no log from opening: some change was made, nobody knows which. */
 function changeOf(operation: string): JournalledChange {
-  const { success, data } = Change.safeParse(JSON.parse(operation));
+  const { success, data } = Change.safeParse(jsonOf(operation));
   return success ? data : { op: '' };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return null;
+    throw thrown;
+  }
 }
 
 /**
