@@ -54,6 +54,7 @@ const TABLE = {
   borderCollapse: 'collapse',
   fontSize: '0.8125rem',
   '& th': { textAlign: 'start', color: COLORS.quiet, fontWeight: 600, whiteSpace: 'nowrap' },
+  '& td[data-column=at]': { whiteSpace: 'nowrap' },
   '& th, & td': {
     p: '0.375rem 0.625rem',
     borderBottom: `1px solid ${COLORS.line}`,

@@ -32,12 +32,14 @@ export function AuditPage() {
                     key: 'detail',
                     head: t('audit.detail'),
                     render: ({ detail }) =>
-                      Object.entries(detail).map(([name, value], index) => (
-                        <Fragment key={name}>
-                          {index > 0 && ' · '}
-                          {name}: <Value of={value} />
-                        </Fragment>
-                      )),
+                      Object.entries(detail)
+                        .filter(([, value]) => value !== '')
+                        .map(([name, value], index) => (
+                          <Fragment key={name}>
+                            {index > 0 && ' · '}
+                            {name}: <Value of={value} />
+                          </Fragment>
+                        )),
                   },
                 ]}
               />
@@ -54,7 +56,7 @@ export function AuditPage() {
 function What({ action }: { readonly action: string }) {
   const { t } = useTranslation();
   return (
-    <span title={action} data-action={action}>
+    <span title={action} data-action={action} style={{ whiteSpace: 'nowrap' }}>
       {t(`audit.did_${action.replace('.', '-')}`, { defaultValue: action })}
     </span>
   );
