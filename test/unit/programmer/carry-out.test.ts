@@ -126,6 +126,9 @@ describe('carryOut', () => {
         const pagesOf = (role: string) =>
           layout.pages.filter((page) => page.role === role).map((page) => toHex(device.at(page.address, 64)));
         const original = new Map(layout.flags.map(({ role }) => [role, pagesOf(role)]));
+        const flags = new Map(
+          layout.flags.map(({ role, address, bytes }) => [role, device.at(address, bytes.length).slice()]),
+        );
         let calls = 0;
         device.onCall = () => {
           if (calls++ === failAt) throw new FlashlineError('probe-lost', { params: { url: 'x' } });
@@ -139,7 +142,9 @@ describe('carryOut', () => {
         const torn = layout.flags.filter((flag) => {
           const changes = plan.operations.some((each) => each.op === 'validate' && each.role === flag.role);
           const cells = device.at(flag.address, flag.bytes.length);
-          const clear = isFilledWith(cells, 0xff) || isFilledWith(cells.subarray(4), 0);
+          const ended = isOneBitOf(flags.get(flag.role) ?? cells, cells);
+          const almost = isOneBitOf(cells, flag.bytes);
+          const clear = isFilledWith(cells, 0xff) || ended || almost;
           const untouched = JSON.stringify(pagesOf(flag.role)) === JSON.stringify(original.get(flag.role));
           return changes && !clear && !untouched && !isWhole(layout, device, flag.role);
         });
@@ -182,11 +187,8 @@ describe('carryOut', () => {
     await expect(run(layout, device, plan)).rejects.toMatchObject({
       failure: { code: 'verify-mismatch', where: { address: 4 } },
     });
-    expect(device.calls.filter((call) => !call.startsWith('read'))).toEqual([
-      'program 4 4',
-      'program 0 4',
-      'erase 0 64',
-    ]);
+    // Where the reset vector is even already, the first word has the bit that falls.
+    expect(device.calls.filter((call) => !call.startsWith('read'))).toEqual(['program 0 4', 'erase 0 64']);
   });
 
   it('believes no erase of the flag’s page, not even where the flag itself is clear', async () => {
@@ -201,11 +203,7 @@ describe('carryOut', () => {
     await expect(run(layout, device, plan)).rejects.toMatchObject({
       failure: { code: 'verify-mismatch', where: { address: 40 } },
     });
-    expect(device.calls.filter((call) => !call.startsWith('read'))).toEqual([
-      'program 4 4',
-      'program 0 4',
-      'erase 0 64',
-    ]);
+    expect(device.calls.filter((call) => !call.startsWith('read'))).toEqual(['program 4 4', 'erase 0 64']);
   });
 
   it('believes no survey: a flag that stands where a blank page was seen stops the run untouched', async () => {
@@ -248,6 +246,14 @@ describe('carryOut', () => {
   });
 });
 
+/** Whether `after` is `before` with one bit fallen. What such a bit means is held by flag-tears.test.ts. */
+function isOneBitOf(before: Uint8Array, after: Uint8Array): boolean {
+  const fallen = before.map((byte, at) => byte & ~(after[at] ?? 0));
+  const risen = after.some((byte, at) => byte & ~(before[at] ?? 0));
+  const bits = fallen.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
+  return !risen && bits === 1;
+}
+
 /** Whether [address, address + size) lies in the flag's words. */
 function within(flag: Pick<Flag, 'address' | 'bytes'>, address: number, size: number): boolean {
   return address >= flag.address && address + size <= flag.address + flag.bytes.length;
@@ -262,9 +268,11 @@ describe('the journal', () => {
         device.onCall = (call, address, size) => {
           if (call === 'read') return;
           const last = announced.at(-1);
-          const zeroed = last?.op === 'invalidate' && call === 'program' ? last.flag : undefined;
-          const isAnnounced = zeroed
-            ? address >= zeroed.address && address + size <= zeroed.address + zeroed.size
+          const ending = last?.op === 'invalidate' && call === 'program' ? last.flag : undefined;
+          // A flag is ended, and set, in words of its own.
+          const flag = ending ?? (last?.op === 'validate' ? last : undefined);
+          const isAnnounced = flag
+            ? address >= flag.address && address + size <= flag.address + flag.size
             : last?.address === address && last.size === size;
           expect(isAnnounced, `${call} ${address} ${size}`).toBe(true);
         };
