@@ -27,6 +27,8 @@ export interface McubootImage {
   readonly trailer: { readonly confirmed: boolean } | null;
   /** What is signed: header, firmware, protected TLVs. */
   readonly signed: Uint8Array;
+  readonly protectedTlvs: readonly Tlv[];
+  readonly tlvs: readonly Tlv[];
 }
 
 export interface McubootSignature {
@@ -40,15 +42,15 @@ export interface McubootSignature {
   readonly isPure: boolean;
 }
 
-interface Tlv {
+export interface Tlv {
   readonly type: number;
   readonly value: Uint8Array;
 }
 
 const MAGIC = 0x96f3b83d;
 const HEADER = 32;
-const INFO_MAGIC = 0x6907;
-const PROTECTED_MAGIC = 0x6908;
+export const INFO_MAGIC = 0x6907;
+export const PROTECTED_MAGIC = 0x6908;
 const INFO = 4;
 /** The highest word of a record's type is free for vendors; these are MCUboot's own. */
 const Type = { keyHash: 0x01, publicKey: 0x02, pure: 0x25, securityCounter: 0x50 };
@@ -104,6 +106,8 @@ export function readMcuboot(bytes: Uint8Array): McubootImage | string {
     size: at + readU16(bytes, at + 2),
     trailer: trailerOf(bytes),
     signed,
+    protectedTlvs,
+    tlvs,
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FAILURES } from '#shared/model/failure.ts';
 import { CONDITION_CODES, conditionOf, type JournalledChange } from '#shared/model/unit-condition.ts';
-import { KeptDigest, RecordDraft } from '#shared/model/unit-record.ts';
+import { ImageRecord, keysThatCount, KeptDigest, RecordDraft, UnitSignature } from '#shared/model/unit-record.ts';
 import type { JournalEntry } from './log.ts';
 
 const Opening = RecordDraft.pick({
@@ -28,6 +28,7 @@ const Opening = RecordDraft.pick({
 const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('identified'), uid: z.string().nullable(), locks: z.record(z.string(), z.string()) }),
   z.object({ kind: z.literal('kept'), kept: z.array(KeptDigest) }),
+  z.object({ kind: z.literal('signed'), images: z.array(ImageRecord), signatures: z.array(UnitSignature) }),
   z.object({ kind: z.literal('step'), step: z.string(), ms: z.number() }),
   z.object({ kind: z.literal('change'), operation: z.string(), at: z.string() }),
 ]);
@@ -59,6 +60,7 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
   const identified = entries.findLast((entry) => entry.kind === 'identified');
   const change = entries.findLast((entry) => entry.kind === 'change');
   const kept = entries.findLast((entry) => entry.kind === 'kept')?.kept;
+  const signed = entries.findLast((entry) => entry.kind === 'signed');
   const steps = entries.filter((entry) => entry.kind === 'step').map(({ step, ms }) => ({ step, ms }));
   const changes = entries.filter((entry) => entry.kind === 'change').map(({ operation }) => changeOf(operation));
   const condition = conditionOf(
@@ -87,5 +89,12 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
     },
     locks: { ...identified?.locks },
     ...(kept ? { kept: [...kept] } : {}),
+    ...(signed
+      ? {
+          images: [...signed.images],
+          signatures: [...signed.signatures],
+          signingKeys: [...new Set([...begun.signingKeys, ...keysThatCount(signed.signatures)])],
+        }
+      : {}),
   };
 }

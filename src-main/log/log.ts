@@ -1,6 +1,6 @@
 import type { FailureCode, Verdict } from '#shared/model/failure.ts';
 import type { Facet } from '#shared/model/facets.ts';
-import type { KeptDigest, RecordDraft, UnitRecord } from '#shared/model/unit-record.ts';
+import type { ImageRecord, KeptDigest, RecordDraft, UnitRecord, UnitSignature } from '#shared/model/unit-record.ts';
 import type { YieldCounts } from '#shared/model/yield.ts';
 import type { BatchItem, ChainHead } from '#shared/contract/plant/station-api.ts';
 
@@ -31,6 +31,8 @@ export type RunOpening = Pick<
 export type JournalEntry =
   | { readonly kind: 'identified'; readonly uid: string | null; readonly locks: Readonly<Record<string, string>> }
   | { readonly kind: 'kept'; readonly kept: readonly KeptDigest[] }
+  /** The plant signed for this unit: from here on its images are these. */
+  | { readonly kind: 'signed'; readonly images: readonly ImageRecord[]; readonly signatures: readonly UnitSignature[] }
   | { readonly kind: 'step'; readonly step: string; readonly ms: number }
   | { readonly kind: 'change'; readonly operation: string; readonly at: string };
 

@@ -15,14 +15,15 @@ import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
 import { lockFaults } from '../plan/lock-faults.ts';
-import { placeRegions, type RegionFault } from '../plan/regions.ts';
+import type { RegionFault } from '../plan/regions.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { checkEspRelease } from './esp-release.ts';
 import { type Files, fileFailure } from './files.ts';
 import { manufacturingFaults } from './manufacturing/check.ts';
 import { placeholderOf } from './manufacturing/for-unit.ts';
 import { readInside, recipeFileOf } from './recipe-folder.ts';
-import { withValidFlags } from './valid-flags.ts';
+import { placeImages } from './place-images.ts';
+import { openPerUnit, type PerUnit } from './signature/per-unit.ts';
 import { checkSignature } from './signature/check-signature.ts';
 import type { Issuer } from './manufacturing/device-certificate.ts';
 import type { UnitKeys } from './manufacturing/to-sign.ts';
@@ -45,6 +46,8 @@ export interface Release {
   readonly unitKeys: UnitKeys;
   /** Who issues units' certificates; null where the recipe wants none. */
   readonly issuer: Issuer | null;
+  /** Images that the plant signs for each unit; null where the recipe wants none. `images` have room for what they are given. */
+  readonly perUnit: PerUnit | null;
 }
 
 export interface ReleaseOptions {
@@ -77,26 +80,25 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   const families = known.uf2?.families ?? known.hf2?.families;
   for (const index of recipe.images.keys())
     opened.push(await openListed(file, source, index, { files, chip, families }));
+  const extra = await readBeside(recipe, (name) => readInside(file, name, where(['images']), files, MAX_KEY_BYTES));
+  const unitKeys = unitKeysOf(recipe, extra);
   const made = placeholderOf(recipe);
-  const placed = placeRegions(recipe, chip, [...opened.map(({ image }) => image), ...made]);
+  const listed = opened.map(({ image }) => image);
+  const tells = { uid: tellsUid(recipe, known), mac: recipe.interface === 'uart' && known.uart?.kind === 'esp' };
+  const { images: roomy, perUnit, faults } = openPerUnit(recipe, listed, unitKeys.keys, tells.uid);
+  requireNone(faults, file, source);
+  const placed = placeImages(recipe, chip, [...roomy, ...made]);
   requireNone(placed.faults, file, source);
-  const flagged = withValidFlags(recipe, placed.images);
-  requireNone(flagged.faults, file, source);
-  const images = flagged.images.slice(0, opened.length);
+  const images = placed.images.slice(0, opened.length);
   const layout = layOut(chip, images, placed.kept);
-  const whole = made.length === 0 ? layout : layOut(chip, flagged.images, placed.kept);
+  const whole = made.length === 0 ? layout : layOut(chip, placed.images, placed.kept);
   // Without what valid flags add: an image begins where its file says.
   if (recipe.interface === 'uart' && chip.uart?.kind === 'esp')
-    checkEspRelease(layOut(chip, placed.images, placed.kept), chip.uart);
+    checkEspRelease(layOut(chip, placed.unflagged, placed.kept), chip.uart);
   requireNone(lockFaults(recipe, recipe.interface, whole), file, source);
-  const tells = { uid: tellsUid(recipe, known), mac: recipe.interface === 'uart' && known.uart?.kind === 'esp' };
   requireNone([...manufacturingFaults(recipe, tells.uid), ...labelFaults(recipe, tells)], file, source);
-  const extra = new Map<string, Uint8Array>();
-  for (const name of signatureFiles(recipe))
-    extra.set(name, await readInside(file, name, where(['images']), files, MAX_KEY_BYTES));
-  const signers = signersOf(recipe, opened, extra, where);
-  const unitKeys = unitKeysOf(recipe, extra);
   requireNone(unitKeys.faults, file, source);
+  const signers = signersOf(recipe, opened, extra, where);
   const hashes = [...opened.map(({ sha256 }) => sha256), ...[...extra.values()].map(sha256Hex)];
   const digest = releaseDigest(recipe, hashes);
   return {
@@ -109,7 +111,18 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
     signers,
     unitKeys: unitKeys.keys,
     issuer: unitKeys.issuer,
+    perUnit,
   };
+}
+
+/** Keys and detached signatures, by their names in the recipe. */
+async function readBeside(
+  recipe: Recipe,
+  read: (name: string) => Promise<Uint8Array>,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  for (const name of signatureFiles(recipe)) found.set(name, await read(name));
+  return found;
 }
 
 /** Throws `signature-missing` or `signature-wrong`. */

@@ -36,13 +36,13 @@ export interface Engine {
   readonly bytesToSurvey: number;
   openFlash(unit: OpenedUnit, io: IoContext): Promise<FlashDevice>;
   /**
-   * This engine with the unit's manufacturing partition among its images; absent where the recipe has none. Throws `value-missing`,
+   * This engine with the unit's manufacturing partition, and images that are signed for it, among its images; absent where it has none. Throws `value-missing`,
    * `value-unsuited`, `nvs-invalid` or `plant-data-missing`.
    */
   forUnit?(unit: UnitValues, fromPlant?: Uint8Array): Engine;
   /** Who issues a certificate for each unit; absent where nobody does. */
   readonly issuer?: Issuer;
-  /** What of the unit's partition is still to be signed; null when nothing is. Absent where the recipe has nothing signed. */
+  /** What of the unit's partition or images is still to be signed; null when nothing is. Absent where the recipe has nothing signed. */
   nextToSign?(unit: UnitValues): ToSign | null;
   withSignature?(unit: UnitValues, signed: ToSign, signature: Uint8Array): UnitValues;
   /** States of the pages that the release touches. */

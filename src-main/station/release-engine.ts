@@ -2,7 +2,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { Plan } from '#shared/model/plan.ts';
 import { statesAfterRot } from '../plan/after-rot.ts';
 import type { SignedBy } from '#shared/model/unit-record.ts';
-import { joinLayouts, layOut, surveyRanges } from '../plan/layout.ts';
+import { joinLayouts, layOut, type ReleaseImage, surveyRanges } from '../plan/layout.ts';
 import { lockOperations } from '../plan/lock-operations.ts';
 import { makePlan, plannedImages } from '../plan/make-plan.ts';
 import type { PageState } from '../plan/page-state.ts';
@@ -14,7 +14,10 @@ import type { OpenedUnit } from '../programmer/programmer.ts';
 import { surveyUnit } from '../programmer/survey-unit.ts';
 import { unitImage } from '../release/manufacturing/for-unit.ts';
 import { nextToSign, withSignature } from '../release/manufacturing/to-sign.ts';
+import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 import type { Release } from '../release/open-release.ts';
+import { placeImages } from '../release/place-images.ts';
+import { imagesForUnit, nextImageToSign, type PerUnit, withSignedImage } from '../release/signature/per-unit.ts';
 import { hasUnitLocks, withUnitLocks } from '../release/unit-locks.ts';
 import type { Engine } from './engine.ts';
 
@@ -53,24 +56,47 @@ export function releaseEngine(release: Release, openFlash: OpenFlash, signedBy: 
   };
 }
 
-/** The partition's pages are laid out for each unit, the other images' once for all of them. */
+/** The partition's pages are laid out for each unit, the other images' once for all of them unless one is a unit's own, too. */
 function forUnit(
   release: Release,
   openFlash: OpenFlash,
   signedBy: SignedBy,
 ): Pick<Engine, 'forUnit' | 'issuer' | 'nextToSign' | 'withSignature'> {
-  const { chip, unitKeys, issuer } = release;
-  if (!release.recipe.manufacturing && !hasUnitLocks(release.recipe)) return {};
+  const { unitKeys, issuer, perUnit } = release;
+  if (!release.recipe.manufacturing && !hasUnitLocks(release.recipe) && !perUnit) return {};
   return {
     ...(issuer ? { issuer } : {}),
-    nextToSign: (unit) => nextToSign(release.recipe, unit, unitKeys),
-    withSignature: (unit, signed, signature) => withSignature(release.recipe, unit, signed, signature),
+    nextToSign: (unit) => nextToSign(release.recipe, unit, unitKeys) ?? nextImageToSign(release.recipe, unit, perUnit),
+    withSignature: (unit, signed, signature) =>
+      perUnit && typeof signed.at === 'string'
+        ? withSignedImage(perUnit, unit, signed, signature)
+        : withSignature(release.recipe, unit, signed, signature),
     forUnit: (unit, fromPlant) => {
       const recipe = withUnitLocks(release.recipe, unit);
       const image = unitImage(recipe, unit, fromPlant);
-      const images = image ? [...release.images, image] : release.images;
-      const layout = image ? joinLayouts(release.layout, layOut(chip, [image])) : release.layout;
-      return releaseEngine({ ...release, recipe, images, layout, contents: layout.contents }, openFlash, signedBy);
+      const own = perUnit ? withOwnImages(release, perUnit, unit, image) : withPartition(release, image);
+      return releaseEngine({ ...own, recipe, contents: own.layout.contents }, openFlash, signedBy);
     },
   };
+}
+
+function withPartition(release: Release, image: ReleaseImage | undefined): Release {
+  if (!image) return release;
+  const layout = joinLayouts(release.layout, layOut(release.chip, [image]));
+  return { ...release, images: [...release.images, image], layout };
+}
+
+/** An image that differs from unit to unit lies in no more pages than the release has room for: no unit brings a new fault. */
+function withOwnImages(
+  release: Release,
+  perUnit: PerUnit,
+  unit: UnitValues,
+  partition: ReleaseImage | undefined,
+): Release {
+  const { recipe, chip } = release;
+  const all = [...imagesForUnit(perUnit, unit), ...(partition ? [partition] : [])];
+  const { images, kept, faults } = placeImages(recipe, chip, all);
+  if (faults.length > 0) throw new Error(faults.map(({ detail }) => detail).join('; '));
+  const signers = [...(unit.signedImages ?? [])].map(([role, { by }]) => [role, by] as const);
+  return { ...release, images, layout: layOut(chip, images, kept), signers: new Map([...release.signers, ...signers]) };
 }

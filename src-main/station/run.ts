@@ -7,6 +7,7 @@ import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import {
   isSimulated,
+  keysThatCount,
   type KeptDigest,
   type Reach,
   type RecordDraft,
@@ -280,6 +281,9 @@ class Run {
     const askPlant = (macs: readonly string[]) => this.#askPlant(this.#uid, macs);
     const services = { ...base, askPlant, run: this.#id, at: this.#utc(), took };
     this.#engine = await engineForUnit(this.#engine, this.#request, this.#uid, services, this.#signal);
+    if (this.#signatures.length === 0) return;
+    const images = imageRecords(this.#engine.release);
+    await this.#journal({ kind: 'signed', images, signatures: this.#signatures });
   }
 
   /** What this station knows first: it takes no time. */
@@ -473,9 +477,8 @@ class Run {
     };
   }
 
-  /** A key that proves nothing is none that the plant should find units by. */
   #signedFor({ signingKeys }: RunOpening): Pick<RecordDraft, 'signatures' | 'signingKeys'> {
-    const keys = this.#signatures.filter(({ store }) => store === 'hsm').map(({ keyId }) => keyId);
+    const keys = keysThatCount(this.#signatures);
     return { signatures: [...this.#signatures], signingKeys: [...new Set([...signingKeys, ...keys])] };
   }
 

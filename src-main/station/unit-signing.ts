@@ -3,6 +3,7 @@ import { fromHex } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
 import type { UnitSignature } from '#shared/model/unit-record.ts';
+import type { PublicKeyFile } from '../release/signature/public-key.ts';
 import { digestToSign, isSignedBy, type ToSign } from '../release/manufacturing/to-sign.ts';
 import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 import type { Engine } from './engine.ts';
@@ -20,11 +21,13 @@ export interface UnitSigning {
 
 interface Signed {
   readonly signature: Uint8Array;
+  /** By which it verifies. */
+  readonly publicKey: PublicKeyFile;
   readonly told: Omit<UnitSignature, 'what' | 'key' | 'algorithm'>;
 }
 
 /**
- * The unit's values with every signature that its recipe has the plant make, each proven by the release's own public key. Called before
+ * The unit's values with every signature, of its partition and of its images, that its recipe has the plant make, each proven by the release's own public key. Called before
  * anything is changed. Rejects with what the plant refuses or fails with, and with `signing-wrong`.
  */
 export async function withUnitSignatures(
@@ -36,13 +39,13 @@ export async function withUnitSignatures(
   let made = unit;
   for (let next = engine.nextToSign?.(made); next; next = engine.nextToSign?.(made)) {
     signal.throwIfAborted();
-    const { signature, told } = services.simulated
+    const { signature, publicKey, told } = services.simulated
       ? madeUp(next, services.now())
       : await signedByPlant(engine, next, unit, services, signal);
     const { what, key, algorithm } = next;
     services.signed({ what, key, algorithm, ...told });
     if (!engine.withSignature) throw new Error('an engine that has something signed takes no signature');
-    made = engine.withSignature(made, next, signature);
+    made = engine.withSignature(made, { ...next, publicKey }, signature);
   }
   return made;
 }
@@ -70,7 +73,7 @@ async function signedByPlant(
   if (keyId !== publicKey.id) throw wrong(`it signs as ${keyId}, and ${publicKey.file} is ${publicKey.id}`);
   const signature = fromHex(answer.signature);
   if (!isSignedBy(next, signature)) throw wrong(`the signature does not verify by ${publicKey.file}`);
-  return { signature, told: { keyId, signedAt, store, request } };
+  return { signature, publicKey, told: { keyId, signedAt, store, request } };
 }
 
 /** For a simulated unit: by a key that is gone with the call, so that nothing of it can be taken for a plant's. */
@@ -95,9 +98,10 @@ function madeUp({ algorithm, message, publicKey }: ToSign, nowMs: number): Signe
             ...(algorithm === 'rsa-pss-sha256' ? { saltLength: 32 } : {}),
           })
         : sign(hash, message, { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  const keyId = createHash('sha256')
+  const id = createHash('sha256')
     .update(made.export({ type: 'spki', format: 'der' }))
     .digest('hex');
-  const told = { keyId, signedAt: new Date(nowMs).toISOString(), store: 'bench' } as const;
-  return { signature: new Uint8Array(signature), told };
+  const told = { keyId: id, signedAt: new Date(nowMs).toISOString(), store: 'bench' } as const;
+  const own = { file: 'the bench’s key', key: made, kind, id };
+  return { signature: new Uint8Array(signature), publicKey: own, told };
 }

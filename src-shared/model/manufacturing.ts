@@ -61,7 +61,7 @@ const CrcField = z.strictObject({
   over: z.strictObject({ at, size: Size }).describe('The bytes that it is made of, all other fields filled in'),
 });
 /** A key of the plant's by its name there; the public one is in the release, so that no other one's signature is taken. */
-const PlantKey = {
+export const PlantKey = {
   key: z
     .string()
     .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._+/-]{0,63}$/u)
@@ -81,13 +81,9 @@ const SignatureField = z.strictObject({
   encoding: z.enum(['raw', 'der']).default('raw').describe('Of ECDSA: r and s as they are, or as a DER sequence'),
 });
 export type SignatureField = z.infer<typeof SignatureField>;
-export const TemplateField = z.discriminatedUnion('type', [
-  IntegerField,
-  StringField,
-  BytesField,
-  CrcField,
-  SignatureField,
-]);
+/** All but signatures. */
+export const ValueField = z.discriminatedUnion('type', [IntegerField, StringField, BytesField, CrcField]);
+export const TemplateField = z.discriminatedUnion('type', [...ValueField.options, SignatureField]);
 export type TemplateField = z.infer<typeof TemplateField>;
 export type CrcField = z.infer<typeof CrcField>;
 

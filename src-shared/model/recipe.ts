@@ -4,6 +4,7 @@ import { CheckScheme, Label, Pattern } from './label.ts';
 import { Manufacturing } from './manufacturing.ts';
 import { MacSource, SerialSource } from './numbers.ts';
 import { RecipeSignature } from './signature.ts';
+import { SignedPerUnit } from './signed-per-unit.ts';
 import { ValidFlag } from './valid-flag.ts';
 
 export const Role = z.enum(['bootloader', 'application', 'filesystem', 'manufacturing']);
@@ -53,6 +54,9 @@ const RecipeImage = z.strictObject({
     'What else says that it is valid, beside its first words: cleared before anything changes, set when everything was read back',
   ),
   signature: RecipeSignature.optional().describe('Who must have signed it; nothing is written before that is verified'),
+  signedPerUnit: SignedPerUnit.optional().describe(
+    'The plant signs it for each unit, with something of the unit’s own in it; for an application or a bootloader',
+  ),
 });
 
 const Slot = z.number().int().min(0).max(255);

@@ -73,7 +73,7 @@ export function noisyHz(reach: Reach | undefined): number | null {
 
 /** What was signed for this unit alone. */
 export const UnitSignature = z.object({
-  /** The field that has it, or `certificate`. */
+  /** The field that has it, the role of the image, or `certificate`. */
   what: z.string(),
   /** The key's name at the plant, and SHA-256 of its SubjectPublicKeyInfo. */
   key: z.string(),
@@ -89,6 +89,11 @@ export const UnitSignature = z.object({
   certificate: Sha256.optional(),
 });
 export type UnitSignature = z.infer<typeof UnitSignature>;
+
+/** A key that proves nothing is none that the plant should find units by. */
+export function keysThatCount(signatures: readonly UnitSignature[]): string[] {
+  return signatures.filter(({ store }) => store === 'hsm').map(({ keyId }) => keyId);
+}
 
 /** One value that a check took of the unit, with the limits that it was held against. */
 export const Measurement = z.object({

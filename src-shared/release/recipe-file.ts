@@ -55,6 +55,9 @@ function furtherProblems({ value: recipe, lineOf }: RecipeFile): Problem[] {
     }
     const signatureFault = 'file' in signature ? pathFault(signature.file) : undefined;
     if (signatureFault) report(['images', index, 'signature', 'file'], signatureFault);
+    const { by } = recipe.images[index]?.signedPerUnit ?? {};
+    const unitKeyFault = by && pathFault(by.publicKey);
+    if (unitKeyFault) report(['images', index, 'signedPerUnit', 'by', 'publicKey'], unitKeyFault);
   });
   for (const { path, detail } of identityFaults(recipe)) report(path, detail);
   return problems;

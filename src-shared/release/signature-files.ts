@@ -10,6 +10,9 @@ export function signatureFiles({ images, manufacturing }: Recipe): string[] {
     signature === undefined ? [] : [...signature.keys, ...(signature.kind === 'detached' ? [signature.file] : [])],
   );
   const own = signatureFields(manufacturing).map(({ by }) => by.publicKey);
+  const perUnit = images.flatMap(({ signedPerUnit }) =>
+    signedPerUnit === undefined ? [] : [signedPerUnit.by.publicKey],
+  );
   const issuer = manufacturing?.certificate === undefined ? [] : [manufacturing.certificate.issuer];
-  return [...new Set([...named, ...own, ...issuer])];
+  return [...new Set([...named, ...own, ...issuer, ...perUnit])];
 }

@@ -8,6 +8,7 @@ import { RunEvent } from '#shared/model/run-event.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { cliHere } from '#test/support/cli-here.ts';
 import { espImage, firmware } from '#test/support/esp-unit.ts';
+import { ED25519, mcubootImage } from '#test/support/power/signing.ts';
 import { newBench, type RunOptions, runUnit } from './bench-run.ts';
 import { application, cells, image, noise, preload } from './releases.ts';
 
@@ -258,5 +259,52 @@ manufacturing:
     expect([...built.subarray(0, 4)]).toEqual([1234 & 0xff, 1234 >> 8, 3, 0]);
     const made = record?.images.find(({ role }) => role === 'manufacturing');
     expect(made?.sha256).toEqual({ expected: sha256Hex(built), readBack: sha256Hex(built) });
+  });
+});
+
+const SIGNED = `schema: 1
+product: { id: signed, revision: A, name: Signed }
+chip: nrf52840
+interface: swd
+partitions: [{ name: slot0, address: 0x8000, size: 0x4000 }]
+images:
+  - { role: bootloader, file: boot.bin, version: 1.0.0, address: 0 }
+  - role: application
+    file: app.bin
+    version: 1.2.0
+    partition: slot0
+    valid: { by: mcuboot-trailer }
+    signedPerUnit:
+      kind: mcuboot
+      by: { key: firmware, algorithm: ed25519-sha256, publicKey: app.pem }
+      tlv: { tag: 0xa0, size: 8, fields: [{ at: 0, type: bytes, size: 8, from: uid }] }
+serial: { pattern: '^HB[0-9]{6}$' }
+`;
+
+describe('a unit whose application is signed for it alone', () => {
+  it('passes, read back as its own image and as no other unit’s, by nobody’s key', async () => {
+    const path = join(folder, 'signed');
+    mkdirSync(path);
+    writeFileSync(join(path, 'boot.bin'), application(2000, 5).image.segments[0]?.data ?? new Uint8Array());
+    writeFileSync(join(path, 'app.bin'), mcubootImage(noise(3000, 3), [1, 2]));
+    writeFileSync(join(path, 'app.pem'), ED25519.pem);
+    writeFileSync(join(path, 'recipe.yaml'), SIGNED);
+    const home = newHome();
+    const records = [];
+    for (const serial of ['HB000001', 'HB000002']) {
+      const args = ['flash', '--release', path, '--serial', serial, '--probe', 'bench:nrf52840', '--json'];
+      const end = lastOf((await cliHere(args, { home })).lines);
+      expect(end).toMatchObject({ type: 'run.finished', verdict: 'PASS' });
+      if (end.type === 'run.finished') records.push(end.record);
+    }
+    const made = records.map((record) => {
+      expect(record?.signatures).toMatchObject([{ what: 'application', key: 'firmware', store: 'bench' }]);
+      const app = record?.images.find(({ role }) => role === 'application');
+      expect(app?.signedBy?.keys).toEqual([record?.signatures?.[0]?.keyId]);
+      expect(app?.sha256.readBack).toBe(app?.sha256.expected);
+      return app?.sha256.readBack;
+    });
+    expect(new Set(made).size).toBe(2);
+    expect(new Set(records.map((record) => record?.release)).size).toBe(1);
   });
 });

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { connectorOf } from '#main/app/compose-connector.ts';
 import { realClock, realRandom } from '#main/app/real-clock.ts';
 import { compressCertificate } from '#main/image/certificate/x509.ts';
+import { readMcuboot } from '#main/image/mcuboot.ts';
 import { type ConnectRequest, isProgrammer, type OpenedUnit } from '#main/programmer/programmer.ts';
 import { type ChipLibrary, loadChips } from '#main/release/chip-library.ts';
 import { nodeFiles } from '#main/release/files.ts';
@@ -21,6 +22,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { ROOT } from '#test/support/cli.ts';
 import { PlantUnderTest } from '#test/support/plant-http.ts';
+import { mcubootImage } from '#test/support/power/signing.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { SoftHsm } from '#test/support/softhsm.ts';
 import { productConfig } from '../bench/atecc-rig.ts';
@@ -78,6 +80,22 @@ manufacturing:
 route: { step: element-data, after: element }
 serial: { pattern: '^SE[0-9]{6}$' }
 `;
+const IMAGE_RECIPE = `schema: 1
+product: { id: hello, revision: A, name: Hello board }
+chip: nrf51822
+interface: swd
+partitions: [{ name: slot0, address: 0x8000, size: 0x2000 }]
+images:
+  - role: application
+    file: app.bin
+    version: 1.2.0
+    partition: slot0
+    signedPerUnit:
+      kind: mcuboot
+      by: { key: unit-image-KIND, algorithm: ALGORITHM, publicKey: app.pem }
+      tlv: { tag: 0xa0, size: 8, fields: [{ at: 0, type: bytes, size: 8, from: uid }] }
+serial: { pattern: '^HB[0-9]{6}$' }
+`;
 const Entry = z.object({ action: z.string(), object: z.string(), detail: z.record(z.string(), z.string()) });
 
 describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a plant with an HSM', () => {
@@ -117,9 +135,7 @@ describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a p
       from: { kind: 'ecdsa-p256' },
       policy: { enabled: true, products: ['hello'], stations: ['L1'] },
     });
-    const der = ['pkey', '-pubin', '-inform', 'DER'];
-    const pem = execFileSync('openssl', der, { input: Buffer.from(key.publicKey, 'hex') });
-    writeFileSync(join(folder, 'unit-data.pem'), pem);
+    writeFileSync(join(folder, 'unit-data.pem'), pemOf(key.publicKey));
     writeFileSync(join(folder, 'recipe.yaml'), RECIPE);
     const app = Uint8Array.from({ length: 2500 }, (_, index) => (index * 7 + 1) & 0x7f);
     writeFileSync(join(folder, 'app.bin'), app);
@@ -132,16 +148,18 @@ describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a p
     hsm.remove();
   });
 
-  const open = async () => {
-    return { ...(await openRelease(folder, { chips, files: nodeFiles })), chip: CHIP };
+  const open = async (path = folder) => {
+    return { ...(await openRelease(path, { chips, files: nodeFiles })), chip: CHIP };
   };
+  const pemOf = (publicKey: string) =>
+    execFileSync('openssl', ['pkey', '-pubin', '-inform', 'DER'], { input: Buffer.from(publicKey, 'hex') });
   const permit = async (change: object) =>
     plant.plant.desk.call('key.policy', { name: 'unit-data', change: { enabled: true, ...change } });
 
-  async function flash(serial: string) {
+  async function flash(serial: string, path = folder) {
     const board = new FakeBoard();
     board.uid = serial.padEnd(16, '0').replaceAll(/[^0-9a-f]/gu, 'a');
-    const engine = releaseEngine(await open(), () => Promise.resolve(board.device()));
+    const engine = releaseEngine(await open(path), () => Promise.resolve(board.device()));
     const request = { serial, slot: '1', probe: 'cmsis-dap:1', rework: false };
     // Whether a release may run, and its record, are other tests' matters.
     const sign = rules.sign.bind(rules);
@@ -180,6 +198,48 @@ describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a p
       { object: 'unit-data', detail: { request: signature?.request, serial: 'HB000001', release: digest } },
     ]);
   });
+
+  /** OpenSSL is given what MCUboot signs, and the signature, as they lie on the flash. */
+  it.each([
+    ['ecdsa-p256', 'ecdsa-p256-sha256', 0x22, []],
+    ['rsa-2048', 'rsa-pss-sha256', 0x20, ['rsa_padding_mode:pss', 'rsa_pss_saltlen:32']],
+  ] as const)(
+    'passes with an application that is its own, signed by %s: OpenSSL verifies it',
+    async (kind, algorithm, type, options) => {
+      const name = `unit-image-${kind}`;
+      const policy = { enabled: true, products: ['hello'] };
+      const key = await plant.plant.desk.call('key.create', {
+        name,
+        use: 'digest',
+        store: 'hsm',
+        from: { kind },
+        policy,
+      });
+      const own = join(hsm.folder, name);
+      mkdirSync(own);
+      writeFileSync(join(own, 'app.pem'), pemOf(key.publicKey));
+      writeFileSync(join(own, 'app.bin'), mcubootImage(new Uint8Array(3000).fill(7), [1, 2]));
+      writeFileSync(join(own, 'recipe.yaml'), IMAGE_RECIPE.replace('KIND', kind).replace('ALGORITHM', algorithm));
+      const { digest } = await open(own);
+      await plant.plant.desk.call('key.policy', { name, change: { releases: [digest] } });
+      const { end, board } = await flash(kind === 'rsa-2048' ? 'HB000011' : 'HB000012', own);
+      expect([end.verdict, end.failure]).toEqual(['PASS', null]);
+      const image = readMcuboot(board.flash.subarray(0x8000, 0xa000));
+      if (typeof image === 'string') throw new Error(image);
+      expect(image.protectedTlvs.map((tlv) => [tlv.type, Buffer.from(tlv.value).toString('hex')])).toEqual([
+        [0xa0, board.uid],
+      ]);
+      writeFileSync(join(own, 'signed.bin'), image.signed);
+      writeFileSync(join(own, 'signature'), image.tlvs.find((tlv) => tlv.type === type)?.value ?? '');
+      const args = ['dgst', '-sha256', '-verify', 'app.pem', ...options.flatMap((each) => ['-sigopt', each])];
+      const said = execFileSync('openssl', [...args, '-signature', 'signature', 'signed.bin'], {
+        cwd: own,
+        encoding: 'utf8',
+      });
+      expect(said).toBe('Verified OK\n');
+      expect(end.record?.signatures).toMatchObject([{ what: 'application', store: 'hsm', keyId: key.keyId }]);
+    },
+  );
 
   const REFUSED: readonly [string, object, string][] = [
     ['switched off', { enabled: false }, 'it is switched off'],

@@ -5,6 +5,7 @@ import { type Boot, keyOf, refuses } from './boot.ts';
 /** MCUboot, "Design": header, TLVs and trailer; all little endian. Hash and Ed25519 or ECDSA over it are what is supported here. */
 const MAGIC = 0x96f3b83d;
 const TLV_INFO = 0x6907;
+const PROTECTED_INFO = 0x6908;
 const TLV = { sha256: 0x10, ecdsa: 0x22, ed25519: 0x24 } as const;
 const TRAILER_MAGIC = '77c295f360d2ef7f3552500f2cb67980';
 /** From the slot's end: magic, image_ok, copy_done, each with BOOT_MAX_ALIGN bytes but the magic, which has 16. */
@@ -14,8 +15,12 @@ const IMAGE_OK = 24;
 export function startMcuboot(slot: Uint8Array, key: string): Boot {
   if (readU32(slot, 0) !== MAGIC) return refuses('bootloader', 'its slot does not begin with an image');
   const header = (slot[8] ?? 0) | ((slot[9] ?? 0) << 8);
-  const end = header + readU32(slot, 12);
+  const firmwareEnd = header + readU32(slot, 12);
+  const protectedSize = (slot[10] ?? 0) | ((slot[11] ?? 0) << 8);
+  const end = firmwareEnd + protectedSize;
   if (header < 32 || end + 4 > slot.length) return refuses('bootloader', 'the image in its slot has no end');
+  if (protectedSize > 0 && readU32(slot, firmwareEnd) !== ((protectedSize << 16) | PROTECTED_INFO) >>> 0)
+    return refuses('bootloader', 'the image in its slot has other protected TLVs than it says');
   const tlvs = tlvsOf(slot, end);
   const image = slot.subarray(0, end);
   const digest = createHash('sha256').update(image).digest();

@@ -6,13 +6,15 @@ import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
 import { fieldName, fieldSize, isSignature, type NvsSection, render, type Resolve, type Template } from './render.ts';
 import { sourceFault } from './unit-values.ts';
 
+type Path = readonly (string | number)[];
+
 export interface ManufacturingFault {
-  readonly path: readonly (string | number)[];
+  readonly path: Path;
   readonly detail: string;
 }
 
 interface Valued {
-  readonly path: readonly (string | number)[];
+  readonly path: Path;
   readonly value?: string | number | undefined;
   readonly from?: string | undefined;
 }
@@ -20,8 +22,19 @@ interface Valued {
 /** What no unit could be given, whatever its values: found when the recipe is opened, before any unit is there. */
 export function manufacturingFaults(recipe: Recipe, hasUid: boolean): ManufacturingFault[] {
   const section = recipe.manufacturing;
-  if (!section) return [];
-  const faults = [...roleFaults(recipe), ...valuesOf(section).flatMap((valued) => valueFaults(valued, recipe, hasUid))];
+  return section ? [...roleFaults(recipe), ...sectionFaults(section, recipe, hasUid)] : [];
+}
+
+/** The same for fields that stand elsewhere in the recipe. */
+export function fieldFaults(section: Template, recipe: Recipe, hasUid: boolean, at: Path): ManufacturingFault[] {
+  return sectionFaults(section, recipe, hasUid).map(({ path: [, ...rest], detail }) => ({
+    path: [...at, ...rest],
+    detail,
+  }));
+}
+
+function sectionFaults(section: Manufacturing, recipe: Recipe, hasUid: boolean): ManufacturingFault[] {
+  const faults = valuesOf(section).flatMap((valued) => valueFaults(valued, recipe, hasUid));
   if (section.kind === 'template') faults.push(...placeFaults(section));
   if (section.kind === 'nvs' && section.size % NVS_PAGE !== 0)
     faults.push({ path: ['manufacturing', 'size'], detail: `an NVS partition has whole pages of ${NVS_PAGE} bytes` });
@@ -66,7 +79,7 @@ function placeFaults({ fields, size }: Template): ManufacturingFault[] {
     const path = ['manufacturing', 'fields', index];
     const end = field.at + fieldSize(field);
     if (end > size)
-      faults.push({ path, detail: `${fieldName(field)} ends at ${end}, the partition has ${size} bytes` });
+      faults.push({ path, detail: `${fieldName(field)} ends at ${end}, beyond the ${size} bytes that are there` });
     const other = fields
       .slice(0, index)
       .find(({ at, ...each }) => at < end && field.at < at + fieldSize({ at, ...each }));
@@ -74,7 +87,7 @@ function placeFaults({ fields, size }: Template): ManufacturingFault[] {
     if (!('over' in field)) continue;
     const { over } = field;
     if (over.at + over.size > size)
-      faults.push({ path: [...path, 'over'], detail: `ends beyond the partition’s ${size} bytes` });
+      faults.push({ path: [...path, 'over'], detail: `ends beyond the ${size} bytes that are there` });
     if (over.at < end && field.at < over.at + over.size)
       faults.push({ path: [...path, 'over'], detail: `${fieldName(field)} would be made of itself` });
     faults.push(...signatureFaults(field, index, fields));

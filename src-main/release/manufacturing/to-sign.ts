@@ -1,7 +1,7 @@
 import { constants, createHash, verify } from 'node:crypto';
 import { assertNever } from '#shared/base/assert-never.ts';
 import { type SignatureField, signatureFields } from '#shared/model/manufacturing.ts';
-import type { Recipe } from '#shared/model/recipe.ts';
+import type { Recipe, Role } from '#shared/model/recipe.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '#shared/model/signing.ts';
 import { writeDer, writeInteger, TAG } from '../../image/certificate/der.ts';
 import type { PublicKeyFile } from '../signature/public-key.ts';
@@ -9,10 +9,11 @@ import { fieldName, renderFor } from './render.ts';
 import { unsuited } from './field-bytes.ts';
 import type { UnitValues } from './unit-values.ts';
 
-/** Bytes of a unit's partition that are to be signed for it. */
+/** Bytes of a unit's partition, or of an image of its own, that are to be signed for it. */
 export interface ToSign {
-  /** Where the signature goes, and its name for messages and records. */
-  readonly at: number;
+  /** Where in the partition the signature goes, or the image's role. */
+  readonly at: number | Role;
+  /** Its name for messages and records. */
   readonly what: string;
   readonly key: string;
   readonly algorithm: SigningAlgorithm;
@@ -43,13 +44,17 @@ export function digestToSign({ algorithm, message }: Pick<ToSign, 'algorithm' | 
 export function withSignature(recipe: Recipe, unit: UnitValues, { at }: ToSign, signature: Uint8Array): UnitValues {
   const field = signatureFields(recipe.manufacturing).find((each) => each.at === at);
   if (field === undefined) throw new Error(`no signature at ${at}`);
-  return { ...unit, signatures: new Map([...(unit.signatures ?? []), [at, encoded(field, signature)]]) };
+  return { ...unit, signatures: new Map([...(unit.signatures ?? []), [field.at, encoded(field, signature)]]) };
+}
+
+/** Of r and s as they are. */
+export function derOf(signature: Uint8Array): Uint8Array {
+  const half = signature.length / 2;
+  return writeDer(TAG.sequence, writeInteger(signature.subarray(0, half)), writeInteger(signature.subarray(half)));
 }
 
 function encoded(field: SignatureField, signature: Uint8Array): Uint8Array {
-  const half = signature.length / 2;
-  const integers = () => [writeInteger(signature.subarray(0, half)), writeInteger(signature.subarray(half))];
-  const bytes = field.encoding === 'der' ? writeDer(TAG.sequence, ...integers()) : signature;
+  const bytes = field.encoding === 'der' ? derOf(signature) : signature;
   const isWhole = field.encoding === 'der' ? bytes.length <= field.size : bytes.length === field.size;
   if (!isWhole) throw unsuited(fieldName(field), `the signature has ${bytes.length} bytes, the field ${field.size}`);
   const out = new Uint8Array(field.size).fill(field.pad);

@@ -1,6 +1,6 @@
-import { type SignatureField, signatureFields } from '#shared/model/manufacturing.ts';
+import { signatureFields } from '#shared/model/manufacturing.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
-import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '#shared/model/signing.ts';
 import { readPublicKey, type PublicKeyFile } from '../signature/public-key.ts';
 import type { ManufacturingFault } from './check.ts';
 import { type Issuer, readIssuer } from './device-certificate.ts';
@@ -8,17 +8,25 @@ import type { UnitKeys } from './to-sign.ts';
 
 /** The public keys by which the plant's signatures are proven, and what keeps one from being used. */
 export function unitKeysOf(
-  { manufacturing }: Recipe,
+  { images, manufacturing }: Recipe,
   files: ReadonlyMap<string, Uint8Array>,
 ): { readonly keys: UnitKeys; readonly issuer: Issuer | null; readonly faults: readonly ManufacturingFault[] } {
   const keys = new Map<string, PublicKeyFile>();
   const faults: ManufacturingFault[] = [];
   const fields = manufacturing?.kind === 'template' ? manufacturing.fields : [];
-  for (const field of signatureFields(manufacturing)) {
-    const { publicKey: file } = field.by;
+  const wanted = [
+    ...signatureFields(manufacturing).map((field) => {
+      return { by: field.by, at: ['manufacturing', 'fields', fields.indexOf(field)] };
+    }),
+    ...images.flatMap(({ signedPerUnit }, index) =>
+      signedPerUnit ? [{ by: signedPerUnit.by, at: ['images', index, 'signedPerUnit'] }] : [],
+    ),
+  ];
+  for (const { by, at } of wanted) {
+    const { publicKey: file } = by;
     const key = readPublicKey(file, files.get(file) ?? new Uint8Array());
-    const fault = typeof key === 'string' ? `${file} ${key}` : kindFault(field, key);
-    const path = ['manufacturing', 'fields', fields.indexOf(field), 'by', 'publicKey'];
+    const fault = typeof key === 'string' ? `${file} ${key}` : kindFault(by.algorithm, key);
+    const path = [...at, 'by', 'publicKey'];
     if (fault !== undefined) faults.push({ path, detail: fault });
     else if (typeof key !== 'string') keys.set(file, key);
   }
@@ -28,7 +36,7 @@ export function unitKeysOf(
   return { keys, issuer: typeof issuer === 'string' ? null : issuer, faults };
 }
 
-function kindFault({ by: { algorithm } }: SignatureField, { file, kind }: PublicKeyFile): string | undefined {
+function kindFault(algorithm: SigningAlgorithm, { file, kind }: PublicKeyFile): string | undefined {
   if (SIGNING_ALGORITHMS[algorithm].kinds.includes(kind)) return undefined;
   return `${file} is a key of kind ${kind}, which does not sign by ${algorithm}`;
 }

@@ -2,7 +2,8 @@ import { fromHex, toHex } from '#shared/base/bytes.ts';
 import { linearPattern } from '#shared/base/linear-pattern.ts';
 import { macCount, macSource } from '#shared/identity/mac-rules.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Recipe } from '#shared/model/recipe.ts';
+import type { Recipe, Role } from '#shared/model/recipe.ts';
+import type { ImageSigner } from '#shared/model/signature.ts';
 import type { Measurement } from '#shared/model/unit-record.ts';
 
 /** What is known of one unit when its manufacturing partition is made. */
@@ -18,8 +19,16 @@ export interface UnitValues {
   readonly scans: Readonly<Record<string, string>>;
   /** Of the template's signature fields that were made so far, by where they stand; left out for none. */
   readonly signatures?: ReadonlyMap<number, Uint8Array>;
+  /** Images that were signed for the unit so far, by role; left out for none. */
+  readonly signedImages?: ReadonlyMap<Role, UnitImage>;
   /** Left out before it was issued. */
   readonly certificate?: { readonly der: Uint8Array; readonly compressed: Uint8Array | null };
+}
+
+/** The bytes of an image as only this unit has them, verified. */
+export interface UnitImage {
+  readonly bytes: Uint8Array;
+  readonly by: ImageSigner;
 }
 
 /** A value before a field takes it: hexadecimal where the source has bytes. */

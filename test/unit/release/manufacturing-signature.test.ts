@@ -55,7 +55,7 @@ describe('a signature in a recipe', () => {
     [
       'beyond the end',
       `    - { at: 200, type: signature, size: 64, over: { at: 0, size: 32 }, ${BY} }\n`,
-      'the partition has 256',
+      'beyond the 256 bytes',
     ],
     [
       'of a size that it does not have',

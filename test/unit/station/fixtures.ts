@@ -87,6 +87,7 @@ export function testRelease(): Release {
     signers: new Map(),
     unitKeys: new Map(),
     issuer: null,
+    perUnit: null,
   };
 }
 

@@ -81,6 +81,7 @@ export function engineOf(chip: ChipDescription, images: readonly ReleaseImage[])
     signers: new Map(),
     unitKeys: new Map(),
     issuer: null,
+    perUnit: null,
   };
   return releaseEngine(release, () => Promise.reject(new TypeError('no unit')));
 }
