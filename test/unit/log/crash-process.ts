@@ -9,7 +9,9 @@ for (let i = 0; i < Number(count); i++) {
   const run = `${name}-${i}`;
   await log.begin(opening(run));
   writeSync(1, `begun ${run}\n`);
-  await log.journal(run, [{ kind: 'change', operation: 'erase', at: new Date().toISOString() }]);
+  await log.journal(run, [
+    { kind: 'change', operation: JSON.stringify({ op: 'erase' }), at: new Date().toISOString() },
+  ]);
   await log.finish(draft(run));
   writeSync(1, `finished ${run}\n`);
 }
