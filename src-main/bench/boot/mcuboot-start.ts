@@ -27,7 +27,7 @@ export function startMcuboot(slot: Uint8Array, key: string): Boot {
   const hash = tlvs.get(TLV.sha256);
   if (!hash || !digest.equals(hash))
     return refuses('bootloader', 'the image in its slot has another hash than it says');
-  if (!isSigned(digest, tlvs, key))
+  if (!isSigned(image, digest, tlvs, key))
     return refuses('bootloader', 'no key of its boot loader signed the image in its slot');
   const version = [slot[20] ?? 0, slot[21] ?? 0, (slot[22] ?? 0) | ((slot[23] ?? 0) << 8)].join('.');
   return { end: 'boots', image: digest.toString('hex'), version, confirmed: isConfirmed(slot) };
@@ -43,10 +43,13 @@ function tlvsOf(slot: Uint8Array, start: number): ReadonlyMap<number, Uint8Array
   return found;
 }
 
-function isSigned(digest: Uint8Array, tlvs: ReadonlyMap<number, Uint8Array>, key: string): boolean {
+/** Ed25519's message is the image's hash; ECDSA signs that hash itself, so that its message is the image. */
+function isSigned(image: Uint8Array, digest: Uint8Array, tlvs: ReadonlyMap<number, Uint8Array>, key: string): boolean {
   const spki = keyOf(key);
-  const signature = tlvs.get(spki.asymmetricKeyType === 'ed25519' ? TLV.ed25519 : TLV.ecdsa);
-  return signature !== undefined && verify(null, digest, spki, signature);
+  const isEd25519 = spki.asymmetricKeyType === 'ed25519';
+  const signature = tlvs.get(isEd25519 ? TLV.ed25519 : TLV.ecdsa);
+  if (signature === undefined) return false;
+  return isEd25519 ? verify(null, digest, spki, signature) : verify('sha256', image, spki, signature);
 }
 
 /** An image that is not confirmed is on trial: the next start puts the one before it back, where there is one. */
