@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAILURES } from '#shared/model/failure.ts';
-import { CONDITION_CODES, conditionOf, type JournalledChange } from '#shared/model/unit-condition.ts';
+import { CONDITION_CODES, conditionOf } from '#shared/model/unit-condition.ts';
 import { ImageRecord, keysThatCount, KeptDigest, RecordDraft, UnitSignature } from '#shared/model/unit-record.ts';
 import type { JournalEntry } from './log.ts';
 
@@ -33,10 +33,10 @@ const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('change'), operation: z.string(), at: z.string() }),
 ]);
 
-const Change = z.object({ op: z.string(), role: z.string().optional() });
+const Change = z.object({ op: z.string(), role: z.string().optional(), locksReleasedBy: z.string().optional() });
 
 /** What cannot be read keeps no log from opening: some change was made, nobody knows which. */
-function changeOf(operation: string): JournalledChange {
+function changeOf(operation: string): z.infer<typeof Change> {
   const { success, data } = Change.safeParse(jsonOf(operation));
   return success ? data : { op: '' };
 }
@@ -63,6 +63,7 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
   const signed = entries.findLast((entry) => entry.kind === 'signed');
   const steps = entries.filter((entry) => entry.kind === 'step').map(({ step, ms }) => ({ step, ms }));
   const changes = entries.filter((entry) => entry.kind === 'change').map(({ operation }) => changeOf(operation));
+  const locksReleasedBy = changes.at(-1)?.locksReleasedBy;
   const condition = conditionOf(
     changes,
     begun.images.map(({ role }) => role),
@@ -88,6 +89,7 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
       cause,
     },
     locks: { ...identified?.locks },
+    ...(locksReleasedBy === undefined ? {} : { locksReleasedBy }),
     ...(kept ? { kept: [...kept] } : {}),
     ...(signed
       ? {

@@ -40,6 +40,16 @@ export function lockFaults(steps: Steps, via: Via, layout: Layout): LockFault[] 
   ];
 }
 
+/** Somebody is waited for only where something is locked. */
+export function releaseFaults({
+  keys = [],
+  locks = [],
+  lockRelease,
+}: Steps & Pick<Recipe, 'lockRelease'>): LockFault[] {
+  if (lockRelease === undefined || keys.length + locks.length > 0) return [];
+  return [{ path: ['lockRelease'], detail: 'there are no keys and no locks to release' }];
+}
+
 function isElement(chip: ChipDescription, via: Via): boolean {
   return via === 'i2c' && chip.i2c?.kind === 'atecc';
 }

@@ -19,6 +19,8 @@ interface LocksInput {
   readonly locks: LockSteps | undefined;
   readonly hooks: LockHooks;
   readonly io: IoContext;
+  /** Awaited before the first step that is still to be done; left out where nobody has to release them. */
+  readonly release?: ((operations: readonly LockOperation[]) => Promise<void>) | undefined;
   /** Runs one operation inside its step. */
   readonly within: (operation: LockOperation, work: () => Promise<void>) => Promise<void>;
 }
@@ -28,10 +30,12 @@ interface LocksInput {
  * first, so that what is done already (by a run that lost its power behind the journal's entry) is not done again; and only
  * what the unit then says counts. Rejects with `lock-unsuited`, `lock-failed`, or what the unit refuses with.
  */
-export async function carryOutLocks({ operations, contents, locks, hooks, io, within }: LocksInput): Promise<void> {
+export async function carryOutLocks(input: LocksInput): Promise<void> {
+  const { operations, contents, locks, hooks, io, within } = input;
   if (!locks) throw new PlanFault('this unit has no steps of no return');
   const steps = operations.map((operation) => ({ operation, step: locks.step(operation, contents) }));
   for (const { step } of steps) await step.check(io);
+  if (input.release) await awaitRelease(steps, input.release, io);
   try {
     for (const { operation, step } of steps) await within(operation, () => carryOutLock(operation, step, hooks, io));
   } catch (error) {
@@ -39,6 +43,19 @@ export async function carryOutLocks({ operations, contents, locks, hooks, io, wi
     throw error;
   }
   hooks.locksObserved?.(await locks.observe(io));
+}
+
+/** A person takes minutes, and the unit is another's hands' meanwhile: what was seen of it before is asked again after. */
+async function awaitRelease(
+  steps: readonly { readonly operation: LockOperation; readonly step: LockStep }[],
+  release: NonNullable<LocksInput['release']>,
+  io: IoContext,
+): Promise<void> {
+  const left: LockOperation[] = [];
+  for (const { operation, step } of steps) if ((await step.observe(io)) !== operation.expected) left.push(operation);
+  if (left.length === 0) return;
+  await release(left);
+  for (const { step } of steps) await step.check(io);
 }
 
 async function carryOutLock(operation: LockOperation, step: LockStep, hooks: LockHooks, io: IoContext): Promise<void> {

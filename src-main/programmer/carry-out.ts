@@ -34,6 +34,8 @@ export interface CarryOutHooks {
   stepFinished(step: Step): void;
   /** What the unit said of its locks, after a step of no return and also after one that failed. */
   locksObserved?(states: LockStates): void;
+  /** Awaited before the first step of no return, with those that are still to be done: somebody must release them. */
+  releaseLocks?(operations: readonly LockOperation[]): Promise<void>;
   /** What a region that is kept holds after everything was written. */
   keptObserved?(now: KeptDigest): void;
 }
@@ -188,7 +190,15 @@ class Execution {
     const operations = plan.operations.filter((operation): operation is LockOperation => operation.op === 'lock');
     if (operations.length === 0) return;
     const within = (operation: LockOperation, work: () => Promise<void>) => this.#within(operation, work);
-    await carryOutLocks({ operations, contents, hooks, io, locks, within });
+    const release = hooks.releaseLocks && ((left: readonly LockOperation[]) => this.#release(left));
+    await carryOutLocks({ operations, contents, hooks, io, locks, within, release });
+  }
+
+  async #release(left: readonly LockOperation[]): Promise<void> {
+    const { hooks, io } = this.#input;
+    io.signal.throwIfAborted();
+    this.#enter('badge');
+    await hooks.releaseLocks?.(left);
   }
 
   async #perform(operation: After, clear: ClearFlags): Promise<void> {
@@ -351,11 +361,7 @@ class Execution {
     const { hooks, io } = this.#input;
     const step = STEP_OF[operation.op];
     io.signal.throwIfAborted();
-    if (step !== this.#step) {
-      if (this.#step !== undefined) hooks.stepFinished(this.#step);
-      this.#step = step;
-      hooks.stepStarted(step);
-    }
+    this.#enter(step);
     try {
       await work();
     } catch (error) {
@@ -365,6 +371,14 @@ class Execution {
     }
     this.#done.set(step, (this.#done.get(step) ?? 0) + amountOf(operation));
     this.#tell(step, this.#done.get(step) ?? 0);
+  }
+
+  #enter(step: Step): void {
+    const { hooks } = this.#input;
+    if (step === this.#step) return;
+    if (this.#step !== undefined) hooks.stepFinished(this.#step);
+    this.#step = step;
+    hooks.stepStarted(step);
   }
 
   #progressOf(operation: MemoryOperation): (bytesDone: number) => void {

@@ -14,7 +14,7 @@ import type { Image } from '../image/image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Contents } from '../plan/contents.ts';
 import { type Layout, layOut, type ReleaseImage } from '../plan/layout.ts';
-import { lockFaults } from '../plan/lock-faults.ts';
+import { lockFaults, releaseFaults } from '../plan/lock-faults.ts';
 import type { RegionFault } from '../plan/regions.ts';
 import type { ChipLibrary } from './chip-library.ts';
 import { checkEspRelease } from './esp-release.ts';
@@ -95,7 +95,7 @@ export async function openRelease(path: string, { chips, files }: ReleaseOptions
   // Without what valid flags add: an image begins where its file says.
   if (recipe.interface === 'uart' && chip.uart?.kind === 'esp')
     checkEspRelease(layOut(chip, placed.unflagged, placed.kept), chip.uart);
-  requireNone(lockFaults(recipe, recipe.interface, whole), file, source);
+  requireNone([...lockFaults(recipe, recipe.interface, whole), ...releaseFaults(recipe)], file, source);
   requireNone([...manufacturingFaults(recipe, tells.uid), ...labelFaults(recipe, tells)], file, source);
   requireNone(unitKeys.faults, file, source);
   const signers = signersOf(recipe, opened, extra, where);

@@ -5,6 +5,7 @@ import type { SignedBy, UnitRecord } from '#shared/model/unit-record.ts';
 import type { NumberBook, UnitLog } from '../log/log.ts';
 import type { Connector } from '../programmer/programmer.ts';
 import type { Engine } from './engine.ts';
+import type { LockReleases } from './lock-release.ts';
 import type { PlantRules } from './plant-rules.ts';
 
 export interface SlotOptions {
@@ -38,6 +39,10 @@ export interface RunServices {
   readonly trustKept?: boolean;
   /** Throws where a release may not run on a real unit now (release/flashpack/trust-list.ts); left out: every one may. */
   readonly permitRelease?: (release: string, signedBy: SignedBy) => void;
+  /** Where boards wait whose locks a badge releases; the station's, which hears the scans. Without it nobody releases one. */
+  readonly lockReleases?: LockReleases;
+  /** How long such a board waits; 10 minutes when left out. */
+  readonly lockReleaseMs?: number;
   readonly describeFailure: (failure: Failure) => FailureText;
   /** Failures that change no verdict (tear-down after the verdict, a listener that throws); for the station's log. */
   readonly warn: (failure: Failure) => void;

@@ -43,6 +43,10 @@ export interface PlantRules {
   issue?(order: Omit<IssueRequest, 'request'>, signal: AbortSignal): Promise<IssueAnswer>;
   /** Whose badge this is. Throws `badge-unknown`, `not-enrolled`. */
   operatorOf(badge: string): string;
+  /** The same person, with the roles that the plant gave. Throws alike. */
+  holderOf(badge: string): { readonly name: string; readonly roles: readonly string[] };
+  /** Throws `lock-release-no-plant` where nobody with one of these roles has a badge that is known here. */
+  requireBadge(roles: readonly string[]): void;
   /** Open orders for a product, whatever their release. */
   orders(
     product: string,

@@ -1,5 +1,15 @@
+import type { PageRot } from '#shared/model/plan.ts';
 import type { Role } from '#shared/model/recipe.ts';
-import { type DigestProof, type ImageRecord, isSimulated, type Measurement } from '#shared/model/unit-record.ts';
+import {
+  type DigestProof,
+  type ImageRecord,
+  isSimulated,
+  keysThatCount,
+  type Measurement,
+  type RecordDraft,
+  type UnitSignature,
+} from '#shared/model/unit-record.ts';
+import type { Outcome } from '../programmer/carry-out.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { ReleaseFacts } from './engine.ts';
 import type { RunServices } from './options.ts';
@@ -72,4 +82,17 @@ export function imageRecords(
 function signingKeys({ signedBy, signers }: ReleaseFacts): string[] {
   const release = signedBy !== 'unsigned' && signedBy.by === 'release-key' ? [signedBy.keyId] : [];
   return [...new Set([...release, ...[...signers.values()].flatMap(({ keys }) => keys)])];
+}
+
+/** What was signed for the unit alone, and by which keys. */
+export function signedFor(
+  { signingKeys }: Pick<RunOpening, 'signingKeys'>,
+  signatures: readonly UnitSignature[],
+): Pick<RecordDraft, 'signatures' | 'signingKeys'> | undefined {
+  if (signatures.length === 0) return undefined;
+  return { signatures: [...signatures], signingKeys: [...new Set([...signingKeys, ...keysThatCount(signatures)])] };
+}
+
+export function rotOf({ memory, address, size }: Outcome['rot'][number]): PageRot {
+  return { memory: memory.name, address, size };
 }

@@ -1,13 +1,12 @@
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { flashMemories } from '#shared/model/chip.ts';
 import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type Where } from '#shared/model/failure.ts';
-import { type Operation, type PageRot, reasonTotals } from '#shared/model/plan.ts';
+import { type LockOperation, type Operation, reasonTotals } from '#shared/model/plan.ts';
 import type { PlantAnswer } from '#shared/model/plant-work.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import {
   isSimulated,
-  keysThatCount,
   type KeptDigest,
   type Reach,
   type RecordDraft,
@@ -24,12 +23,15 @@ import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen, requireLockSteps } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
 import type { PlantRules } from './plant-rules.ts';
+import { releaseRoles, requireReleaser } from './lock-release.ts';
 import { requireKnownSerial } from './next-serial.ts';
 import { runId } from './run-id.ts';
+import { requireReadBack } from './require-read-back.ts';
 import { beginsAnew } from './restart.ts';
-import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
+import { imageRecords, openingOf, rotOf, type RunRequest, signedFor } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
 import { engineForUnit, requireOwnLabel } from './unit-identity.ts';
+import { UnitRelease } from './unit-release.ts';
 import { requireResults } from './unit-results.ts';
 
 export interface RunEnd {
@@ -79,6 +81,7 @@ class Run {
   readonly #listener: RunListener;
   readonly #id: string;
   readonly #steps: StepTracker;
+  readonly #release: UnitRelease;
   #clock: Clock;
   /** The run's clock when it began; taken anew when the connection brings its own clock. */
   #since: number;
@@ -128,6 +131,7 @@ class Run {
       () => this.#clock,
       (event) => this.#tell(event),
     );
+    this.#release = new UnitRelease(request, services, (event) => this.#tell(event));
   }
 
   /** None for the bench's units: they are nobody's but this station's. */
@@ -162,6 +166,7 @@ class Run {
     const { digest, signedBy } = this.#engine.release;
     if (!isSimulated(this.#request)) this.#services.permitRelease?.(digest, signedBy);
     this.#plant?.permit(digest);
+    if (!isSimulated(this.#request)) requireReleaser(this.#engine.release.recipe, this.#services.plant);
     await this.#requireKnown();
     const { connect } = this.#services;
     const { chip, recipe } = this.#engine.release;
@@ -211,9 +216,11 @@ class Run {
       bytesSkipped: plan.bytesSkipped,
       pages: this.#pages,
     });
-    const locks = lockStepsOf(target);
-    const done = await this.#engine.carryOut(plan, device, this.#hooks(), io, {
-      locks,
+    const release = releaseRoles(this.#engine.release.recipe).length > 0;
+    const releaseLocks = (left: readonly LockOperation[]) => this.#releaseLocks(left, target, io);
+    const hooks = { ...this.#hooks(), ...(release ? { releaseLocks } : {}) };
+    const done = await this.#engine.carryOut(plan, device, hooks, io, {
+      locks: lockStepsOf(target),
       trustKept: this.#services.trustKept === true,
       kept: this.#kept,
     });
@@ -223,10 +230,16 @@ class Run {
     this.#rot = done.rot;
     this.#unproven = done.unproven;
     this.#bytes.skipped = Math.max(0, plan.bytesSkipped - done.rot.reduce((sum, { size }) => sum + size, 0));
-    this.#requireReadBack();
+    requireReadBack(this.#engine.release, this.#readBack);
     // Closed by now: where the unit was locked it could not be any more.
     this.#device = null;
     await this.#step('start', io, () => target.start(io));
+  }
+
+  /** What was done so far is on disk before a wait that a power cut may end. */
+  async #releaseLocks(left: readonly LockOperation[], unit: OpenedUnit, io: IoContext): Promise<void> {
+    await this.#journalSteps();
+    await this.#release.wait({ left, run: this.#id, uid: this.#uid, unit, release: this.#engine.release }, io);
   }
 
   async #open(connection: Connection, io: IoContext): Promise<OpenedUnit> {
@@ -316,15 +329,6 @@ class Run {
       throw new FlashlineError('already-passed', { params: { serial: passed.serial, when: passed.finishedAt } });
   }
 
-  /** Invariant 4, held once more where the verdict is made: every image was read back and is the release's. */
-  #requireReadBack(): void {
-    for (const image of this.#engine.release.images) {
-      if (this.#readBack[image.role] === image.sha256) continue;
-      const cause = `${image.role} was not proven by read-back: ${this.#readBack[image.role] ?? 'nothing was read'}`;
-      throw new FlashlineError('internal', { cause });
-    }
-  }
-
   #hooks(): CarryOutHooks {
     return {
       beforeChange: (operation: Operation) => this.#beforeChange(operation),
@@ -350,7 +354,8 @@ class Run {
   async #beforeChange(operation: Operation | UnlockOperation): Promise<void> {
     this.#requireUnderWay();
     this.#mayHaveChanged = true;
-    await this.#journal({ kind: 'change', operation: JSON.stringify(operation), at: this.#utc() });
+    const told = operation.op === 'lock' ? { ...operation, ...this.#release.said } : operation;
+    await this.#journal({ kind: 'change', operation: JSON.stringify(told), at: this.#utc() });
   }
 
   async #step<T>(step: Step, io: IoContext, work: () => Promise<T>): Promise<T> {
@@ -364,8 +369,12 @@ class Run {
 
   /** With what the steps before it took: that alone is worth no wait for the disk. */
   async #journal(entry: JournalEntry): Promise<void> {
+    await this.#journalSteps(entry);
+  }
+
+  async #journalSteps(...entries: readonly JournalEntry[]): Promise<void> {
     const steps = this.#unjournalled.splice(0).map(({ step, ms }) => ({ kind: 'step', step, ms }) as const);
-    await this.#services.log.journal(this.#id, [...steps, entry]);
+    await this.#services.log.journal(this.#id, [...steps, ...entries]);
   }
 
   /** Stops an abandoned run's work for good, should what it hung on return after all. */
@@ -393,7 +402,9 @@ class Run {
   /** Whoever aborts cannot know how far the run was; the operator must. */
   #abortReason(where: Where): Failure {
     const reason = toFailure(this.#signal.reason, where);
-    return reason.code === 'aborted' && !this.#mayHaveChanged ? { ...reason, code: 'aborted-untouched' } : reason;
+    if (reason.code !== 'aborted') return reason;
+    if (this.#release.waits) return { ...reason, code: 'aborted-before-locks' };
+    return this.#mayHaveChanged ? reason : { ...reason, code: 'aborted-untouched' };
   }
 
   /**
@@ -465,21 +476,17 @@ class Run {
       verdict: failure ? verdictOf(failure) : 'PASS',
       failure,
       locks: { ...this.#locks },
+      ...this.#release.said,
       ...(Object.keys(this.#keys).length > 0 ? { keys: { ...this.#keys } } : {}),
       ...(this.#unlocked ? { unlocked: { ...this.#unlocked } } : {}),
       ...(this.#kept.length > 0 ? { kept: [...this.#kept] } : {}),
       ...(reach ? { reach } : {}),
       ...(this.#macs.length > 0 ? { macs: [...this.#macs] } : {}),
-      ...(this.#signatures.length > 0 ? this.#signedFor(opening) : {}),
+      ...signedFor(opening, this.#signatures),
       ...(this.#request.results?.length ? { measurements: [...this.#request.results] } : {}),
       ...(this.#plantAnswer ? { plant: this.#plantAnswer } : {}),
       ...(this.#listed['batch'] === undefined ? {} : { batch: this.#listed['batch'] }),
     };
-  }
-
-  #signedFor({ signingKeys }: RunOpening): Pick<RecordDraft, 'signatures' | 'signingKeys'> {
-    const keys = keysThatCount(this.#signatures);
-    return { signatures: [...this.#signatures], signingKeys: [...new Set([...signingKeys, ...keys])] };
   }
 
   /** What comes of it changes no verdict. */
@@ -522,8 +529,4 @@ class Run {
       this.#services.warn(toFailure(thrown, { slot: this.#request.slot }));
     }
   }
-}
-
-function rotOf({ memory, address, size }: Outcome['rot'][number]): PageRot {
-  return { memory: memory.name, address, size };
 }

@@ -20,6 +20,7 @@ const REST = {
   failure: null,
   pages: null,
   noisyHz: null,
+  waitsFor: null,
 } as const;
 
 /** The states of one slot; each is made anew, never changed in place. */
@@ -48,6 +49,10 @@ export function afterEvent(slot: SlotState, event: RunEvent, elapsedMs: number):
     case 'unit.signed':
     case 'run.finished':
       return now;
+    case 'lock.waiting':
+      return { ...now, waitsFor: event.roles };
+    case 'lock.released':
+      return { ...now, waitsFor: null };
     case 'step.started':
       return { ...now, progress: null, steps: withStep(slot.steps, event.step, null) };
     case 'step.progress':
@@ -67,6 +72,7 @@ export function withEnd(slot: SlotState, end: RunEnd, finishedAt: string): SlotS
     run: end.run,
     progress: null,
     cancelling: false,
+    waitsFor: null,
     finishedAt,
     verdict: end.verdict,
     failure: end.failure,

@@ -15,6 +15,7 @@ import { isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
 import type { SlotOptions, StationListener, StationOptions } from './options.ts';
 import { findRecords } from './find-records.ts';
+import { LockReleases, requireReleaser } from './lock-release.ts';
 import { givesSerials, nextSerial } from './next-serial.ts';
 import type { RunRequest } from './run-opening.ts';
 import { executeRun, type RunEnd } from './run.ts';
@@ -56,10 +57,12 @@ export class Station {
   #serialsLeft: number | null;
   /** Serials are given one after the other. */
   #giving: Promise<unknown> = Promise.resolve();
+  readonly #releases: LockReleases;
   #lastScan: { readonly code: string; readonly at: number } | null = null;
 
   constructor(options: StationOptions) {
     this.#options = options;
+    this.#releases = options.lockReleases ?? new LockReleases();
     this.#autoStart = options.autoStart;
     this.#interrupted = options.interrupted;
     this.#operator = options.operator;
@@ -113,8 +116,8 @@ export class Station {
     const serial = code.trim();
     const repeated = this.#lastScan?.code === serial && now - this.#lastScan.at < REPEAT_MS;
     this.#lastScan = { code: serial, at: now };
-    if (repeated) return { outcome: 'repeated', serial };
     const badge = BADGE_CODE.exec(serial)?.[1];
+    if (repeated) return { outcome: 'repeated', serial: badge === undefined ? serial : '' };
     if (badge !== undefined) return this.#takeBadge(badge);
     try {
       const place = serial === REWORK_CODE ? this.#takeForRework(slot) : this.#takeUnit(serial, slot);
@@ -242,10 +245,17 @@ export class Station {
     this.#listeners.clear();
   }
 
-  /** The badge's code is shown to nobody: it is how this person is known. */
+  /**
+   * The badge's code is shown to nobody: it is how this person is known. While boards wait to be locked a badge releases them,
+   * and makes nobody the operator: whoever answers for the locks does not take over the bench.
+   */
   #takeBadge(badge: string): ScanOutcome {
     try {
       const { plant } = this.#options;
+      if (this.#releases.someWait) {
+        const { by, slots } = this.#releases.release(badge, plant);
+        return { outcome: 'released', by, slots: slots.map((slot) => this.#place(slot).options.name) };
+      }
       if (plant === undefined) throw new FlashlineError('not-enrolled');
       this.#operator = plant.operatorOf(badge);
     } catch (thrown) {
@@ -341,6 +351,7 @@ export class Station {
     const { plant, engine, permitRelease } = this.#options;
     if (!engine || isSimulated(options)) return;
     permitRelease?.(engine.release.digest, engine.release.signedBy);
+    requireReleaser(engine.release.recipe, plant);
     plant?.permit(engine.release.digest);
   }
 
@@ -377,7 +388,7 @@ export class Station {
     const running = executeRun(
       request,
       engine,
-      { ...this.#options, operator: this.#operator },
+      { ...this.#options, operator: this.#operator, lockReleases: this.#releases },
       signal,
       (event, elapsedMs) => {
         this.#hear(place, event, elapsedMs);

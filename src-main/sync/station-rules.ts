@@ -1,6 +1,6 @@
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
-import type { Admission, StationDocument, StationOrder } from '#shared/contract/plant/station-api.ts';
+import type { Admission, StationDocument, StationOrder, StationUser } from '#shared/contract/plant/station-api.ts';
 import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { macAddress } from '#shared/model/mac-address.ts';
@@ -131,11 +131,22 @@ export class StationRules {
 
   /** The name of the person with this badge. Throws `not-enrolled`, or `badge-unknown` for a badge that the plant does not know. */
   operatorOf(badge: string): string {
+    return this.holderOf(badge).name;
+  }
+
+  holderOf(badge: string): StationUser {
     const document = this.#requireDocument();
     const digest = sha256Hex(new TextEncoder().encode(badge));
     const user = document.users.find((each) => each.badge === digest);
     if (user === undefined) throw new FlashlineError('badge-unknown');
-    return user.name;
+    return user;
+  }
+
+  /** Throws `lock-release-no-plant`: no badge that is known here has one of these roles. */
+  requireBadge(roles: readonly string[]): void {
+    const users = this.#options.sync.book?.document?.users ?? [];
+    if (users.some((user) => user.badge !== null && user.roles.some((role) => roles.includes(role)))) return;
+    throw new FlashlineError('lock-release-no-plant', { params: { roles: roles.join(', ') } });
   }
 
   /** Open orders for a product, of any release. */

@@ -8,7 +8,7 @@ import { lacksProbe } from '../stores/next-action.ts';
 import { AbortButton } from './AbortButton.tsx';
 import { NoiseNote } from './FinishedSlot.tsx';
 import { readableParams } from './format.ts';
-import { ProgressBar } from './RunningSlot.tsx';
+import { BadgeWanted, ProgressBar } from './RunningSlot.tsx';
 import type { SlotProps } from './slot-props.ts';
 import { useActions } from './station-context.ts';
 import { COLORS } from './theme.ts';
@@ -68,9 +68,13 @@ function Running({ slot }: SlotProps) {
     <Box sx={{ flex: 1, display: 'flex', flexDirection: 'column', justifyContent: 'space-between' }}>
       <Box sx={{ display: 'flex', alignItems: 'center', gap: '0.5rem', fontWeight: 800, lineHeight: 1 }}>
         <Box data-part="step" sx={{ whiteSpace: 'nowrap' }}>
-          {now === undefined ? '' : t(`step.${now.step}`)}
+          {now === undefined || slot.waitsFor !== null ? '' : t(`step.${now.step}`)}
         </Box>
-        <ProgressBar slot={slot} bytes={false} />
+        {slot.waitsFor === null ? (
+          <ProgressBar slot={slot} bytes={false} />
+        ) : (
+          <BadgeWanted roles={slot.waitsFor} short />
+        )}
       </Box>
       <AbortButton slot={slot} />
     </Box>

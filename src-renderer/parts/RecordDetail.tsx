@@ -59,6 +59,7 @@ export function RecordDetail({ record }: { readonly record: UnitRecord }) {
               .map(([name, value]) => `${name}=${value}`)
               .join(', ')}
       </Fact>
+      {record.locksReleasedBy !== undefined && <Fact name={t('log.released_by')}>{record.locksReleasedBy}</Fact>}
       {(record.measurements ?? []).map(({ name, value, unit, low, high }) => (
         <Fact key={name} name={name}>
           {value} {unit} {low === undefined && high === undefined ? '' : `(${low ?? '…'} – ${high ?? '…'})`}

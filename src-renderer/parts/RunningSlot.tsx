@@ -12,8 +12,22 @@ export function RunningSlot({ slot }: SlotProps) {
     <Box sx={{ flex: 1, display: 'flex', flexDirection: 'column', justifyContent: 'space-between', pt: '0.5rem' }}>
       <StepList slot={slot} dense />
       <PagesLine slot={slot} />
-      <ProgressBar slot={slot} />
+      {slot.waitsFor === null ? <ProgressBar slot={slot} /> : <BadgeWanted roles={slot.waitsFor} />}
       <AbortButton slot={slot} />
+    </Box>
+  );
+}
+
+/** The board is good and not locked yet: what it waits for stands where its progress stood. */
+export function BadgeWanted({ roles, short = false }: { readonly roles: readonly string[]; readonly short?: boolean }) {
+  const { t } = useTranslation();
+  const who = roles.map((role) => t(`badge.role.${role}`)).join(t('badge.or'));
+  return (
+    <Box
+      data-part="badge-wanted"
+      sx={{ fontWeight: 700, lineHeight: 1.2, color: COLORS.act, ...(short ? { fontSize: '0.875rem' } : {}) }}
+    >
+      {t(short ? 'badge.wanted_short' : 'badge.wanted', { who })}
     </Box>
   );
 }

@@ -58,5 +58,5 @@ export function StepList({ slot, dense = false }: { readonly slot: SlotState; re
 }
 
 /** Shown only where a run has them. */
-const OPTIONAL: ReadonlySet<Step> = new Set<Step>(['unlock', 'lock']);
+const OPTIONAL: ReadonlySet<Step> = new Set<Step>(['unlock', 'badge', 'lock']);
 const MARKS = { later: '·', now: '▸', done: '✓' } as const;

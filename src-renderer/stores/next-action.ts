@@ -34,6 +34,9 @@ export function lacksProbe({ attached }: SlotState): boolean {
 }
 
 function ofSlots(station: StationState): NextAction {
+  const waiting = station.slots.filter((slot) => slot.waitsFor !== null);
+  // One badge releases all of them: they are named before it is scanned.
+  if (waiting.length > 0) return say('badge', 'act', { slots: waiting.map((slot) => slot.name).join(', ') });
   const ready = station.slots.filter((slot) => slot.phase === 'ready');
   const [first] = ready;
   if (first !== undefined && ready.length > 1)

@@ -124,8 +124,11 @@ async function scan(host: StationClient, store: StoreApi<StationStore>, code: st
       return store.setState(({ accepted }) => ({ notice: null, accepted: accepted + 1 }));
     case 'repeated':
       // What was said of the first scan stands: a second reading of a refused code must not hide why.
+      // A badge's code is shown to nobody.
+      if (outcome.serial === '') return undefined;
       return store.setState(({ notice }) => ({ notice: notice ?? { kind: 'repeated', serial: outcome.serial } }));
     case 'operator':
+    case 'released':
       return store.setState({ notice: null });
     case 'refused':
       return store.setState({ notice: { kind: 'refused', failure: outcome.failure, serial: outcome.code } });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Failure, Verdict } from '../model/failure.ts';
+import { ReleaseRole } from '../model/recipe.ts';
 import { ReasonTotal } from '../model/plan.ts';
 import { RunEvent, Step } from '../model/run-event.ts';
 import { UnitRecord } from '../model/unit-record.ts';
@@ -44,6 +45,8 @@ export const SlotState = z.object({
   pages: z.array(ReasonTotal).nullable(),
   /** The wires are noisy, and were clocked down to this; null where they are clean. */
   noisyHz: z.number().nullable(),
+  /** Written and proven, it waits for the badge of one of these before it is locked; null where it does not wait. */
+  waitsFor: z.array(ReleaseRole).nullable(),
 });
 export type SlotState = z.infer<typeof SlotState>;
 
@@ -98,6 +101,8 @@ export const ScanOutcome = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('repeated'), serial: z.string() }),
   /** A badge: this person works here now. */
   z.object({ outcome: z.literal('operator'), operator: z.string() }),
+  /** A badge released the boards on these slots to be locked; who works here is as before. */
+  z.object({ outcome: z.literal('released'), by: z.string(), slots: z.array(z.string()) }),
   z.object({ outcome: z.literal('refused'), code: z.string(), failure: Failure }),
 ]);
 export type ScanOutcome = z.infer<typeof ScanOutcome>;

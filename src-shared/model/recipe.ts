@@ -92,6 +92,10 @@ const RecipeLock = z.discriminatedUnion('step', [
 ]);
 export type RecipeLock = z.infer<typeof RecipeLock>;
 
+/** Roles of the plant (contract/plant/endpoint.ts) that may answer for what nobody takes back. */
+export const ReleaseRole = z.enum(['supervisor', 'process-engineer', 'quality']);
+export type ReleaseRole = z.infer<typeof ReleaseRole>;
+
 /** recipe.yaml, schema 1: what a unit of one product must become. Its JSON Schema is generated for editors. */
 export const Recipe = z.strictObject({
   schema: z.literal(1),
@@ -136,6 +140,12 @@ export const Recipe = z.strictObject({
     .min(1)
     .optional()
     .describe('What is locked for good, after everything was read back and found right'),
+  lockRelease: z
+    .union([ReleaseRole, z.array(ReleaseRole).min(1).max(ReleaseRole.options.length)])
+    .optional()
+    .describe(
+      'Before the first step of `keys` and `locks` the run waits until a person with this role, or one of these, scans a badge; without it nobody is waited for',
+    ),
   restart: z
     .enum(['resume', 'restart'])
     .optional()

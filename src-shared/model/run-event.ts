@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Blame, FailureCode, Verdict } from './failure.ts';
 import { Operation, ReasonTotal } from './plan.ts';
+import { ReleaseRole } from './recipe.ts';
 import { Reach, UnitRecord, UnitSignature } from './unit-record.ts';
 
 /** The steps of a run, in the order in which they happen (docs/architecture.md numbers them). */
@@ -15,6 +16,8 @@ export const Step = z.enum([
   'program',
   'verify',
   'validate',
+  // Only where the recipe has a person release the steps of no return: what the person takes is not the lock's time.
+  'badge',
   // Only where the recipe asks for steps of no return.
   'lock',
   // Before the record: a unit that does not start is not a PASS, and a record is never changed.
@@ -55,6 +58,16 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** What is written and kept, in whole pages, and why. */
     pages: z.array(ReasonTotal).optional(),
   }),
+  /** All is written and proven, none of `steps` is begun: a person with one of the roles releases it by a badge. */
+  z.object({
+    type: z.literal('lock.waiting'),
+    run,
+    slot: z.string(),
+    roles: z.array(ReleaseRole),
+    /** By the names that records have for them. */
+    steps: z.array(z.string()),
+  }),
+  z.object({ type: z.literal('lock.released'), run, by: z.string() }),
   z.object({ type: z.literal('step.started'), run, step: Step }),
   /** `done` and `total` in bytes; of `lock` in steps. */
   z.object({ type: z.literal('step.progress'), run, step: Step, done: z.number(), total: z.number() }),

@@ -147,6 +147,8 @@ export const RecordDraft = z.object({
   failure: Failure.nullable(),
   /** Lock words and protection as read from the unit, by name; never what was intended. */
   locks: z.record(z.string(), z.string()),
+  /** Whose badge released the steps of no return; left out where the recipe asks for none, or none came. */
+  locksReleasedBy: z.string().optional(),
   /** The unit came locked, as read here by name, and this run opened it in the way that its recipe says. */
   unlocked: z.record(z.string(), z.string()).optional(),
   /** Public keys of what was made on the unit, as it told them, by slot: SEC 1, uncompressed, lower-case hexadecimal. */

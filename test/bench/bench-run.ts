@@ -183,6 +183,7 @@ class Stopwatch {
       program: get('program'),
       verify: get('verify'),
       validate: get('validate'),
+      badge: get('badge'),
       record: 0,
       start: get('start'),
     };

@@ -8,12 +8,15 @@ const resources = join(ROOT, 'resources');
 
 interface CliHereOptions extends Pick<CliOptions, 'home' | 'unsigned'> {
   readonly signal?: AbortSignal;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Who sits at the terminal; left out: nobody. */
+  readonly askSecret?: (prompt: string) => Promise<string>;
 }
 
 /** The command line in this very process: for what a command does, where starting a process proves nothing. */
 export async function cliHere(
   args: readonly string[],
-  { home, signal = new AbortController().signal, unsigned }: CliHereOptions,
+  { home, signal = new AbortController().signal, unsigned, env = {}, askSecret }: CliHereOptions,
 ): Promise<CliEnd> {
   if (unsigned !== 'refuse') allowUnsigned(home, args);
   const lines: string[] = [];
@@ -23,7 +26,8 @@ export async function cliHere(
     printed: () => Promise.resolve(true),
     say: (line) => void said.push(line),
     terminal: null,
-    env: { ...process.env, FLASHLINE_HOME: home },
+    ...(askSecret ? { askSecret } : {}),
+    env: { ...process.env, FLASHLINE_HOME: home, ...env },
     signal,
     resources,
     appVersion: '0.0.0',

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Plan } from '#shared/model/plan.ts';
+import type { RunEvent } from '#shared/model/run-event.ts';
 import { openEngine } from '../compose.ts';
 import {
   chipSources,
@@ -11,6 +12,7 @@ import {
   probeOption,
   releaseOption,
 } from './command.ts';
+import { benchRole, lockReleaser } from './lock-badge.ts';
 import { reportFailure } from './outcome.ts';
 import { planFor, planLines } from './plan-lines.ts';
 import { resultOption, resultsOf, scanOption, scansOf } from './scans.ts';
@@ -28,6 +30,7 @@ interface FlashOptions extends CommonOptions {
   readonly benchPace?: string;
   readonly scan?: readonly string[];
   readonly result?: readonly string[];
+  readonly releaseLocksAs?: string;
 }
 
 export function flashCommand(context: CliContext, end: (code: ExitCode) => void): Command {
@@ -46,6 +49,10 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
     .option('--rework', 'also a unit that already passed')
     .option('--reflash', 'for a developer’s own board: what is kept is not read back; the run counts for nothing')
     .option('--dry-run', 'prints the plan and touches nothing; with --probe the plan for the unit that is there')
+    .option(
+      '--release-locks-as <role>',
+      'on the bench: a badge of this role where the recipe’s locks wait for one; real units ask, or read FLASHLINE_BADGE',
+    )
     .addOption(scanOption())
     .addOption(resultOption())
     .addOption(benchPaceOption())
@@ -55,6 +62,7 @@ export function flashCommand(context: CliContext, end: (code: ExitCode) => void)
 async function flash(options: FlashOptions, context: CliContext): Promise<ExitCode> {
   const { release, serial, probe, slot } = options;
   if (probe === undefined) throw missing('--probe', 'bench:nrf52840');
+  const as = benchRole(options.releaseLocksAs, probe);
   const trustKept = options.reflash === true;
   const station = { release, slots: [{ slot, probe }], pace: paceOf(options.benchPace), trustKept };
   const host = await openStation(station, context);
@@ -67,7 +75,13 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
       scans: scansOf(options.scan),
       results: resultsOf(options.result),
     };
-    const end = await runUnit(host.station, unit, options.json ? jsonRun(context) : humanRun(context), context);
+    const show = options.json ? jsonRun(context) : humanRun(context);
+    const release = lockReleaser(host.station, { slot, as }, context);
+    const hear = (event: RunEvent) => {
+      show(event);
+      release(event);
+    };
+    const end = await runUnit(host.station, unit, hear, context);
     if (end.refused) return reportFailure(end.refused, options.json === true, context);
     return end.code;
   } finally {

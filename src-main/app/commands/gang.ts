@@ -3,6 +3,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
 import { isSimulated } from '#shared/model/unit-record.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, releaseOption } from './command.ts';
+import { requireNoBadge } from './lock-badge.ts';
 import { exitCodeOf, failureLines, reportFailure } from './outcome.ts';
 import { jsonRun, secondsOf } from './show-run.ts';
 import { benchPaceOption, openStation, paceOf, runUnit, type UnitEnd } from './station-runs.ts';
@@ -38,6 +39,7 @@ async function gang(options: GangOptions, context: CliContext): Promise<ExitCode
   const units = unitsOf(options);
   const host = await openStation({ release: options.release, slots: units, pace: paceOf(options.benchPace) }, context);
   try {
+    requireNoBadge(host);
     const ends = await Promise.all(
       units.map(async ({ slot, serial }) => {
         const show = options.json ? jsonRun(context) : slotLines(slot, serial, context);

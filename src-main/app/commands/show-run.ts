@@ -47,6 +47,12 @@ export function humanRun(context: CliContext): (event: RunEvent) => void {
         for (const { action, reason, bytes } of event.pages ?? [])
           settle(`    ${action === 'keep' ? 'keeps' : 'writes'} pages of ${bytes} bytes: ${REASONS[reason]}`);
         break;
+      case 'lock.waiting':
+        settle(`  written and read back; ${event.roles.join(' or ')} releases by a badge: ${event.steps.join(', ')}`);
+        break;
+      case 'lock.released':
+        settle(`  released by ${event.by}`);
+        break;
       case 'step.started':
         terminal?.rewrite(`  ${event.step} ...`);
         break;

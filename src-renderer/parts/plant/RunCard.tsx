@@ -169,6 +169,7 @@ function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: Trace
     [t('word.order'), record.order],
     [t('word.batch'), record.batch],
     [t('word.mac'), record.macs?.join(', ')],
+    [t('run.released_by'), record.locksReleasedBy],
   ] as const;
   return (
     <Facts

@@ -29,6 +29,17 @@ describe('what is on a unit whose run was broken off', () => {
     expect(codeAfter(...operations)).toBe(code);
   });
 
+  it('and was being locked: who had released it is told', () => {
+    const lock = { op: 'lock', step: 'readout-protection', name: 'read-out protection', expected: 'locked' };
+    const draft = (operation: object) =>
+      interruptedDraft(JSON.stringify(opening('lost')), [change(operation)], A_DAY);
+    expect(draft({ ...lock, locksReleasedBy: 'lena' })).toMatchObject({
+      locksReleasedBy: 'lena',
+      failure: { code: 'interrupted-locking' },
+    });
+    expect(draft(lock)).not.toHaveProperty('locksReleasedBy');
+  });
+
   it('is never said to be whole where data follow behind the last flag', () => {
     const validate = Operation.parse({ op: 'validate', role: 'bootloader', ...range });
     expect(conditionOf([validate], ['bootloader', 'filesystem'])).toBe('unfinished');

@@ -45,7 +45,14 @@ function operation(name: string): LockOperation {
   return { op: 'lock', step: 'atecc-slot', name, expected: 'locked' };
 }
 
-async function carry(locks: FakeLocks, names: readonly string[], signal = new AbortController().signal) {
+interface Given {
+  readonly signal?: AbortSignal;
+  /** Asked for its word before the first step. */
+  readonly release?: (names: readonly string[]) => Promise<void>;
+}
+
+async function carry(locks: FakeLocks, names: readonly string[], given: Given = {}) {
+  const { signal = new AbortController().signal, release } = given;
   const io: IoContext = { clock: new VirtualClock(0), signal };
   let told: LockStates | undefined;
   let failure: unknown;
@@ -58,6 +65,7 @@ async function carry(locks: FakeLocks, names: readonly string[], signal = new Ab
       beforeChange: async ({ name }) => void locks.calls.push(`journal ${name}`),
       locksObserved: (states) => (told = states),
     },
+    release: release && ((left) => release(left.map(({ name }) => name))),
     within: async (_, run) => {
       io.signal.throwIfAborted();
       await run();
@@ -118,11 +126,41 @@ describe('steps of no return', () => {
     expect(locks.calls).not.toContain('journal c');
   });
 
+  test('somebody releases what is not done yet: behind every check, before every change, and all is checked again', async () => {
+    await fc.assert(
+      fc.asyncProperty(someDone, async (done) => {
+        const locks = new FakeLocks();
+        for (const name of done) locks.state.set(name, 'locked');
+        const release = async (left: readonly string[]) => void locks.calls.push(`release ${left.join(' ')}`);
+        const { failure } = await carry(locks, NAMES, { release });
+        expect(failure).toBeUndefined();
+        const left = NAMES.filter((name) => !done.includes(name));
+        const [checks, looks] = [NAMES.map((name) => `check ${name}`), NAMES.map((name) => `observe ${name}`)];
+        const asked = left.length > 0 ? [`release ${left.join(' ')}`, ...checks] : [];
+        const before = [...checks, ...looks, ...asked];
+        expect(locks.calls.slice(0, before.length)).toEqual(before);
+        expect(locks.calls.filter((call) => call.startsWith('do '))).toEqual(left.map((name) => `do ${name}`));
+        expect(locks.calls.filter((call) => call.startsWith('release'))).toHaveLength(left.length > 0 ? 1 : 0);
+      }),
+    );
+  });
+
+  test('without that nothing is begun: refused, aborted, or no step possible any more', async () => {
+    const locks = new FakeLocks();
+    const refusal = new FlashlineError('aborted');
+    const { failure } = await carry(locks, NAMES, { release: () => Promise.reject(refusal) });
+    expect(failure).toBe(refusal);
+    const unplugged = new FakeLocks();
+    const release = async () => void (unplugged.fails = 'check c');
+    expect((await carry(unplugged, NAMES, { release })).failure).toMatchObject({ failure: { code: 'no-target' } });
+    for (const { calls } of [locks, unplugged]) expect(calls.filter((call) => /^(do|journal)/.test(call))).toEqual([]);
+  });
+
   test('an abort takes effect between two steps', async () => {
     const locks = new FakeLocks();
     const abort = new AbortController();
     abort.abort(new FlashlineError('aborted'));
-    const { failure } = await carry(locks, NAMES, abort.signal);
+    const { failure } = await carry(locks, NAMES, { signal: abort.signal });
     expect(failure).toBe(abort.signal.reason);
     expect(locks.state.size).toBe(0);
   });

@@ -49,6 +49,24 @@ describe('a release', () => {
     expect({ digest, images }).toEqual({ digest: release.digest, images: release.images });
   });
 
+  test('has its locks released by a role, where it has locks', async () => {
+    const recipe = (more: string) => ({ ...good, '/r/recipe.yaml': `${RECIPE}${more}` });
+    const locks = 'locks: [{ step: readout-protection }]\n';
+    const { recipe: one } = await open(recipe(`${locks}lockRelease: supervisor\n`));
+    expect(one.lockRelease).toBe('supervisor');
+    const { recipe: any } = await open(recipe(`${locks}lockRelease: [supervisor, quality]\n`));
+    expect(any.lockRelease).toEqual(['supervisor', 'quality']);
+    for (const [more, words] of [
+      ['lockRelease: supervisor\n', 'no keys and no locks to release'],
+      [`${locks}lockRelease: operator\n`, 'lockRelease'],
+      [`${locks}lockRelease: []\n`, 'lockRelease'],
+    ] as const)
+      expect(await failed(recipe(more))).toMatchObject({
+        code: 'recipe-invalid',
+        params: { detail: expect.stringContaining(words) },
+      });
+  });
+
   test('has a digest that anyone can compute from recipe and files', async () => {
     const canonical =
       `{"files":["${sha256Hex(app)}","${sha256Hex(boot)}"],"format":"flashline-release-1","recipe":{"chip":"nrf51822",` +

@@ -44,6 +44,13 @@ describe('what to do next', () => {
     expect(action).toMatchObject({ key: 'scan_auto', params: { slot: '2' } });
   });
 
+  it('asks for a badge before anything else, and names every slot that one will release', () => {
+    const waits = (name: string): SlotState => ({ ...empty(name), phase: 'running', waitsFor: ['supervisor'] });
+    const ready = { ...empty('2'), phase: 'ready' as const, serial: 'A' };
+    const action = nextAction({ connection: 'open', station: station([waits('1'), ready, waits('3')]) });
+    expect(action).toEqual({ key: 'badge', params: { slots: '1, 3' }, tone: 'act' });
+  });
+
   it('asks to start what is ready before it asks to take off what is finished', () => {
     const finished = { ...empty('1'), phase: 'finished' as const, verdict: 'PASS' as const, finishedAt: '2026-01-01' };
     const ready = { ...empty('2'), phase: 'ready' as const, serial: 'A' };

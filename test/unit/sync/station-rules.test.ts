@@ -74,6 +74,7 @@ async function run(wanted: Wanted = {}): Promise<{ readonly end: RunEnd; readonl
   return { end, board };
 }
 
+const failureOf = (code: string): unknown => expect.objectContaining({ code });
 const passed = { serial: 'HB000001', uid: null, station: 'line-2', finishedAt: '2026-02-01T00:00:00.000Z' };
 
 describe('a unit', () => {
@@ -210,6 +211,23 @@ describe('at the screen', () => {
     station.scan({ code: 'HB000001' });
     await station.runSlot({ slot: '1', rework: false });
     expect((await desk.log.records({}))[0]).toMatchObject({ operator: 'wei', verdict: 'PASS' });
+  });
+
+  it('a badge has the roles that the plant gave its person, and a release of locks needs one that is there', async () => {
+    expect(rules.holderOf(BADGE)).toMatchObject({ name: 'wei', roles: ['operator'] });
+    expect(() => rules.holderOf('nobody-knows')).toThrow(
+      expect.objectContaining({ failure: failureOf('badge-unknown') }),
+    );
+    const none = expect.objectContaining({ failure: failureOf('lock-release-no-plant') });
+    expect(() => rules.requireBadge(['supervisor'])).toThrow(none);
+    line.plant.catalog.users = [wei, { name: 'lena', roles: ['supervisor'], badge: null }];
+    await sync.now(NEVER);
+    // She has no badge to scan.
+    expect(() => rules.requireBadge(['supervisor'])).toThrow(none);
+    line.plant.catalog.users = [wei, { name: 'lena', roles: ['supervisor'], badge: wei.badge }];
+    await sync.now(NEVER);
+    expect(() => rules.requireBadge(['quality', 'supervisor'])).not.toThrow();
+    expect(() => rules.requireBadge(['quality'])).toThrow(none);
   });
 
   it('a withdrawn or unpublished release is refused at the scan', async () => {
