@@ -11,12 +11,28 @@ export function RunningSlot({ slot }: SlotProps) {
   return (
     <Box sx={{ flex: 1, display: 'flex', flexDirection: 'column', justifyContent: 'space-between', pt: '0.5rem' }}>
       <StepList slot={slot} dense />
-      <PagesLine slot={slot} />
-      {slot.waitsFor === null ? <ProgressBar slot={slot} /> : <BadgeWanted roles={slot.waitsFor} />}
+      {slot.waitsFor === null ? <Progress slot={slot} /> : <BadgeWanted roles={slot.waitsFor} />}
       <AbortButton slot={slot} />
     </Box>
   );
 }
+
+function Progress({ slot }: SlotProps) {
+  return (
+    <>
+      <PagesLine slot={slot} />
+      <ProgressBar slot={slot} />
+    </>
+  );
+}
+
+const ONE_LINE = {
+  fontSize: '0.875rem',
+  minWidth: 0,
+  whiteSpace: 'nowrap',
+  overflow: 'hidden',
+  textOverflow: 'ellipsis',
+};
 
 /** The board is good and not locked yet: what it waits for stands where its progress stood. */
 export function BadgeWanted({ roles, short = false }: { readonly roles: readonly string[]; readonly short?: boolean }) {
@@ -25,7 +41,7 @@ export function BadgeWanted({ roles, short = false }: { readonly roles: readonly
   return (
     <Box
       data-part="badge-wanted"
-      sx={{ fontWeight: 700, lineHeight: 1.2, color: COLORS.act, ...(short ? { fontSize: '0.875rem' } : {}) }}
+      sx={{ fontWeight: 700, fontSize: '0.9375rem', lineHeight: 1.15, color: COLORS.act, ...(short ? ONE_LINE : {}) }}
     >
       {t(short ? 'badge.wanted_short' : 'badge.wanted', { who })}
     </Box>

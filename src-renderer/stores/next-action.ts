@@ -36,7 +36,8 @@ export function lacksProbe({ attached }: SlotState): boolean {
 function ofSlots(station: StationState): NextAction {
   const waiting = station.slots.filter((slot) => slot.waitsFor !== null);
   // One badge releases all of them: they are named before it is scanned.
-  if (waiting.length > 0) return say('badge', 'act', { slots: waiting.map((slot) => slot.name).join(', ') });
+  const slots = waiting.map((slot) => slot.name).join(', ');
+  if (waiting.length > 0) return say(waiting.length > 1 ? 'badge_many' : 'badge_one', 'act', { slots });
   const ready = station.slots.filter((slot) => slot.phase === 'ready');
   const [first] = ready;
   if (first !== undefined && ready.length > 1)

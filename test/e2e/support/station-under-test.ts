@@ -37,6 +37,8 @@ export async function startStation(options: {
   readonly sync?: SyncDesk;
   /** How many; four when left out. */
   readonly slots?: number;
+  /** A folder with a recipe; the demo's when left out. */
+  readonly release?: string;
 }): Promise<StationUnderTest> {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'flashline-e2e-')));
   const composed = await composeStation({
@@ -44,7 +46,7 @@ export async function startStation(options: {
     home,
     appVersion: '0.0.0-test',
     mode: 'bench',
-    release: join(resources, 'demo', 'hello-nrf52840'),
+    release: options.release ?? join(resources, 'demo', 'hello-nrf52840'),
     slots: Array.from({ length: options.slots ?? 4 }, (_, index) => {
       const id = String(index + 1);
       return { id, name: id, probe: 'bench:nrf52840' };

@@ -31,8 +31,7 @@ describe('what is on a unit whose run was broken off', () => {
 
   it('and was being locked: who had released it is told', () => {
     const lock = { op: 'lock', step: 'readout-protection', name: 'read-out protection', expected: 'locked' };
-    const draft = (operation: object) =>
-      interruptedDraft(JSON.stringify(opening('lost')), [change(operation)], A_DAY);
+    const draft = (operation: object) => interruptedDraft(JSON.stringify(opening('lost')), [change(operation)], A_DAY);
     expect(draft({ ...lock, locksReleasedBy: 'lena' })).toMatchObject({
       locksReleasedBy: 'lena',
       failure: { code: 'interrupted-locking' },

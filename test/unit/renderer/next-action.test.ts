@@ -48,7 +48,8 @@ describe('what to do next', () => {
     const waits = (name: string): SlotState => ({ ...empty(name), phase: 'running', waitsFor: ['supervisor'] });
     const ready = { ...empty('2'), phase: 'ready' as const, serial: 'A' };
     const action = nextAction({ connection: 'open', station: station([waits('1'), ready, waits('3')]) });
-    expect(action).toEqual({ key: 'badge', params: { slots: '1, 3' }, tone: 'act' });
+    expect(action).toEqual({ key: 'badge_many', params: { slots: '1, 3' }, tone: 'act' });
+    expect(keyOf(station([waits('1'), ready]))).toBe('badge_one');
   });
 
   it('asks to start what is ready before it asks to take off what is finished', () => {
