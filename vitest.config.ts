@@ -21,8 +21,8 @@ export default defineConfig({
   test: {
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      suite('unit', 30_000),
-      suite('bench', 60_000),
+      suite('unit', 120_000),
+      suite('bench', 120_000),
       suite('peer', 240_000),
       suite('e2e', 240_000),
       suite('alone', 240_000, ALONE),

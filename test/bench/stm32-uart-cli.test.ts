@@ -39,13 +39,13 @@ serial: { pattern: '^HB[0-9]{6}$' }
       verdict: 'PASS',
       record: { uid: expect.stringMatching(/^[0-9a-f]{24}$/u), bytesWritten: SIZE },
     });
-  }, 60_000);
+  }, 120_000);
 
   it('ends with 3 and the fixture’s blame where nothing answers', async () => {
     const end = await flash('HB000002', 'bench:stm32f407vg?entry=rts-boot-dtr-reset');
     expect(end.code).toBe(3);
     expect(last(end)).toMatchObject({ verdict: 'ERROR', code: 'no-target', blame: 'fixture' });
-  }, 60_000);
+  }, 120_000);
 
   it('identifies and reads, and says in which ways a port can be used', async () => {
     const identity = await runCli(['identify', '--probe', 'bench:stm32g071rb', '--interface', 'uart', '--json'], {
@@ -62,5 +62,5 @@ serial: { pattern: '^HB[0-9]{6}$' }
     expect(probes.find(({ url }) => url === 'bench:stm32f407vg')?.can).toContain('uart');
     const serials = probes.filter(({ url }) => url.startsWith('gdb:serial:')).map(({ url }) => url.slice(11));
     expect(probes.filter(({ can }) => can[0] === 'uart').map(({ url }) => url.slice(5))).toEqual(serials);
-  }, 60_000);
+  }, 120_000);
 });

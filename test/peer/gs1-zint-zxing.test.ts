@@ -73,7 +73,7 @@ describe.skipIf(!requirePrograms(['zint', 'ZXingReader']))('GS1 codes that other
       }
     }
     expect(disagree).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 const CHARACTERS = { n: '0123456789', x: '0123456789ABCxyz-/', y: '0123456789ABC-/', z: '0123456789ABCxyz-_' };

@@ -17,7 +17,7 @@ describe.skipIf(!requirePrograms([...GUEST_PROGRAMS, 'openocd', 'flashrom', 'dfu
 
   beforeAll(async () => {
     guest = await bootGuest(bundleFlashline);
-  }, 500_000);
+  }, 900_000);
 
   afterAll(() => guest?.stop());
 

@@ -53,7 +53,7 @@ it('loses no run and no record to kill -9', async () => {
   expect(await log.openRuns()).toEqual([]);
   expect((await log.verify()).fault).toBeNull();
   await log.close();
-}, 60_000);
+}, 120_000);
 
 it('keeps one chain when processes finish records at once', async () => {
   const all = await Promise.all(['a', 'b', 'c'].map((name) => work(name, 40)));
@@ -62,4 +62,4 @@ it('keeps one chain when processes finish records at once', async () => {
   expect(await log.verify()).toEqual({ records: 120, fault: null });
   expect(await log.interruptedAtOpening()).toEqual([]);
   await log.close();
-}, 60_000);
+}, 120_000);

@@ -76,7 +76,7 @@ describe('the key in a file', () => {
     expect(all[0]).toMatch(/^[\w-]{43}$/);
     expect(new Set(all).size).toBe(1);
     expect(readdirSync(dirname(file))).toEqual(['station.key']);
-  }, 30_000);
+  }, 120_000);
 
   it('is refused, and left as it is, when others may read it, when it is damaged, and when its parts do not fit', async () => {
     await open();

@@ -156,7 +156,7 @@ it('is not set aside while another process works with it', async () => {
   const { warnings, close } = open();
   expect(warnings).toMatchObject([{ code: 'log-set-aside' }]);
   await close();
-}, 20_000);
+}, 120_000);
 
 it('goes on where a crash left it in the middle of being set aside', async () => {
   await chainOf(5);

@@ -136,7 +136,7 @@ describe('records', () => {
       }),
       { numRuns: 4 },
     );
-  }, 60_000);
+  }, 120_000);
 
   it('come page by page without a gap, while others are added', async () => {
     const { log } = await logOf(Array.from({ length: 25 }, (_, index) => ({ serial: index % 2 ? 'odd' : 'even' })));

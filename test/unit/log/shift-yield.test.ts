@@ -101,7 +101,7 @@ describe('the yield of a shift', () => {
       }),
       { numRuns: 25 },
     );
-  }, 30_000);
+  }, 120_000);
 
   it('counts a unit where it was first tried, and its later PASS there too', async () => {
     const shift = (from: number, to: number) => ({ from: at(from), to: at(to), simulated: false });

@@ -380,4 +380,4 @@ it('stays whole whatever is scanned, started, aborted and cleared, in any order'
     }),
     { numRuns: 60 },
   );
-}, 30_000);
+}, 120_000);

@@ -184,5 +184,5 @@ describe('leases', () => {
       expect(left).toBe(40 - numbers.length);
     });
     await assert(property, { numRuns: 12 });
-  }, 60_000);
+  }, 120_000);
 });

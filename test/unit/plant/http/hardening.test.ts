@@ -186,7 +186,7 @@ describe('what is no call', () => {
       clearInterval(drip);
       socket.destroy();
     }
-  }, 30_000);
+  }, 120_000);
 });
 
 describe('the log', () => {

@@ -103,7 +103,7 @@ describe('a recall', () => {
       },
     );
     await assert(question, { numRuns: 10 });
-  }, 60_000);
+  }, 120_000);
 
   test('of what very many carry gives the same pages, and counts to a limit', async () => {
     const image = hex('e');
