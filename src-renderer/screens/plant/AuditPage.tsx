@@ -1,5 +1,6 @@
 import { Fragment } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Sha256 } from '#shared/contract/plant/common.ts';
 import { Loaded, Nothing } from '../../parts/plant/Loaded.tsx';
 import { More } from '../../parts/plant/More.tsx';
 import { Page } from '../../parts/plant/Page.tsx';
@@ -62,8 +63,6 @@ function What({ action }: { readonly action: string }) {
   );
 }
 
-const DIGEST = /^[0-9a-f]{64}$/;
-
 function Value({ of }: { readonly of: string }) {
-  return DIGEST.test(of) ? <Hash value={of} /> : of;
+  return Sha256.safeParse(of).success ? <Hash value={of} /> : of;
 }
