@@ -20,7 +20,7 @@ export interface Hf2Answer {
   readonly at: number;
 }
 
-/** HF2 as the boot loader speaks it (hid.c, process_core). Times are virtual nanoseconds. */
+/** HF2 as the boot loader speaks it (hid.c, process_core): a command of another length than its own halts it. Times are virtual nanoseconds. */
 export class Hf2Device {
   readonly #loader: Uf2BootLoader;
   readonly #board: Board;
@@ -74,6 +74,7 @@ export class Hf2Device {
       case 0x05:
         return answer();
       case 0x06:
+        if (message.length !== 12 + ROW_SIZE) return this.#hang();
         // First the answer, then the work.
         this.#loader.writeRow(word(0), message.slice(12, 12 + ROW_SIZE), at);
         return answer();

@@ -203,7 +203,7 @@ describe('what comes down', () => {
     const forgeries = [
       rig.plant.key.statement(document, 'flashline-certificate+jwt'),
       rig.plant.key.statement({ ...document, station: 'line-2' }, 'flashline-station-document+jwt'),
-      `${good.slice(0, -4)}${good.endsWith('A') ? 'B' : 'A'}${good.slice(-3)}`,
+      `${good.slice(0, -4)}${good.at(-4) === 'A' ? 'B' : 'A'}${good.slice(-3)}`,
       `${Buffer.from('{"alg":"none"}').toString('base64url')}.${good.split('.')[1] ?? ''}.x`,
     ];
     for (const forged of forgeries) {
