@@ -1,24 +1,21 @@
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { flashMemories } from '#shared/model/chip.ts';
-import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf, type Where } from '#shared/model/failure.ts';
-import { type LockOperation, type Operation, reasonTotals } from '#shared/model/plan.ts';
-import type { PlantAnswer } from '#shared/model/plant-work.ts';
-import type { Role } from '#shared/model/recipe.ts';
+import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
+import type { LockOperation, Operation } from '#shared/model/plan.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
 import {
   isSimulated,
   type KeptDigest,
-  type Reach,
   type RecordDraft,
   type UnitRecord,
   type UnitSignature,
 } from '#shared/model/unit-record.ts';
-import type { JournalEntry, RunOpening } from '../log/log.ts';
-import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
+import type { RunOpening } from '../log/log.ts';
+import type { CarryOutHooks } from '../programmer/carry-out.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { type Connection, isProgrammer, type OpenedUnit } from '../programmer/programmer.ts';
 import { lockStepsOf } from '../programmer/protection-locks.ts';
-import { abandonable, bounded } from './bounded.ts';
+import { abandonable } from './bounded.ts';
 import type { Engine } from './engine.ts';
 import { type LockToOpen, lockToOpen, requireLockSteps } from './lock-to-open.ts';
 import type { FailureText, RunServices } from './options.ts';
@@ -28,8 +25,12 @@ import { requireKnownSerial } from './next-serial.ts';
 import { runId } from './run-id.ts';
 import { requireReadBack } from './require-read-back.ts';
 import { beginsAnew } from './restart.ts';
-import { imageRecords, openingOf, rotOf, type RunRequest, signedFor } from './run-opening.ts';
+import { RunJournal, type UnlockOperation } from './run-journal.ts';
+import { runFailure } from './run-failure.ts';
+import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
+import { tearDown } from './tear-down.ts';
+import { draftOf, noFindings, wasCarriedOut, wasPlanned } from './unit-findings.ts';
 import { engineForUnit, requireOwnLabel } from './unit-identity.ts';
 import { UnitRelease } from './unit-release.ts';
 import { requireResults } from './unit-results.ts';
@@ -45,14 +46,6 @@ export interface RunEnd {
 /** `elapsedMs` is by the run's own clock. */
 export type RunListener = (event: RunEvent, elapsedMs: number) => void;
 
-/** As the journal keeps it, beside the plan's operations. */
-interface UnlockOperation {
-  readonly op: 'unlock';
-  readonly by: 'mass-erase' | 'block-protection';
-  readonly found: Readonly<Record<string, string>>;
-}
-
-const TEAR_DOWN_MS = 5000;
 const ABORT_GRACE_MS = 10_000;
 
 /**
@@ -82,40 +75,17 @@ class Run {
   readonly #id: string;
   readonly #steps: StepTracker;
   readonly #release: UnitRelease;
+  readonly #journal: RunJournal;
+  readonly #found = noFindings();
   #clock: Clock;
   /** The run's clock when it began; taken anew when the connection brings its own clock. */
   #since: number;
   #target: OpenedUnit | null = null;
   #device: FlashDevice | null = null;
-  #uid: string | null = null;
-  #locks: Readonly<Record<string, string>> = {};
-  /** Public keys of what was made on the unit, as it told them. */
-  #keys: Readonly<Record<string, string>> = {};
-  /** What the recipe keeps, as it was before and is after. */
-  #kept: readonly KeptDigest[] = [];
-  /** What the unit's protection said when it came locked; null when it came open, or is still locked. */
-  #unlocked: Readonly<Record<string, string>> | null = null;
-  #macs: readonly string[] = [];
-  #signatures: readonly UnitSignature[] = [];
-  /** Whether the plant was heard of this unit. */
-  #plantAnswer: PlantAnswer;
-  /** What the recipe's list says of the unit. */
-  #listed: Readonly<Record<string, string>> = {};
-  #reach: Reach | null = null;
-  #readBack: Partial<Record<Role, string>> = {};
-  #provenBy: Outcome['provenBy'] = {};
-  /** Steps that ended but are not in the journal yet; they go with the next entry that is waited for. */
-  #unjournalled: { step: Step; ms: number }[] = [];
-  /** An operation that changes the unit was journalled: from then on it may hold half a firmware. */
-  #mayHaveChanged = false;
   /** Tear-down has begun: what is opened from now on is closed at once. */
   #ended = false;
   /** The end was told: an abandoned step that wakes up tells nothing any more. */
   #finished = false;
-  #bytes = { written: 0, skipped: 0 };
-  #pages: RecordDraft['pages'];
-  #rot: Outcome['rot'] = [];
-  #unproven = 0;
 
   constructor(request: RunRequest, engine: Engine, services: RunServices, signal: AbortSignal, listener: RunListener) {
     this.#request = request;
@@ -124,6 +94,7 @@ class Run {
     this.#signal = signal;
     this.#listener = listener;
     this.#id = runId(services.wallClock, services.random);
+    this.#journal = new RunJournal(services.log, this.#id);
     this.#clock = services.wallClock;
     this.#since = this.#clock.monotonic();
     this.#steps = new StepTracker(
@@ -141,7 +112,7 @@ class Run {
 
   /** What tells whether this run counts for anything. */
   get #kind(): Parameters<typeof isSimulated>[0] {
-    return { probe: this.#request.probe, ...(this.#services.trustKept ? { unproven: this.#unproven } : {}) };
+    return { probe: this.#request.probe, ...(this.#services.trustKept ? { unproven: this.#found.unproven } : {}) };
   }
 
   async execute(): Promise<RunEnd> {
@@ -185,7 +156,7 @@ class Run {
     const { numbers, log } = this.#services;
     const unit = { serial: this.#request.serial, product: product.id };
     const simulated = isSimulated(this.#kind);
-    this.#listed = await requireKnownSerial(unit, rules.source, { numbers, log, simulated });
+    this.#found.listed = await requireKnownSerial(unit, rules.source, { numbers, log, simulated });
   }
 
   async #proceed(connection: Connection, io: IoContext): Promise<void> {
@@ -199,22 +170,22 @@ class Run {
     const { device, pages } = await this.#step('survey', io, async () => {
       const opened = await this.#engine.openFlash(target, io);
       this.#device = opened;
-      this.#kept = await this.#engine.digestKept(opened, io);
+      this.#found.kept = await this.#engine.digestKept(opened, io);
       const progress = (done: number) => this.#steps.progress('survey', done, this.#engine.bytesToSurvey);
       const anew = await beginsAnew(this.#engine.release.recipe, this.#request, this.#services.log);
       return { device: opened, pages: anew ? [] : await this.#engine.survey(opened, io, progress) };
     });
-    if (this.#kept.length > 0) await this.#journal({ kind: 'kept', kept: this.#kept });
+    const { kept } = this.#found;
+    if (kept.length > 0) await this.#journal.write({ kind: 'kept', kept });
     const plan = this.#engine.plan(pages, device);
-    this.#bytes.skipped = plan.bytesSkipped;
-    this.#pages = reasonTotals(plan.decisions);
+    wasPlanned(this.#found, plan);
     this.#tell({
       type: 'plan.ready',
       run: this.#id,
       operations: plan.operations,
       bytesToWrite: plan.bytesToWrite,
       bytesSkipped: plan.bytesSkipped,
-      pages: this.#pages,
+      pages: this.#found.pages,
     });
     const release = releaseRoles(this.#engine.release.recipe).length > 0;
     const releaseLocks = (left: readonly LockOperation[]) => this.#releaseLocks(left, target, io);
@@ -222,15 +193,10 @@ class Run {
     const done = await this.#engine.carryOut(plan, device, hooks, io, {
       locks: lockStepsOf(target),
       trustKept: this.#services.trustKept === true,
-      kept: this.#kept,
+      kept,
     });
-    this.#bytes.written = done.bytesWritten;
-    this.#readBack = done.readBack;
-    this.#provenBy = done.provenBy;
-    this.#rot = done.rot;
-    this.#unproven = done.unproven;
-    this.#bytes.skipped = Math.max(0, plan.bytesSkipped - done.rot.reduce((sum, { size }) => sum + size, 0));
-    requireReadBack(this.#engine.release, this.#readBack);
+    wasCarriedOut(this.#found, plan, done);
+    requireReadBack(this.#engine.release, this.#found.readBack);
     // Closed by now: where the unit was locked it could not be any more.
     this.#device = null;
     await this.#step('start', io, () => target.start(io));
@@ -238,8 +204,8 @@ class Run {
 
   /** What was done so far is on disk before a wait that a power cut may end. */
   async #releaseLocks(left: readonly LockOperation[], unit: OpenedUnit, io: IoContext): Promise<void> {
-    await this.#journalSteps();
-    await this.#release.wait({ left, run: this.#id, uid: this.#uid, unit, release: this.#engine.release }, io);
+    await this.#journal.write();
+    await this.#release.wait({ left, run: this.#id, uid: this.#found.uid, unit, release: this.#engine.release }, io);
   }
 
   async #open(connection: Connection, io: IoContext): Promise<OpenedUnit> {
@@ -263,18 +229,17 @@ class Run {
     await this.#beforeChange({ op: 'unlock', by, found });
     const total = flashMemories(this.#engine.release.chip).reduce((sum, { size }) => sum + size, 0);
     await lock.open(io, (done) => this.#steps.progress('unlock', done, total));
-    this.#unlocked = found;
+    this.#found.unlocked = found;
   }
 
   async #identify(target: OpenedUnit, io: IoContext): Promise<void> {
     const identity = await target.identify(io);
-    this.#uid = identity.uid;
-    this.#locks = identity.locks;
-    await this.#journal({ kind: 'identified', uid: identity.uid, locks: identity.locks });
+    const { uid, chip, locks } = identity;
+    Object.assign(this.#found, { uid, locks });
+    this.#journal.post({ kind: 'identified', uid, locks });
     const reach = target.reach?.();
-    const { uid, chip } = identity;
     this.#tell({ type: 'unit.identified', run: this.#id, uid, chip, ...(reach ? { reach } : {}) });
-    await this.#admit(identity.uid);
+    await this.#admit(uid);
     const element = isProgrammer(target) ? target : null;
     await this.#makeItsOwn(element?.elementKey && ((slot) => element.elementKey?.(slot, io)));
   }
@@ -282,21 +247,22 @@ class Run {
   /** What the unit alone is given: made before anything is planned. */
   async #makeItsOwn(elementKey: ((slot: number) => Promise<Uint8Array> | undefined) | undefined): Promise<void> {
     const took = (macs: readonly string[]) => {
-      this.#macs = [...macs];
+      this.#found.macs = [...macs];
     };
     const signed = (signature: UnitSignature) => {
-      this.#signatures = [...this.#signatures, signature];
+      this.#found.signatures = [...this.#found.signatures, signature];
       this.#tell({ type: 'unit.signed', run: this.#id, signature });
     };
     const now = () => this.#services.wallClock.now();
     const { log, numbers, random } = this.#services;
-    const base = { log, numbers, plant: this.#plant, listed: this.#listed, signed, now, random, elementKey };
-    const askPlant = (macs: readonly string[]) => this.#askPlant(this.#uid, macs);
+    const base = { log, numbers, plant: this.#plant, listed: this.#found.listed, signed, now, random, elementKey };
+    const askPlant = (macs: readonly string[]) => this.#askPlant(this.#found.uid, macs);
     const services = { ...base, askPlant, run: this.#id, at: this.#utc(), took };
-    this.#engine = await engineForUnit(this.#engine, this.#request, this.#uid, services, this.#signal);
-    if (this.#signatures.length === 0) return;
+    this.#engine = await engineForUnit(this.#engine, this.#request, this.#found.uid, services, this.#signal);
+    const { signatures } = this.#found;
+    if (signatures.length === 0) return;
     const images = imageRecords(this.#engine.release);
-    await this.#journal({ kind: 'signed', images, signatures: this.#signatures });
+    await this.#journal.write({ kind: 'signed', images, signatures });
   }
 
   /** What this station knows first: it takes no time. */
@@ -311,8 +277,7 @@ class Run {
     const { serial, rework } = this.#request;
     const unit = { product: product.id, serial, uid, route, rework, macs };
     const answer = await this.#plant?.admit(unit, this.#signal);
-    // Of several questions one that stayed without an answer is what counts.
-    if (answer && this.#plantAnswer !== 'silent') this.#plantAnswer = answer;
+    if (answer && this.#found.plantAnswer !== 'silent') this.#found.plantAnswer = answer;
   }
 
   async #refusePassed(uid: string | null): Promise<void> {
@@ -334,28 +299,25 @@ class Run {
       beforeChange: (operation: Operation) => this.#beforeChange(operation),
       stepStarted: (step: Step) => this.#steps.start(step),
       progress: (step: Step, done: number, total: number) => {
-        if (step === 'program') this.#bytes.written = Math.max(this.#bytes.written, done);
+        if (step === 'program') this.#found.bytes.written = Math.max(this.#found.bytes.written, done);
         this.#steps.progress(step, done, total);
       },
       stepFinished: (step: Step) => {
-        this.#unjournalled.push({ step, ms: this.#steps.finish() });
+        this.#journal.ended(step, this.#steps.finish());
       },
       locksObserved: ({ locks, keys }) => {
-        this.#locks = { ...this.#locks, ...locks };
-        this.#keys = keys;
+        Object.assign(this.#found, { locks: { ...this.#found.locks, ...locks }, keys });
       },
       keptObserved: (now) => {
-        this.#kept = this.#kept.map((each) => (each.address === now.address && each.size === now.size ? now : each));
+        const isIt = (each: KeptDigest) => each.address === now.address && each.size === now.size;
+        this.#found.kept = this.#found.kept.map((each) => (isIt(each) ? now : each));
       },
     };
   }
 
-  /** Durable before the unit is changed. */
   async #beforeChange(operation: Operation | UnlockOperation): Promise<void> {
     this.#requireUnderWay();
-    this.#mayHaveChanged = true;
-    const told = operation.op === 'lock' ? { ...operation, ...this.#release.said } : operation;
-    await this.#journal({ kind: 'change', operation: JSON.stringify(told), at: this.#utc() });
+    await this.#journal.change(operation, this.#release.said, this.#utc());
   }
 
   async #step<T>(step: Step, io: IoContext, work: () => Promise<T>): Promise<T> {
@@ -363,18 +325,8 @@ class Run {
     this.#steps.start(step);
     const result = await work();
     this.#requireUnderWay();
-    this.#unjournalled.push({ step, ms: this.#steps.finish() });
+    this.#journal.ended(step, this.#steps.finish());
     return result;
-  }
-
-  /** With what the steps before it took: that alone is worth no wait for the disk. */
-  async #journal(entry: JournalEntry): Promise<void> {
-    await this.#journalSteps(entry);
-  }
-
-  async #journalSteps(...entries: readonly JournalEntry[]): Promise<void> {
-    const steps = this.#unjournalled.splice(0).map(({ step, ms }) => ({ kind: 'step', step, ms }) as const);
-    await this.#services.log.journal(this.#id, [...steps, ...entries]);
   }
 
   /** Stops an abandoned run's work for good, should what it hung on return after all. */
@@ -391,20 +343,10 @@ class Run {
       const step = this.#steps.current;
       this.#steps.stop();
       const where = { slot: this.#request.slot, ...(step ? { step } : {}) };
-      const failure = toFailure(thrown, where);
-      // A link torn by the abort may say so in words of its own; a unit's fault that was found stays one.
-      if (!this.#signal.aborted || verdictOf(failure) === 'FAIL' || failure.code === 'log-unwritable') return failure;
-      const reason = this.#abortReason(where);
-      return thrown === this.#signal.reason ? reason : { ...reason, cause: failure.cause ?? failure.code };
+      const { waits: waitsForRelease } = this.#release;
+      const { mayHaveChanged } = this.#journal;
+      return runFailure(thrown, { signal: this.#signal, where, waitsForRelease, mayHaveChanged });
     }
-  }
-
-  /** Whoever aborts cannot know how far the run was; the operator must. */
-  #abortReason(where: Where): Failure {
-    const reason = toFailure(this.#signal.reason, where);
-    if (reason.code !== 'aborted') return reason;
-    if (this.#release.waits) return { ...reason, code: 'aborted-before-locks' };
-    return this.#mayHaveChanged ? reason : { ...reason, code: 'aborted-untouched' };
   }
 
   /**
@@ -413,22 +355,12 @@ class Run {
    */
   async #tearDown(): Promise<void> {
     this.#ended = true;
-    this.#reach = this.#target?.reach?.() ?? null;
-    const parts = [this.#device, this.#target].map((part) => part && this.#closing(part));
+    this.#found.reach = this.#target?.reach?.() ?? null;
+    const parts = [this.#device, this.#target];
     this.#device = null;
     this.#target = null;
-    for (const part of parts) {
-      if (!part) continue;
-      try {
-        await bounded(part, this.#clock, this.#services.wallClock, TEAR_DOWN_MS);
-      } catch (thrown) {
-        this.#services.warn(toFailure(thrown, { slot: this.#request.slot }));
-      }
-    }
-  }
-
-  #closing(part: FlashDevice | OpenedUnit): (io: IoContext) => Promise<void> {
-    return (io) => ('close' in part ? part.close(io) : part.finish(io));
+    const { warn, wallClock } = this.#services;
+    await tearDown(parts, this.#clock, wallClock, (thrown) => warn(toFailure(thrown, { slot: this.#request.slot })));
   }
 
   async #conclude(opening: RunOpening, failure: Failure | null, isOpen: boolean): Promise<RunEnd> {
@@ -458,35 +390,15 @@ class Run {
   }
 
   #draft(opening: RunOpening, failure: Failure | null): RecordDraft {
-    const reach = this.#reach;
-    return {
-      schema: 1,
-      ...opening,
-      uid: this.#uid,
-      images: imageRecords(this.#engine.release, (role) => {
-        return { readBack: (this.#unproven === 0 && this.#readBack[role]) || null, provenBy: this.#provenBy[role] };
-      }),
-      finishedAt: this.#utc(),
-      bytesWritten: this.#bytes.written,
-      bytesSkipped: this.#bytes.skipped,
-      ...(this.#pages ? { pages: this.#pages } : {}),
-      ...(this.#rot.length > 0 ? { rot: this.#rot.map(rotOf) } : {}),
-      ...(this.#services.trustKept ? { unproven: this.#unproven } : {}),
-      steps: this.#steps.times(),
-      verdict: failure ? verdictOf(failure) : 'PASS',
+    const { results } = this.#request;
+    return draftOf(opening, this.#engine.release, this.#found, {
       failure,
-      locks: { ...this.#locks },
+      trustKept: this.#services.trustKept === true,
+      finishedAt: this.#utc(),
+      steps: this.#steps.times(),
       ...this.#release.said,
-      ...(Object.keys(this.#keys).length > 0 ? { keys: { ...this.#keys } } : {}),
-      ...(this.#unlocked ? { unlocked: { ...this.#unlocked } } : {}),
-      ...(this.#kept.length > 0 ? { kept: [...this.#kept] } : {}),
-      ...(reach ? { reach } : {}),
-      ...(this.#macs.length > 0 ? { macs: [...this.#macs] } : {}),
-      ...signedFor(opening, this.#signatures),
-      ...(this.#request.results?.length ? { measurements: [...this.#request.results] } : {}),
-      ...(this.#plantAnswer ? { plant: this.#plantAnswer } : {}),
-      ...(this.#listed['batch'] === undefined ? {} : { batch: this.#listed['batch'] }),
-    };
+      ...(results?.length ? { measurements: [...results] } : {}),
+    });
   }
 
   /** What comes of it changes no verdict. */
