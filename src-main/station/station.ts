@@ -1,22 +1,22 @@
 import {
   BADGE_CODE,
   type LogFindings,
-  type OrderState,
   REWORK_CODE,
   type ScanOutcome,
   type SlotState,
   type StationState,
 } from '#shared/contract/station.ts';
-import { type IdentityRules, identityRules, type UnitLabel } from '#shared/identity/unit-label.ts';
+import { type IdentityRules, identityRules } from '#shared/identity/unit-label.ts';
 import { FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
-import type { OrderInWork } from '#shared/model/plant-work.ts';
 import { isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { Engine } from './engine.ts';
-import type { SlotOptions, StationListener, StationOptions } from './options.ts';
+import type { StationListener, StationOptions } from './options.ts';
 import { findRecords } from './find-records.ts';
 import { LockReleases, requireReleaser } from './lock-release.ts';
 import { givesSerials, nextSerial } from './next-serial.ts';
+import { orderStates } from './order-states.ts';
+import { isOccupied, nextPlace, type Place, placeForRework, type Running } from './place.ts';
 import type { RunRequest } from './run-opening.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
@@ -26,21 +26,6 @@ const REPEAT_MS = 2000;
 
 /** Screens need not hear of progress more often than this, in real time. */
 const PROGRESS_EVERY_MS = 50;
-
-interface Running {
-  readonly controller: AbortController;
-  readonly done: Promise<RunEnd>;
-}
-
-/** One slot's moving parts; its state is what the screens see. */
-interface Place {
-  readonly options: SlotOptions;
-  state: SlotState;
-  /** Of the unit that waits or runs: what its label said besides the serial. */
-  label: UnitLabel['fields'];
-  running: Running | null;
-  progressToldAt: number;
-}
 
 /**
  * The station: its slots, where a scan goes, and their runs. One call of the bridge's contract is one method here.
@@ -82,7 +67,7 @@ export class Station {
     return {
       station: this.#options.station,
       operator: this.#operator,
-      ...this.#orders(),
+      ...orderStates(this.#options),
       appVersion: this.#options.appVersion,
       mode: this.#options.mode,
       release: release
@@ -143,7 +128,7 @@ export class Station {
   async #giveSerial(slot: string | undefined): Promise<ScanOutcome> {
     const rules = this.#requireRules();
     const { engine, numbers, plant, wallClock } = this.#options;
-    const place = slot === undefined ? this.#nextPlace() : this.#place(slot);
+    const place = slot === undefined ? nextPlace(this.#places) : this.#place(slot);
     const { serial: waiting, phase } = place.state;
     if (phase === 'ready' && waiting !== null) return { outcome: 'repeated', serial: waiting };
     this.#requireFree(place);
@@ -265,22 +250,10 @@ export class Station {
     return { outcome: 'operator', operator: this.#operator };
   }
 
-  #orders(): Pick<StationState, 'order' | 'orders'> {
-    const { plant, engine } = this.#options;
-    if (plant === undefined || !engine) return { order: null, orders: [] };
-    const { digest, recipe } = engine.release;
-    const orders = plant.orders(recipe.product.id).filter(({ release }) => release === digest);
-    const order = plant.order();
-    return {
-      order: order && { id: order.id, quantity: order.quantity, passed: order.passed, standing: standingOf(order) },
-      orders: orders.map(({ id, quantity, passed }) => ({ id, quantity, passed })),
-    };
-  }
-
   #takeUnit(code: string, slot: string | undefined): Place {
     const { serial, fields } = this.#requireRules().read(code);
     this.#requireOrder(fields['order']);
-    const place = slot === undefined ? this.#nextPlace() : this.#place(slot);
+    const place = slot === undefined ? nextPlace(this.#places) : this.#place(slot);
     this.#requireFree(place);
     this.#requirePermission(place);
     const elsewhere = this.#places.find(
@@ -292,36 +265,10 @@ export class Station {
     return place;
   }
 
-  /** Rework is one deliberate scan away, and only for a unit that was just refused because it had passed. */
   #takeForRework(slot: string | undefined): Place {
-    const refused = this.#places
-      .filter((place) => slot === undefined || place.options.id === slot)
-      .filter((place) => place.state.phase === 'finished' && place.state.failure?.code === 'already-passed')
-      .sort((a, b) => (b.state.finishedAt ?? '').localeCompare(a.state.finishedAt ?? ''));
-    const [place] = refused;
-    if (!place?.state.serial) throw new FlashlineError('nothing-to-rework');
-    this.#change(place, withUnit(place.state, place.state.serial, true));
+    const { place, serial } = placeForRework(this.#places, slot);
+    this.#change(place, withUnit(place.state, serial, true));
     return place;
-  }
-
-  /**
-   * An empty slot, else the one whose verdict has been on screen longest; none whose probe is missing, if another is
-   * there. A station's only slot is always meant.
-   */
-  #nextPlace(): Place {
-    const [only] = this.#places;
-    if (only && this.#places.length === 1) return only;
-    const usable = this.#places.filter(({ state }) => state.attached === 'yes' || state.attached === 'unknown');
-    const places = usable.length > 0 ? usable : this.#places;
-    const empty = places.find((place) => place.state.phase === 'empty');
-    const finished = places
-      .filter((place) => place.state.phase === 'finished')
-      .sort((a, b) => (a.state.finishedAt ?? '').localeCompare(b.state.finishedAt ?? ''));
-    const place = empty ?? finished[0];
-    if (place) return place;
-    throw new FlashlineError('slot-busy', {
-      params: { slot: this.#places.map((each) => each.options.name).join(', ') },
-    });
   }
 
   #place(slot: string): Place {
@@ -445,13 +392,4 @@ export class Station {
       }
     }
   }
-}
-
-function standingOf({ closed, passed, quantity }: OrderInWork): OrderState['standing'] {
-  if (closed) return 'closed';
-  return passed >= quantity ? 'filled' : 'open';
-}
-
-function isOccupied(slot: SlotState): boolean {
-  return slot.phase === 'ready' || slot.phase === 'running';
 }
