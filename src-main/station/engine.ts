@@ -5,7 +5,7 @@ import type { Recipe } from '#shared/model/recipe.ts';
 import type { KeptDigest, SignedBy } from '#shared/model/unit-record.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
-import type { CarryOutHooks, Outcome } from '../programmer/carry-out.ts';
+import type { CarryOutHooks, Outcome } from '../programmer/carry-out-input.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import type { LockSteps } from '../programmer/lock-steps.ts';
 import type { OpenedUnit } from '../programmer/programmer.ts';

@@ -1,5 +1,5 @@
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Outcome } from '../programmer/carry-out.ts';
+import type { Outcome } from '../programmer/carry-out-input.ts';
 import type { ReleaseFacts } from './engine.ts';
 
 /** Invariant 4, held once more where the verdict is made: every image was read back and is the release's. */

@@ -9,7 +9,7 @@ import {
   type RecordDraft,
   type UnitSignature,
 } from '#shared/model/unit-record.ts';
-import type { Outcome } from '../programmer/carry-out.ts';
+import type { Outcome } from '../programmer/carry-out-input.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { ReleaseFacts } from './engine.ts';
 import type { RunServices } from './options.ts';

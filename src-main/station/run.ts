@@ -11,7 +11,7 @@ import {
   type UnitSignature,
 } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
-import type { CarryOutHooks } from '../programmer/carry-out.ts';
+import type { CarryOutHooks } from '../programmer/carry-out-input.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
 import { type Connection, isProgrammer, type OpenedUnit } from '../programmer/programmer.ts';
 import { lockStepsOf } from '../programmer/protection-locks.ts';

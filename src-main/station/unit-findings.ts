@@ -5,7 +5,7 @@ import type { PlantAnswer } from '#shared/model/plant-work.ts';
 import type { Role } from '#shared/model/recipe.ts';
 import type { KeptDigest, Reach, RecordDraft, UnitSignature } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
-import type { Outcome } from '../programmer/carry-out.ts';
+import type { Outcome } from '../programmer/carry-out-input.ts';
 import type { ReleaseFacts } from './engine.ts';
 import { imageRecords, rotOf, signedFor } from './run-opening.ts';
 

@@ -13,7 +13,8 @@ import { lockOperations } from '#main/plan/lock-operations.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
 import type { I2cMessage, I2cOutcome, I2cPort } from '#main/probe/i2c-port.ts';
 import { type AteccUnit, openAtecc } from '#main/programmer/atecc/open-atecc.ts';
-import { carryOut, type Outcome } from '#main/programmer/carry-out.ts';
+import { carryOut } from '#main/programmer/carry-out.ts';
+import type { Outcome } from '#main/programmer/carry-out-input.ts';
 import type { LockStates } from '#main/programmer/lock-steps.ts';
 import { surveyUnit } from '#main/programmer/survey-unit.ts';
 

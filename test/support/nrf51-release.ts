@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CarryOutHooks } from '#main/programmer/carry-out.ts';
+import type { CarryOutHooks } from '#main/programmer/carry-out-input.ts';
 import type { FlashDevice } from '#main/programmer/flash-device.ts';
 import { createRamLoader } from '#main/programmer/ram-loader.ts';
 import { chipLibrary } from '#main/release/chip-library.ts';

@@ -7,7 +7,8 @@ import type { MemoryOperation, Operation, Plan } from '#shared/model/plan.ts';
 import type { Step } from '#shared/model/run-event.ts';
 import { type Flag, type Layout, layOut, type ReleaseImage, surveyRanges } from '#main/plan/layout.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
-import { carryOut, type CarryOutHooks } from '#main/programmer/carry-out.ts';
+import { carryOut } from '#main/programmer/carry-out.ts';
+import type { CarryOutHooks } from '#main/programmer/carry-out-input.ts';
 import { ArrayFlash, ioWith, TINY } from './array-flash.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });

@@ -5,7 +5,8 @@ import { sha256Hex } from '#shared/base/digest.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import { layOut } from '#main/plan/layout.ts';
 import { makePlan } from '#main/plan/make-plan.ts';
-import { carryOut, type CarryOutHooks } from '#main/programmer/carry-out.ts';
+import { carryOut } from '#main/programmer/carry-out.ts';
+import type { CarryOutHooks } from '#main/programmer/carry-out-input.ts';
 import { surveyUnit } from '#main/programmer/survey-unit.ts';
 import { ArrayFlash, ioWith, TINY } from './array-flash.ts';
 

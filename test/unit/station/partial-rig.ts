@@ -5,7 +5,7 @@ import { Recipe } from '#shared/model/recipe.ts';
 import { addChecksumBlock, type AddressRange } from '#main/image/add-checksum-block.ts';
 import type { Segment } from '#main/image/image.ts';
 import { layOut, type ReleaseImage } from '#main/plan/layout.ts';
-import type { Outcome } from '#main/programmer/carry-out.ts';
+import type { Outcome } from '#main/programmer/carry-out-input.ts';
 import type { Engine } from '#main/station/engine.ts';
 import { releaseEngine } from '#main/station/release-engine.ts';
 import { ioWith } from '../programmer/array-flash.ts';
