@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { array, constantFrom, sample } from 'fast-check';
+import { array, constantFrom, sample } from '#test/support/fast-check.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ElementFormat, ELEMENTS } from '#shared/identity/gs1-elements.ts';
 import { valueFault } from '#shared/identity/gs1-value.ts';

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { concat } from '#shared/base/bytes.ts';
 import { decodeUf2Block, UF2_BLOCK } from '#main/image/uf2-block.ts';

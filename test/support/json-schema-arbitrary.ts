@@ -14,7 +14,7 @@ import {
   string,
   stringMatching,
   tuple,
-} from 'fast-check';
+} from '#test/support/fast-check.ts';
 import { z } from 'zod';
 import { assertNever } from '#shared/base/assert-never.ts';
 

@@ -1,4 +1,13 @@
-import { type Arbitrary, array, assert, asyncProperty, boolean, constantFrom, integer, record } from 'fast-check';
+import {
+  type Arbitrary,
+  array,
+  assert,
+  asyncProperty,
+  boolean,
+  constantFrom,
+  integer,
+  record,
+} from '#test/support/fast-check.ts';
 import { expect, test } from 'vitest';
 import type { RecordDraft } from '#shared/model/unit-record.ts';
 import { FAILED, newSigner, PlantChain } from '../plant-chain.ts';

@@ -1,4 +1,4 @@
-import { assert, asyncProperty, constantFrom, integer, tuple } from 'fast-check';
+import { assert, asyncProperty, constantFrom, integer, tuple } from '#test/support/fast-check.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import { yieldReport, type YieldQuestion } from '#plant/trace/yield-report.ts';

@@ -1,4 +1,4 @@
-import { assert, integer, property, uint8Array } from 'fast-check';
+import { assert, integer, property, uint8Array } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { FAILURES, type FailureCode } from '#shared/model/failure.ts';
 import { writeIntelHex } from '#main/image/ihex.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { done } from '#main/bench/bus.ts';
 import { Ack, SwDp } from '#main/bench/sw-dp.ts';

@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, integer, property, tuple } from 'fast-check';
+import { array, assert, constantFrom, integer, property, tuple } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { checkFault } from '#shared/identity/check-digits.ts';
 import { CheckScheme } from '#shared/model/label.ts';

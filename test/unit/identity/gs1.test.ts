@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, property, string, tuple } from 'fast-check';
+import { array, assert, constantFrom, property, string, tuple } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { ELEMENTS } from '#shared/identity/gs1-elements.ts';
 import { Gs1Error } from '#shared/identity/gs1-element.ts';

@@ -1,4 +1,4 @@
-import { array, assert, integer, property, string } from 'fast-check';
+import { array, assert, integer, property, string } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { identityRules } from '#shared/identity/unit-label.ts';
 import { FlashlineError } from '#shared/model/failure.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { wordsToBytes } from '#shared/base/bytes.ts';

@@ -1,4 +1,4 @@
-import { assert, integer, nat, property, uint8Array } from 'fast-check';
+import { assert, integer, nat, property, uint8Array } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { readEspImage } from '#main/image/esp-image.ts';
 import { espImage } from '#test/support/esp-unit.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { readIntelHex, writeIntelHex } from '#main/image/ihex.ts';
 import { openImage } from '#main/image/open-image.ts';

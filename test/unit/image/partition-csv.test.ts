@@ -1,4 +1,14 @@
-import { array, assert, boolean, constantFrom, integer, nat, property, record, string } from 'fast-check';
+import {
+  array,
+  assert,
+  boolean,
+  constantFrom,
+  integer,
+  nat,
+  property,
+  record,
+  string,
+} from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { partitionCsv, readPartitionCsv } from '#main/image/partition-csv.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { assert, integer, nat, property, uint8Array } from 'fast-check';
+import { assert, integer, nat, property, uint8Array } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { concat, wordsToBytes } from '#shared/base/bytes.ts';
 import { readPartitionTable, TABLE_BYTES } from '#main/image/partition-table.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import type { Segment } from '#main/image/image.ts';
 
 /** Sorted segments that never touch, near the places where formats change: 64 KiB borders and both ends of memory. */

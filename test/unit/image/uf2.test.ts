@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { concat } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';

@@ -1,4 +1,4 @@
-import { assert, property, string, stringMatching } from 'fast-check';
+import { assert, property, string, stringMatching } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { parseCmsisDapAddress, portUrl, serialUrl } from '#main/link/cmsis-dap-address.ts';
 import { type Failure, toFailure } from '#shared/model/failure.ts';

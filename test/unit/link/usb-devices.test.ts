@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assert, integer, property, uint8Array } from 'fast-check';
+import { assert, integer, property, uint8Array } from '#test/support/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '#main/bench/virtual-clock.ts';
 import { describeAny } from '#main/link/usb-bindings.ts';

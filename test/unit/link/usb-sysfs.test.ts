@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assert, integer, property, uint8Array } from 'fast-check';
+import { assert, integer, property, uint8Array } from '#test/support/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseCmsisDapAddress } from '#main/link/cmsis-dap-address.ts';
 import { outputReportBytes } from '#main/link/hid-report.ts';

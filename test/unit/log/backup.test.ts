@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assert, integer, property, uniqueArray } from 'fast-check';
+import { assert, integer, property, uniqueArray } from '#test/support/fast-check.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { toFailure } from '#shared/model/failure.ts';
 import { realClock } from '#main/app/real-clock.ts';

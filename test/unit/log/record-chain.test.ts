@@ -1,4 +1,4 @@
-import { assert, jsonValue, property } from 'fast-check';
+import { assert, jsonValue, property } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, chainFault, recordHash, sealRecord } from '#shared/model/record-chain.ts';
 import { draft } from './fixtures.ts';

@@ -1,4 +1,4 @@
-import { array, assert, asyncProperty, constantFrom, integer, option, record } from 'fast-check';
+import { array, assert, asyncProperty, constantFrom, integer, option, record } from '#test/support/fast-check.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { facet, facetsOf } from '#shared/model/facets.ts';

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { array, assert, constantFrom, integer, oneof, property, record } from 'fast-check';
+import { array, assert, constantFrom, integer, oneof, property, record } from '#test/support/fast-check.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Failure } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';

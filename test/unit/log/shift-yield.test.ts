@@ -1,4 +1,4 @@
-import { array, assert, asyncProperty, boolean, constantFrom, integer, record } from 'fast-check';
+import { array, assert, asyncProperty, boolean, constantFrom, integer, record } from '#test/support/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { isSimulated, type RecordDraft, type UnitRecord } from '#shared/model/unit-record.ts';

@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3';
-import { array, assert, asyncProperty, boolean, integer } from 'fast-check';
+import { array, assert, asyncProperty, boolean, integer } from '#test/support/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BatchItem, type ChainHead } from '#shared/contract/plant/station-api.ts';
 import { chainFault, canonicalJson, recordHash } from '#shared/model/record-chain.ts';

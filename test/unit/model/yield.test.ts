@@ -1,4 +1,4 @@
-import { assert, double, integer, property } from 'fast-check';
+import { assert, double, integer, property } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { finalYield, firstPassYield, rolledYield, wilsonInterval } from '#shared/model/yield.ts';
 

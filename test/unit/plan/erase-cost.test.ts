@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import { eraseMs, eraseUnits, pagesToErase } from '#main/plan/erase-cost.ts';

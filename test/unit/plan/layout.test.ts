@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { bootMemories, type ChipDescription } from '#shared/model/chip.ts';

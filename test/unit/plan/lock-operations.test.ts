@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { layOut } from '#main/plan/layout.ts';
 import { lockFaults } from '#main/plan/lock-faults.ts';

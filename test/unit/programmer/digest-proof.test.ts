@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';

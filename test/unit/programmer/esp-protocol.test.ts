@@ -9,7 +9,7 @@ import {
   property,
   tuple,
   uint8Array,
-} from 'fast-check';
+} from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { concat } from '#shared/base/bytes.ts';
 import { commandOf, FrameBuffer, framed } from '#main/bench/uart/esp/frames.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { equalBytes, readU32, writeU32 } from '#shared/base/bytes.ts';
 import { flashMemories } from '#shared/model/chip.ts';

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { join } from 'node:path';
-import { assert, integer, property } from 'fast-check';
+import { assert, integer, property } from '#test/support/fast-check.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type ChipLibrary, loadChips } from '#main/release/chip-library.ts';
 import { nodeFiles } from '#main/release/files.ts';

@@ -1,4 +1,4 @@
-import { assert, integer, nat, property, string, tuple } from 'fast-check';
+import { assert, integer, nat, property, string, tuple } from '#test/support/fast-check.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fileURLToPath } from 'node:url';
 import { toHex } from '#shared/base/bytes.ts';

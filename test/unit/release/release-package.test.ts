@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assert, asyncProperty, integer, uint8Array } from 'fast-check';
+import { assert, asyncProperty, integer, uint8Array } from '#test/support/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { openReleasePackage } from '#shared/release/release-package.ts';
 import { loadChips } from '#main/release/chip-library.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { assert, constantFrom, integer, nat, property, uint8Array } from 'fast-check';
+import { assert, constantFrom, integer, nat, property, uint8Array } from '#test/support/fast-check.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { concat, writeU32 } from '#shared/base/bytes.ts';
 import { crc32 } from '#shared/base/digest.ts';

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { array, assert, constantFrom, integer, nat, property, record, uint8Array } from 'fast-check';
+import { array, assert, constantFrom, integer, nat, property, record, uint8Array } from '#test/support/fast-check.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { concat, toHex, writeU32 } from '#shared/base/bytes.ts';
 import { FlashlineError } from '#shared/model/failure.ts';

@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, oneof, property, string } from 'fast-check';
+import { array, assert, constantFrom, oneof, property, string } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { csvOf } from '#renderer/stores/plant-csv.ts';
 

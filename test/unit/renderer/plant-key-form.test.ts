@@ -1,4 +1,16 @@
-import { assert, constantFrom, date, integer, nat, oneof, option, property, record, string, array } from 'fast-check';
+import {
+  assert,
+  constantFrom,
+  date,
+  integer,
+  nat,
+  oneof,
+  option,
+  property,
+  record,
+  string,
+  array,
+} from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { keyForm, keyState, policyGiven } from '#renderer/stores/plant-key-form.ts';
 import { type KeyPolicy, PolicyChange, type SigningKey } from '#shared/contract/plant/signing-api.ts';

@@ -1,4 +1,14 @@
-import { assert, constant, constantFrom, integer, nat, oneof, property, record, string } from 'fast-check';
+import {
+  assert,
+  constant,
+  constantFrom,
+  integer,
+  nat,
+  oneof,
+  property,
+  record,
+  string,
+} from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { numberOf, poolGiven, type PoolForm } from '#renderer/stores/plant-pool-form.ts';
 import { plantEndpoints } from '#shared/contract/plant/endpoints.ts';

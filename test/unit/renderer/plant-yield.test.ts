@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, integer, nat, property, record } from 'fast-check';
+import { array, assert, constantFrom, integer, nat, property, record } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { barsOf, rowsOf, totalOf } from '#renderer/stores/plant-yield.ts';
 

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { type Decoded, SCANNER_GAP_MS, ScanDecoder, STUTTER_MS } from '#renderer/parts/scan-decoder.ts';
 

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { expect, test } from 'vitest';
 import { readU32 } from '#shared/base/bytes.ts';
 import type { PageFlash } from '../programmer/page-flash.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { expect, it } from 'vitest';
 import { runId } from '#main/station/run-id.ts';
 

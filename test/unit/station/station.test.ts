@@ -1,7 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { array, assert, asyncProperty, boolean, constant, constantFrom, oneof, record } from 'fast-check';
+import {
+  array,
+  assert,
+  asyncProperty,
+  boolean,
+  constant,
+  constantFrom,
+  oneof,
+  record,
+} from '#test/support/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { REWORK_CODE, SlotState, StationState } from '#shared/contract/station.ts';
 import { FlashlineError } from '#shared/model/failure.ts';

@@ -1,4 +1,15 @@
-import { array, assert, asyncProperty, boolean, constant, constantFrom, integer, nat, oneof, record } from 'fast-check';
+import {
+  array,
+  assert,
+  asyncProperty,
+  boolean,
+  constant,
+  constantFrom,
+  integer,
+  nat,
+  oneof,
+  record,
+} from '#test/support/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Outbox } from '#main/log/log.ts';
 import type { PlantStore } from '#main/log/plant-store.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { RP2040 } from 'rp2040js';
 import { describe, expect, it } from 'vitest';
 import { type BareCore, DHCSR, nrfCore, RAM_START, STEP } from '#test/support/bare-core.ts';

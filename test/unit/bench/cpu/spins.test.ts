@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { CORTEX_M0PLUS } from '#main/bench/cpu/core-kind.ts';
 import { Ram } from '#main/bench/cpu/ram.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { CmsisDapDevice } from '#main/bench/cmsis-dap-device.ts';
 import { FaultPlan } from '#main/bench/fault-plan.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { NVMC_TIMES } from '#main/bench/nrf/nvmc.ts';
 import { Nrf52840 } from '#main/bench/nrf/nrf52840.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { concat, equalBytes } from '#shared/base/bytes.ts';
 import { GhostFat, SECTOR, SECTORS } from '#main/bench/uf2/ghost-fat.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createBench } from '#main/bench/bench.ts';
 import type { ProbeName } from '#main/bench/probe-profile.ts';

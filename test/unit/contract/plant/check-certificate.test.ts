@@ -1,4 +1,13 @@
-import { array, assert, asyncProperty, constantFrom, integer, oneof, property, string } from 'fast-check';
+import {
+  array,
+  assert,
+  asyncProperty,
+  constantFrom,
+  integer,
+  oneof,
+  property,
+  string,
+} from '#test/support/fast-check.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Signer } from '#shared/base/signer.ts';
 import { MAX_CERTIFICATE_TEXT, readCertificateText } from '#shared/contract/plant/certificate-text.ts';

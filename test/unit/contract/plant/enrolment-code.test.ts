@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { assert, boolean, nat, oneof, option, property, record, string, uint8Array } from 'fast-check';
+import { assert, boolean, nat, oneof, option, property, record, string, uint8Array } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import {
   enrolmentDigest,

@@ -11,7 +11,7 @@ import {
   string,
   uint8Array,
   uniqueArray,
-} from 'fast-check';
+} from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { nvsEntryOf, readNvsCsv } from '#main/image/nvs/nvs-csv.ts';

@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, integer, property, tuple } from 'fast-check';
+import { array, assert, constantFrom, integer, property, tuple } from '#test/support/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { type NumberRange, rangeForm } from '#plant/catalog/number-range.ts';
 import { failureOf } from '../../release/failure-of.ts';

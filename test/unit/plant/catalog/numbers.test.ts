@@ -1,4 +1,4 @@
-import { array, assert, asyncProperty, boolean, constantFrom, integer, record } from 'fast-check';
+import { array, assert, asyncProperty, boolean, constantFrom, integer, record } from '#test/support/fast-check.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { NumberLease, STATEMENTS } from '#shared/contract/plant/station-api.ts';
 import type { PlantPool } from '#shared/contract/plant/web-messages.ts';

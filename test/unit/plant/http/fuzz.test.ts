@@ -1,4 +1,4 @@
-import { assert, asyncProperty, constantFrom, oneof, string, tuple, uint8Array } from 'fast-check';
+import { assert, asyncProperty, constantFrom, oneof, string, tuple, uint8Array } from '#test/support/fast-check.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Endpoint } from '#shared/contract/plant/endpoint.ts';

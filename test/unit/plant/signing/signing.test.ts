@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { asyncProperty, assert, constantFrom, integer, record, array } from 'fast-check';
+import { asyncProperty, assert, constantFrom, integer, record, array } from '#test/support/fast-check.ts';
 import type { Database } from '#plant/database/database.ts';
 import { DevelopmentStore } from '#plant/signing/development-store.ts';
 import type { KeyStore } from '#plant/signing/key-store.ts';

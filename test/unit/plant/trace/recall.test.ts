@@ -1,4 +1,13 @@
-import { array, assert, asyncProperty, constantFrom, integer, property, record, string } from 'fast-check';
+import {
+  array,
+  assert,
+  asyncProperty,
+  constantFrom,
+  integer,
+  property,
+  record,
+  string,
+} from '#test/support/fast-check.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FoundUnit } from '#shared/contract/plant/web-messages.ts';
 import { facetsOf } from '#shared/model/facets.ts';

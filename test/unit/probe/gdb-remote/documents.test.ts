@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { parseFlashRegions, readFlashRegions } from '#main/probe/gdb-remote/memory-map.ts';
 import { readRegisterLayout } from '#main/probe/gdb-remote/target-description.ts';

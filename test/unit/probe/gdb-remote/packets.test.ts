@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { framePacket, type Incoming, PacketParser } from '#main/probe/gdb-remote/packets.ts';
 import { ascii, text } from '#main/probe/gdb-remote/text.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, test, vi } from 'vitest';
 import { elementCrc } from '#main/bench/i2c/atecc608/commands.ts';
 import { placeAddress, read, write } from '#main/programmer/atecc/commands.ts';

@@ -1,4 +1,4 @@
-import { assert, constantFrom, integer, property, uint8Array, uniqueArray } from 'fast-check';
+import { assert, constantFrom, integer, property, uint8Array, uniqueArray } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '#shared/base/bytes.ts';
 import { decode, encode } from '#main/bench/uart/esp/efuse/rs-code.ts';

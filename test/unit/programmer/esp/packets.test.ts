@@ -1,5 +1,5 @@
 import { constants, inflateSync } from 'node:zlib';
-import { assert, asyncProperty, integer, nat } from 'fast-check';
+import { assert, asyncProperty, integer, nat } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { concat } from '#shared/base/bytes.ts';
 import { BLOCK, fullPackets, windowPackets } from '#main/programmer/esp/packets.ts';

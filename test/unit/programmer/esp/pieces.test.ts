@@ -1,4 +1,4 @@
-import { array, assert, boolean, nat, property, record } from 'fast-check';
+import { array, assert, boolean, nat, property, record } from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { md5, md5Of, Pieces } from '#main/programmer/esp/pieces.ts';
 

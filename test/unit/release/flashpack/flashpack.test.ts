@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { assert, asyncProperty, integer, uint8Array } from 'fast-check';
+import { assert, asyncProperty, integer, uint8Array } from '#test/support/fast-check.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { canonicalJson } from '#shared/model/record-chain.ts';
