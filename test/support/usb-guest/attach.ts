@@ -4,7 +4,7 @@
  * What `usbip attach` does, but at a root hub port of our choice: port N of vhci_hcd.0 is the physical path 1-(N+1).
  * Numbers as in the kernel's Documentation/usb/usbip_protocol.rst. Ends when udev has done what it does for a new device.
  */
-import { existsSync, globSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CommandInRunner } from './runner-protocol.ts';
@@ -24,8 +24,9 @@ export const command: CommandInRunner = async ([host = '', port, busid = '', hub
   try {
     // The kernel takes a moment to notice that what was there before is gone.
     await until(() => !existsSync(place), `${place} is taken`);
+    const before = new Set(globSync(entryOf('*')).map(fileOf));
     await attach({ host, port: Number(port) }, busid, hubPort);
-    await until(() => isSettled(place), `${place} did not come up`);
+    await until(() => isSettled(place, before), `${place} did not come up`);
     return 0;
   } catch (error) {
     tell('stderr', String(error));
@@ -73,10 +74,23 @@ function imported(server: { host: string; port: number }, busid: string): Promis
   });
 }
 
-/** Whether udev knows the device's nodes: it gives them their rights. */
-function isSettled(place: string): boolean {
-  const found = nodes(place);
-  return found.length > 0 && found.every((node) => existsSync(`/run/udev/data/c${node}`));
+/**
+ * Whether udev has given the device's nodes their rights, after which it writes an entry for each. A node's number may be that of
+ * one which has just gone and whose entry still stands: a new entry is a new file.
+ */
+function isSettled(place: string, before: ReadonlySet<number | undefined>): boolean {
+  const found = nodes(place).map((node) => fileOf(entryOf(node)));
+  return found.length > 0 && found.every((file) => file !== undefined && !before.has(file));
+}
+
+/** udev's entry of a character device, by its major:minor. */
+function entryOf(node: string): string {
+  return `/run/udev/data/c${node}`;
+}
+
+/** Which file it is; undefined when there is none, or none any more. */
+function fileOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 async function until(isDone: () => boolean, otherwise: string): Promise<void> {
