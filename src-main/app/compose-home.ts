@@ -39,6 +39,7 @@ export async function openStoresOf(home: string, warn: (failure: Failure) => voi
     outbox: worker.remote('outbox'),
     plant: worker.remote('plant'),
     numbers: worker.remote('numbers'),
+    settings: worker.remote('settings'),
     heads: worker.remote('heads'),
     safety: worker.remote('safety'),
     presence: worker.remote('presence'),

@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import { type Failure, toFailure } from '#shared/model/failure.ts';
+import type { SettingValues } from '#shared/model/settings.ts';
 import type { SlotOptions } from '../station/options.ts';
 import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
 import { archivesOf, startBackups } from './compose-backup.ts';
-import { realClock } from './compose-home.ts';
+import { openStoresOf, realClock, type Stores } from './compose-home.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
 import type { StationKey } from './compose-key.ts';
 import { connectorOf } from './compose-connector.ts';
 import { checkProbeUrl } from './connect/ways.ts';
 import { watchUsbProbes } from './compose-probes.ts';
+import { StationSettings } from './station-settings.ts';
 
 export interface HostOptions {
   readonly resources: string;
@@ -17,13 +19,13 @@ export interface HostOptions {
   readonly appVersion: string;
   /** The virtual bench, whatever probes are named. */
   readonly bench: boolean;
-  /** Null: the bench's demo; with real probes no release yet. */
+  /** Null: the bench's demo; with real probes, or those that are set, the release that is set, or none yet. */
   readonly release: string | null;
-  /** One slot for each; none means the bench. */
+  /** One slot for each; none means those that are set, or the bench. */
   readonly probes: readonly string[];
   readonly warn: (failure: Failure) => void;
   readonly key?: StationKey;
-  /** Days that a record stays in the log once the plant has it; left out: for ever. */
+  /** Days that a record stays in the log once the plant has it; left out: as the setting says. */
   readonly keepDays?: number;
   readonly signal?: AbortSignal;
 }
@@ -34,12 +36,31 @@ const BENCH_PACE = 1;
 const BENCH_PROBE = 'bench:nrf52840';
 const DEMO = 'hello-nrf52840';
 
-/** The station that a shell shows: real probes where some are named, else the virtual bench with its demo. */
+/** The station that a shell shows: real probes where some are named, or set, else the virtual bench with its demo. */
 export async function composeHost(options: HostOptions): Promise<ComposedStation> {
+  // A mistyped address is told at the start, not at the first board.
+  for (const probe of options.probes) checkProbeUrl(probe);
+  const stores = await openStoresOf(options.home, options.warn);
+  try {
+    const { values } = await StationSettings.open(stores.settings);
+    return await composeWith(withSettings(options, values), stores, values['start.auto']);
+  } catch (thrown) {
+    await stores.log.close();
+    throw thrown;
+  }
+}
+
+/** What the command line says comes first; a release that is set is for the probes that are set. */
+function withSettings(options: HostOptions, values: SettingValues): HostOptions {
+  if (options.bench || options.probes.length > 0) return options;
+  const probes = values['station.probes'];
+  if (probes.length === 0) return options;
+  return { ...options, probes, release: options.release ?? values['station.release'] };
+}
+
+async function composeWith(options: HostOptions, stores: Stores, autoStart: boolean): Promise<ComposedStation> {
   const { resources, home, appVersion, probes, warn } = options;
   const bench = options.bench || probes.length === 0;
-  // A mistyped address is told at the start, not at the first board.
-  for (const probe of probes) checkProbeUrl(probe);
   const connect = connectorOf({ pace: BENCH_PACE });
   const composed = await composeStation({
     resources,
@@ -50,24 +71,41 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
     release: options.release ?? (bench ? join(resources, 'demo', DEMO) : null),
     slots: bench ? benchSlots() : probes.map((probe, index) => slot(index, probe)),
     samples: bench && options.release === null ? benchSamples : noSamples,
-    autoStart: false,
+    autoStart,
+    stores,
     connect: bench ? withFaults(connect) : connect,
     ...(options.key ? { key: options.key } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
   });
   composed.sync.start();
-  return withAttachedProbes(withBackups(composed, options), bench ? [] : probes, warn);
+  return withAttachedProbes(withBackups(withLiveSettings(composed, warn), options), bench ? [] : probes, warn);
+}
+
+/** A command may change settings while the station is open. */
+function withLiveSettings(composed: ComposedStation, warn: HostOptions['warn']): ComposedStation {
+  const { settings, station } = composed;
+  const watching = new AbortController();
+  const watched = settings.watch(realClock, () => station.plantChanged(), warn, watching.signal);
+  return {
+    ...composed,
+    async close() {
+      watching.abort();
+      await watched;
+      await composed.close();
+    },
+  };
 }
 
 const DAY_MS = 86_400_000;
 
 /** A day's backup first; then, where only so many days are kept in the log, what is older goes to archives. */
-function withBackups(composed: ComposedStation, { home, warn, keepDays }: HostOptions): ComposedStation {
+function withBackups(composed: ComposedStation, { home, warn, ...options }: HostOptions): ComposedStation {
   const end = startBackups({
     home,
     warn,
     async backedUp() {
-      if (keepDays === undefined) return;
+      const keepDays = options.keepDays ?? composed.settings.values['log.keep'];
+      if (keepDays === null) return;
       const now = realClock.now();
       const before = new Date(now - keepDays * DAY_MS).toISOString();
       await composed.safety.archive({ folder: archivesOf(home), before, at: new Date(now).toISOString() });

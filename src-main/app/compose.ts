@@ -16,6 +16,7 @@ import { type ChipSources, openFlashOf } from './compose-chips.ts';
 import { noSeal, type StationKey, stationKey } from './compose-key.ts';
 import { openReleaseAt, permitRelease, signedByPlant } from './compose-release.ts';
 import { openPlantRules, openSync } from './compose-sync.ts';
+import { StationSettings } from './station-settings.ts';
 import { choosePlantRelease, isFromPlant, isPlantRelease } from './plant-release.ts';
 import {
   failureTexts,
@@ -43,6 +44,8 @@ export interface StationComposition {
   /** A developer's own risk (RunServices); rejects with `reflash-in-production` where the station has a plant. */
   readonly trustKept?: boolean;
   readonly connect: Connector;
+  /** Left out: opened here. They are closed with the station; where it cannot be put together, by whoever opened them. */
+  readonly stores?: Stores;
   /** Ends what waits for the plant while the station is put together. */
   readonly signal?: AbortSignal;
   /** Left out: in a file, without the operating system's key store. */
@@ -59,9 +62,13 @@ export interface ComposedStation {
   readonly engine: Engine | null;
   /** Its visits to the plant begin with `start`. */
   readonly sync: Sync;
+  /** As they were at the opening: looked at again by `refresh` and `watch`. */
+  readonly settings: StationSettings;
   /** Aborts what runs, waits for its end, and closes the log. */
   close(): Promise<void>;
 }
+
+const MINUTE_MS = 60_000;
 
 /** Nobody can stop it. */
 const NEVER = new AbortController().signal;
@@ -73,13 +80,14 @@ export async function composeStation(options: StationComposition): Promise<Compo
   const { home, release, warn, appVersion } = options;
   const key = options.key ?? stationKey(home, realRandom, noSeal);
   const named = release === null || isPlantRelease(release) ? null : await openEngine(release, options, key);
-  const stores = await openStoresOf(home, warn);
+  const stores = options.stores ?? (await openStoresOf(home, warn));
   const closing: (() => void | Promise<void>)[] = [() => stores.log.close()];
   const close = async () => {
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
   };
   try {
     let running: Engine | null = named;
+    const settings = await StationSettings.open(stores.settings);
     const sync = await openSync({ stores, key, appVersion, warn, release: () => factsOf(running) });
     closing.push(() => sync.close());
     const path = isPlantRelease(release)
@@ -96,10 +104,11 @@ export async function composeStation(options: StationComposition): Promise<Compo
     let station: Station | null = null;
     const plant = await openPlantRules(sync, stores, { fromPlant, changed: () => station?.plantChanged() });
     closing.push(() => plant.close());
-    station = await makeStation(options, { engine, plant, sync, log: stores.log, numbers: stores.numbers, signing });
+    const { log, numbers } = stores;
+    station = await makeStation(options, { engine, plant, sync, log, numbers, signing, settings });
     const made = station;
     closing.push(() => made.close());
-    return { station, log: stores.log, safety: stores.safety, engine, sync, close };
+    return { station, log, safety: stores.safety, engine, sync, settings, close };
   } catch (thrown) {
     await close();
     throw thrown;
@@ -113,11 +122,12 @@ interface StationParts {
   readonly log: StationLog;
   readonly numbers: NumberBook;
   readonly signing: HeadSigner;
+  readonly settings: StationSettings;
 }
 
 async function makeStation(
   options: StationComposition,
-  { engine, plant, sync, log, numbers, signing }: StationParts,
+  { engine, plant, sync, log, numbers, signing, settings }: StationParts,
 ): Promise<Station> {
   const here = workplace();
   const { trustKept = false } = options;
@@ -137,6 +147,11 @@ async function makeStation(
     serialsLeft:
       engine === null ? null : await serialsLeft(engine.release.recipe, numbers, options.slots.every(isSimulated)),
     trustKept,
+    // Each run reads it anew.
+    get lockReleaseMs() {
+      return settings.values['locks.wait'] * MINUTE_MS;
+    },
+    screen: () => ({ language: settings.values['screen.language'], sound: settings.values['screen.sound'] }),
     connect: options.connect,
     warn: options.warn,
     interrupted: await log.unacknowledged(),

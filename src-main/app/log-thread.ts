@@ -12,6 +12,7 @@ import { openSafely } from '../log/open-safely.ts';
 import { openLogDatabase } from '../log/log-database.ts';
 import { SqliteNumberBook } from '../log/number-book.ts';
 import { SqlitePlantStore } from '../log/sqlite-plant-store.ts';
+import { SqliteSettings } from '../log/sqlite-settings.ts';
 import { SqliteOutbox } from '../log/sqlite-outbox.ts';
 import { SqliteUnitLog } from '../log/sqlite-unit-log.ts';
 import { serve } from '../log/worker/serve.ts';
@@ -33,6 +34,7 @@ export type StationStores = {
   readonly outbox: SqliteOutbox;
   readonly plant: SqlitePlantStore;
   readonly numbers: SqliteNumberBook;
+  readonly settings: SqliteSettings;
   readonly heads: SqliteChainHeads;
   readonly safety: LogSafety;
 };
@@ -56,6 +58,7 @@ function open(data: LogThreadData, warn: (failure: Failure) => void): StationSto
       outbox: new SqliteOutbox(database),
       plant: new SqlitePlantStore(database),
       numbers: new SqliteNumberBook(database),
+      settings: new SqliteSettings(database),
       heads: new SqliteChainHeads(database),
       safety: new LogSafety(database),
     };

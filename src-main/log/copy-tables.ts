@@ -24,6 +24,7 @@ const GROWING = [
   'branches',
   'numbers_taken',
   'list_rows',
+  'setting_changes',
 ];
 
 /** Ranges that could not be read, before a table is given up: where an inner page is broken, each half of it fails again. */

@@ -7,6 +7,7 @@ import { plant } from './migrations/0004-plant.ts';
 import { fewerIndexes } from './migrations/0005-fewer-indexes.ts';
 import { branches } from './migrations/0006-branches.ts';
 import { numbers } from './migrations/0007-numbers.ts';
+import { settings } from './migrations/0008-settings.ts';
 
 export interface Migration {
   /** Consecutive from 1. */
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   fewerIndexes,
   branches,
   numbers,
+  settings,
 ];
 
 /**

@@ -55,6 +55,8 @@ export interface StationOptions extends RunServices {
   /** Null: the station has no release yet; it refuses scans and says so. */
   readonly engine: Engine | null;
   readonly autoStart: boolean;
+  /** What screens go by where nobody chose; asked whenever the state is told. Left out: by their own. */
+  readonly screen?: () => NonNullable<StationState['screen']>;
   /** Serials that the station can give (next-serial.ts: serialsLeft); null where it cannot know. */
   readonly serialsLeft?: number | null;
   /** Records of interrupted runs that nobody has acknowledged yet (UnitLog.unacknowledged). */

@@ -81,6 +81,7 @@ export class Station {
           }
         : null,
       autoStart: this.#autoStart,
+      ...(this.#options.screen ? { screen: this.#options.screen() } : {}),
       slots: this.#places.map((place) => place.state),
       samples: [...this.#options.samples],
       interrupted: [...this.#interrupted],
@@ -155,7 +156,7 @@ export class Station {
     this.#tellStation();
   }
 
-  /** What the plant says has changed. */
+  /** What the plant says, or a setting, has changed. */
   plantChanged(): void {
     this.#tellStation();
   }

@@ -31,6 +31,9 @@ for (const first of ['keydown', 'pointerdown'] as const)
 announce(model.store, (what) => {
   if (settings.getState().sound) sounds.play(what);
 });
+model.store.subscribe(({ station }, before) => {
+  if (station !== before.station) settings.goBy(station?.screen);
+});
 void keepConnected(chooseTransport(), model.listener, new AbortController().signal);
 
 const root = document.getElementById('root');

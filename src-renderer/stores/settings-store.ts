@@ -1,3 +1,4 @@
+import type { StationState } from '#shared/contract/station.ts';
 import { createStore, type StoreApi } from 'zustand/vanilla';
 
 export type Language = 'en' | 'zh-CN';
@@ -11,14 +12,39 @@ export interface Settings {
 
 const KEY = 'flashline.settings';
 
-export function createSettingsStore(storage: Storage, browserLanguage: string): StoreApi<Settings> {
-  const store = createStore<Settings>(() => ({
-    language: browserLanguage.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en',
-    sound: true,
-    ...kept(storage),
-  }));
-  store.subscribe((settings) => storage.setItem(KEY, JSON.stringify(settings)));
-  return store;
+export interface SettingsStore extends StoreApi<Settings> {
+  /** What the station's settings say, for what nobody chose at this screen. */
+  goBy(station: StationState['screen']): void;
+}
+
+export function createSettingsStore(storage: Storage, browserLanguage: string): SettingsStore {
+  const own: Settings = { language: browserLanguage.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en', sound: true };
+  let chosen = kept(storage);
+  const store = createStore<Settings>(() => ({ ...own, ...chosen }));
+  const choose = (change: Partial<Settings>): void => {
+    chosen = { ...chosen, ...change };
+    storage.setItem(KEY, JSON.stringify(chosen));
+  };
+  return {
+    ...store,
+    setState(change) {
+      const before = store.getState();
+      store.setState(typeof change === 'function' ? change(before) : change);
+      const { language, sound } = store.getState();
+      choose({
+        ...(language === before.language ? {} : { language }),
+        ...(sound === before.sound ? {} : { sound }),
+      });
+    },
+    goBy(station) {
+      if (station === undefined) return;
+      const { language, sound } = station;
+      const next = { language: language === 'auto' ? own.language : language, sound, ...chosen };
+      const now = store.getState();
+      // The station's state comes many times a second: nothing is drawn anew that is as it was.
+      if (next.language !== now.language || next.sound !== now.sound) store.setState(next);
+    },
+  };
 }
 
 /** What an older version or a curious hand left there counts only as far as it makes sense. */

@@ -88,6 +88,8 @@ export const StationState = z.object({
     })
     .nullable(),
   autoStart: z.boolean(),
+  /** What screens go by where nobody chose at them; left out: by their own. */
+  screen: z.object({ language: z.enum(['auto', 'en', 'zh-CN']), sound: z.boolean() }).optional(),
   slots: z.array(SlotState),
   samples: z.array(Sample),
   /** Runs that a dead process left behind, until acknowledged. */

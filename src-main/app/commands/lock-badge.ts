@@ -54,7 +54,8 @@ export function lockReleaser(station: Station, { slot, as }: Badges, context: Cl
   };
 }
 
-async function badgeOf(roles: readonly string[], { env, askSecret }: CliContext): Promise<string> {
+/** Throws `usage` where nobody can be asked. */
+export async function badgeOf(roles: readonly string[], { env, askSecret }: CliContext): Promise<string> {
   const given = env[BADGE_VARIABLE];
   if (given !== undefined && given !== '') return given.trim();
   if (askSecret !== undefined) return (await askSecret(`Badge (${roles.join(' or ')}): `)).trim();

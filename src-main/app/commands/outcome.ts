@@ -13,6 +13,8 @@ const TYPED: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'nothing-to-rework',
   'no-release',
   'probe-address',
+  'setting-unknown',
+  'setting-value',
 ]);
 
 export function exitCodeOf(verdict: Verdict, failure: Pick<Failure, 'code' | 'blame'> | null): ExitCode {

@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   log: async () => (await import('./log.ts')).logCommand,
   numbers: async () => (await import('./number-sources.ts')).numbersCommand,
   sync: async () => (await import('./sync.ts')).syncCommand,
+  settings: async () => (await import('./settings.ts')).settingsCommand,
   chips: async () => (await import('./chips.ts')).chipsCommand,
   bench: async () => (await import('./bench.ts')).benchCommand,
   serve: async () => (await import('./serve.ts')).serveCommand,

@@ -24,11 +24,14 @@ export function serveCommand(context: CliContext, end: (code: ExitCode) => void)
     'serve --release my-product --probe gdb:serial:/dev/serial/by-path/... --probe gdb:tcp:127.0.0.1:3333',
   ])
     .option('--port <port>', 'on 127.0.0.1; 0 takes any free one', '0')
-    .option('--bench', 'the virtual bench: four simulated slots (also what happens without --probe)')
+    .option('--bench', 'the virtual bench: four simulated slots (also what happens where no probe is named or set)')
     .addOption(releaseOption())
-    .option('--probe <url...>', 'one slot for each', [])
+    .option('--probe <url...>', 'one slot for each (default: the setting station.probes)', [])
     .option('--open', 'opens a window too, where there is a display')
-    .option('--keep-days <days>', 'records older than this, that the plant has, go to archives; else all are kept')
+    .option(
+      '--keep-days <days>',
+      'records older than this, that the plant has, go to archives (default: the setting log.keep)',
+    )
     .action(async (options: ServeOptions) => {
       await serve(options, context);
       end(0);

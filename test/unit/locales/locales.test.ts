@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAILURES } from '#shared/model/failure.ts';
+import { settingNames } from '#shared/model/settings.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const locales = join(root, 'resources', 'locales');
 const languages = readdirSync(locales);
-const files = ['screens.json', 'plant.json', 'failures.json'];
+const files = ['screens.json', 'plant.json', 'failures.json', 'settings.json'];
 
 /** Every text of a file by its dotted key. */
 function texts(language: string, file: string): Map<string, string> {
@@ -53,6 +54,12 @@ describe.each(languages)('failures in %s', (language) => {
   it.each(Object.entries(FAILURES))('%s says all that it is given, and asks for no more', (code, { params }) => {
     const used = placeholders(`${sentences.get(`${code}.sentence`) ?? ''}${sentences.get(`${code}.remedy`) ?? ''}`);
     expect([...new Set(used)]).toEqual([...params].sort());
+  });
+});
+
+describe.each(languages)('settings in %s', (language) => {
+  it('have a sentence each, and there is no other', () => {
+    expect([...texts(language, 'settings.json').keys()].sort()).toEqual([...settingNames].sort());
   });
 });
 

@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { sha256Hex } from '#shared/base/digest.ts';
+import { settingNames, SETTINGS } from '#shared/model/settings.ts';
+import { workplace } from '#main/app/compose-home.ts';
+import type { CliEnd } from '#test/support/cli.ts';
+import { cliHere } from '#test/support/cli-here.ts';
+import { FakePlant } from '#test/support/fake-plant/fake-plant.ts';
+import { type ServedPlant, servePlant } from '#test/support/fake-plant/serve-plant.ts';
+
+/** Where there is one, a disk in memory: what is tried is not the disk. */
+const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+const Line = z.looseObject({ type: z.string(), code: z.string().optional() });
+const json = (end: CliEnd) => end.lines.map((line) => Line.parse(JSON.parse(line)));
+
+let home: string;
+const newHome = () => mkdtempSync(join(MEMORY, 'flashline-settings-'));
+const settings = (args: readonly string[], more: Omit<Parameters<typeof cliHere>[1], 'home'> = {}) =>
+  cliHere(['settings', ...args], { home, ...more });
+
+describe('at a station without a plant', () => {
+  beforeEach(() => {
+    home = newHome();
+  });
+  afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+  it('are listed with what each means, in two languages, and as JSON', async () => {
+    const shown = await settings(['list']);
+    expect([shown.code, shown.lines.length]).toEqual([0, settingNames.length + 1]);
+    for (const name of settingNames) expect(shown.stdout).toMatch(new RegExp(`^${name} +\\S`, 'm'));
+    expect((await settings(['list', '--language', 'zh-CN'])).stdout).toContain('工位');
+    expect(json(await settings(['list', '--json']))).toEqual(
+      settingNames.map((name) =>
+        expect.objectContaining({ type: 'setting', name, value: SETTINGS[name].initial, changedBy: null }),
+      ),
+    );
+  });
+
+  it('are set by whoever has the account, and who and when is kept, the newest first', async () => {
+    expect(json(await settings(['set', 'log.keep', '30', '--json']))).toEqual([
+      { type: 'setting.changed', name: 'log.keep', value: '30', by: workplace().operator, at: expect.any(String) },
+    ]);
+    await settings(['set', 'log.keep', 'all']);
+    const [got] = json(await settings(['get', 'log.keep', '--json']));
+    expect(got).toMatchObject({ value: 'all', default: 'all', changedBy: workplace().operator });
+    expect(got).toMatchObject({ changes: [{ value: 'all' }, { value: '30' }] });
+    const shown = await settings(['get', 'log.keep']);
+    expect(shown.stdout).toMatch(/30, by /);
+  });
+
+  it.each([
+    [['get', 'log.kept'], 'setting-unknown', 'log.keep'],
+    [['set', 'log.kept', '1'], 'setting-unknown', 'log.keep'],
+    [['set', 'log.keep', '0'], 'setting-value', '1 to 36500, or all (days)'],
+    [['set', 'locks.wait', '-5'], 'setting-value', '1 to 480 (minutes)'],
+    [['set', 'locks.wait', '481'], 'setting-value', '1 to 480 (minutes)'],
+    [['set', 'start.auto', 'yes'], 'setting-value', 'on, off'],
+    [['set', 'station.probes', 'bench:nrf52840,nowhere:1'], 'probe-address', 'nowhere'],
+    [['set', 'log.keep'], 'usage', ''],
+    [['list', '--language', 'de'], 'usage', 'zh-CN'],
+  ])('refuse what cannot be, and nothing is changed: %s', async (args, code, words) => {
+    const end = await settings([...args, '--json']);
+    expect([end.code, json(end).at(-1)?.code]).toEqual([2, code]);
+    expect(end.stdout).toContain(words);
+    // Refused before the log is even made.
+    expect(readdirSync(home)).toEqual([]);
+  });
+
+  it('keep a path as it is found from anywhere', async () => {
+    const kept = async (value: string) =>
+      json(await settings(['set', 'station.release', value, '--json']))[0]?.['value'];
+    expect(await kept('my-product')).toBe(join(process.cwd(), 'my-product'));
+    expect(await kept('plant:my-product')).toBe('plant:my-product');
+  });
+
+  it('are named by the help with examples', async () => {
+    const help = await settings(['set', '--help']);
+    expect(help.stdout).toContain('flashline settings set log.keep 400');
+  });
+});
+
+describe('at a station of a plant', () => {
+  const badgeOf = (badge: string) => sha256Hex(new TextEncoder().encode(badge));
+  let served: ServedPlant;
+  beforeAll(async () => {
+    home = newHome();
+    const plant = new FakePlant();
+    const users = [
+      { name: 'wei', roles: ['operator'], badge: badgeOf('W-1') },
+      { name: 'ada', roles: ['supervisor'], badge: badgeOf('A-2') },
+      { name: 'jan', roles: ['operator', 'process-engineer'], badge: badgeOf('J-3') },
+    ];
+    plant.catalog = { releases: [], withdrawn: [], orders: [], pools: [], users };
+    served = await servePlant(plant);
+    await cliHere(['sync', 'enrol', '--plant', served.url, '--code', plant.invite('L1')], { home });
+  });
+  afterAll(async () => {
+    await served.close();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  const set = (name: string, value: string, badge: string) =>
+    settings(['set', name, value, '--json'], { env: { FLASHLINE_BADGE: badge } });
+
+  it.each([
+    ['log.keep', '31', 'J-3', 'jan'],
+    ['start.auto', 'off', 'A-2', 'ada'],
+  ])('%s is set to %s by a badge with the role', async (name, value, badge, by) => {
+    expect(json(await set(name, value, badge))[0]).toMatchObject({ type: 'setting.changed', name, value, by });
+  });
+
+  it.each([
+    ['log.keep', '5', 'A-2', 'setting-no-role'],
+    ['start.auto', 'on', 'W-1', 'setting-no-role'],
+    ['log.keep', '5', 'Z-SECRET', 'badge-unknown'],
+  ])('%s is not set to %s by the badge %s', async (name, value, badge, code) => {
+    const end = await set(name, value, badge);
+    expect([end.code, json(end).at(-1)?.code]).toEqual([3, code]);
+    expect(`${end.stdout}${end.stderr}`).not.toContain('SECRET');
+    expect(json(await settings(['get', name, '--json']))[0]?.['value']).not.toBe(value);
+  });
+
+  it('asks for the badge, and says where it may stand where nobody can be asked', async () => {
+    const asked: string[] = [];
+    const askSecret = async (prompt: string) => {
+      asked.push(prompt);
+      return 'J-3';
+    };
+    expect((await settings(['set', 'locks.wait', '20'], { askSecret })).code).toBe(0);
+    expect(asked).toEqual(['Badge (process-engineer): ']);
+    const alone = await settings(['set', 'locks.wait', '21']);
+    expect([alone.code, alone.stderr.includes('FLASHLINE_BADGE')]).toEqual([2, true]);
+    expect(readFileSync(join(home, 'station.db')).includes('J-3')).toBe(false);
+  });
+});
