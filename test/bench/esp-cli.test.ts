@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnitRecord } from '#shared/model/unit-record.ts';
-import { runCli } from '#test/support/cli.ts';
+import { runCli, startCli } from '#test/support/cli.ts';
 import { espImage, firmware } from '#test/support/esp-unit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flashline-esp-'));
@@ -46,6 +46,21 @@ describe('an ESP32 at a station', () => {
     expect(record.images.map(({ sha256 }) => sha256.readBack)).toEqual(
       record.images.map(({ sha256 }) => sha256.expected),
     );
+  });
+
+  it('passes where the fixture straps it, and its port has no lines to start it by', async () => {
+    const terminal = join(folder, 'port');
+    const served = startCli(
+      ['bench', 'serve', '--chip', 'esp32', '--as', `pty:${terminal}`, '--haste', '1000', '--json'],
+      { home },
+    );
+    await served.waitFor(terminal);
+    const [strapped, classic] = ['none', 'classic'].map((entry) => `uart:${terminal}?parity=none&entry=${entry}`);
+    expect((await flash('EB000005', strapped ?? '')).lines.at(-1)).toContain('"verdict":"PASS"');
+    // There it is the board's lines that matter.
+    expect((await flash('EB000006', classic ?? '')).lines.at(-1)).toContain('"code":"probe-unsuited"');
+    served.child.kill('SIGINT');
+    expect((await served.ended).code).toBe(0);
   });
 
   it('fails with the code of what is wrong, and takes no entry that there is not', async () => {

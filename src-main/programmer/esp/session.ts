@@ -196,9 +196,14 @@ export class EspSession {
     );
   }
 
-  /** Into its firmware. */
+  /** Into its firmware. Where a fixture straps the unit it is the fixture that starts it, should the port have no lines for that. */
   async run(io: IoContext): Promise<void> {
-    await carryReset(HARD_RESET, this.loader.link, io);
+    try {
+      await carryReset(HARD_RESET, this.loader.link, io);
+    } catch (error) {
+      const strapped = this.#parts.resets.every((reset) => reset.length === 0);
+      if (!strapped || !(error instanceof FlashlineError) || error.failure.code !== 'probe-unsuited') throw error;
+    }
   }
 
   async #raise(isStub: boolean, io: IoContext): Promise<void> {

@@ -95,6 +95,7 @@ export class EspBench implements UartBench {
     const mac = fromHex(`${OUI}${sha256Hex(new TextEncoder().encode(`${seed}/${key}`)).slice(0, 6)}`);
     // The address's last byte is the field's first.
     cells.set('MAC', mac.toReversed());
+    if (efuse.fields.some(({ name }) => name === 'MAC_CRC')) cells.set('MAC_CRC', crc8(mac));
     for (const [name, value] of Object.entries({ ...part.revision, ...efuses })) cells.set(name, value);
     const unit = {
       clock: new VirtualClock(startAt()),
@@ -104,6 +105,16 @@ export class EspBench implements UartBench {
     this.#units.set(key, unit);
     return unit;
   }
+}
+
+/** ESP32 Technical Reference Manual, eFuse Controller: what BLOCK0 has of its MAC address (CRC-8 with 0x31, reflected). */
+function crc8(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0x8c : crc >>> 1;
+  }
+  return crc;
 }
 
 /** Units of their own: nobody reaches them by a debug port. */
