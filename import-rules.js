@@ -32,6 +32,8 @@ export const layers = {
     'src-main/image/flm.ts',
     'src-main/image/svf.ts',
     'src-main/image/svf-bits.ts',
+    // Code that runs on a unit.
+    'resources/unit-digests',
     ...SHARED,
   ],
   'src-main/release': ['src-main/image', 'src-main/plan', ...SHARED],

@@ -1,4 +1,4 @@
-// Builds everything that runs on a chip: the RAM loaders and the demo firmwares, with arm-none-eabi-gcc.
+// Builds everything that runs on a chip: the RAM loaders, the digest code and the demo firmwares, with arm-none-eabi-gcc.
 //   node scripts/build-firmware.js           writes the builds into resources/
 //   node scripts/build-firmware.js --check   builds again elsewhere and compares with what is committed, byte for byte
 import { execFileSync } from 'node:child_process';
@@ -30,15 +30,21 @@ const compiler = run('.', 'gcc', ['--version']).split('\n')[0];
 
 const ALGORITHMS = 'resources/flash-algorithms';
 const COMMON = 'common';
+const DIGESTS = 'resources/unit-digests';
 
 const builds = [
-  ...readdirSync(join(root, ALGORITHMS), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== COMMON)
-    .map(({ name }) => ({
+  ...foldersOf(ALGORITHMS)
+    .filter((name) => name !== COMMON)
+    .map((name) => ({
       folder: `${ALGORITHMS}/${name}`,
       output: `${name}.json`,
       make: (cwd) => buildLoader(cwd, name),
     })),
+  ...foldersOf(DIGESTS).map((name) => ({
+    folder: `${DIGESTS}/${name}`,
+    output: `${name}.json`,
+    make: (cwd) => buildDigest(cwd, name),
+  })),
   { folder: 'resources/demo/hello-nrf51822', output: 'hello.hex', make: (cwd) => buildHello(cwd, 'cortex-m0') },
   { folder: 'resources/demo/hello-nrf52840', output: 'hello.hex', make: (cwd) => buildHello(cwd, 'cortex-m4') },
 ];
@@ -82,6 +88,29 @@ function buildLoader(cwd, controller) {
     sha256: createHash('sha256').update(code).digest('hex'),
     compiler,
   });
+}
+
+/** Code that runs at any multiple of 256 bytes; offsets from there. */
+function buildDigest(cwd, name) {
+  const elf = compile(cwd, 'cortex-m0', ['digest.S'], 'digest.ld', []);
+  run(cwd, 'objcopy', ['-O', 'binary', elf, 'digest.bin']);
+  const code = readFileSync(join(cwd, 'digest.bin'));
+  const symbols = symbolsOf(cwd, elf);
+  return json({
+    schema: 1,
+    name,
+    load: symbols.get('k').value,
+    handler: symbols.get('handler').value,
+    code: code.toString('hex'),
+    sha256: createHash('sha256').update(code).digest('hex'),
+    compiler,
+  });
+}
+
+function foldersOf(parent) {
+  return readdirSync(join(root, parent), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
 }
 
 function buildHello(cwd, cpu) {

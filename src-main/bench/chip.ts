@@ -37,6 +37,13 @@ export interface SystemBoot {
   jump(vectors: number, at: number): void;
 }
 
+/** The core, where the bench acts in the place of the code that idles on it: what exceptions come to is executed for true. */
+export interface IdleCore {
+  setClock(hz: number): void;
+  /** Takes an exception; when its handler has returned, Infinity where it never does. */
+  interrupt(exception: number, at: number): number;
+}
+
 /**
  * A simulated chip behind its pins, as the bench needs it. Every time is the virtual clock's, in nanoseconds: an access
  * says when it happens, and the chip first lives up to that moment (its core executes, its flash controller works).
@@ -51,6 +58,8 @@ export interface ChipModel extends Bus {
   readonly arrays?: readonly FlashArray[];
   /** Left out where the bench knows no boot ROM of it. */
   readonly system?: SystemBoot;
+  /** Left out where there is more than one, or none that executes. */
+  readonly idleCore?: IdleCore;
   events: ChipEvents | undefined;
   /** When the supply will fail, so that nothing the bus waits for ends after it; Infinity if it will not. Until the next power-up. */
   set supplyFailsAt(at: number);

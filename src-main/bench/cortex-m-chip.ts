@@ -1,6 +1,6 @@
 import { AhbAp, type AhbApIdentity, type IncrementWindow } from './ahb-ap.ts';
 import { busFault, type AccessPort, type AccessResult, type AccessSize } from './bus.ts';
-import type { ChipEvents, ChipModel, ChipReport, SystemBoot } from './chip.ts';
+import type { ChipEvents, ChipModel, ChipReport, IdleCore, SystemBoot } from './chip.ts';
 import { ChipBus, type Slave } from './chip-bus.ts';
 import type { CoreKind } from './cpu/core-kind.ts';
 import { DebuggedBus } from './cpu/debugged-bus.ts';
@@ -48,6 +48,7 @@ export class CortexMChip implements ChipModel {
   readonly taps?: readonly Tap[];
   readonly scs: Scs;
   readonly system?: SystemBoot;
+  readonly idleCore: IdleCore;
   readonly #parts: CortexMParts;
   readonly #bus: ChipBus;
   readonly #private: ChipBus;
@@ -66,6 +67,7 @@ export class CortexMChip implements ChipModel {
       hz: parts.hz,
       resetRequest: (at) => this.reset(at),
     });
+    this.idleCore = this.scs.core;
     this.#debugged = new DebuggedBus(this.scs, this.#bus);
     this.#accessPort = new AhbAp(this, () => true, parts.incrementWindow, parts.accessPort);
     this.debugPorts = [new SwDp(new Map<number, AccessPort>([[0, this.#accessPort]]), parts.debugPort)];

@@ -214,12 +214,11 @@ class Execution {
     const { digest } = this.#input.device;
     const reading = this.#readBacks.begin(operation);
     const progress = this.#progressOf(operation);
-    if (digest) this.#provenBy[operation.role] = digest.algorithm;
     for (const { address, size, before } of parts(operation, digest ? PROGRAM_PART : READ_PART)) {
       const expected = this.#scratch.subarray(0, size);
       this.#guard.expected.copyTo(expected, address);
       const told = (done: number) => progress(before + done);
-      const first = await this.#found(address, expected, told);
+      const first = await this.#found(operation.role, address, expected, told);
       const found = equalBytes(first, expected) ? first : await this.#repaired(operation, address, expected, first);
       progress(before + size);
       reading.take(address, expected, found, this.#guard.inTheEnd(address, expected));
@@ -229,14 +228,21 @@ class Execution {
   }
 
   /** What the unit holds; told by a digest of its own where it has one. */
-  async #found(address: number, expected: Uint8Array, progress: (done: number) => void): Promise<Uint8Array> {
+  async #found(
+    role: Role,
+    address: number,
+    expected: Uint8Array,
+    progress: (done: number) => void,
+  ): Promise<Uint8Array> {
     const { device, io, trustKept } = this.#input;
     if (trustKept) return this.#foundInChanged(address, expected);
     const { digest } = device;
     const size = expected.length;
     const proven = digest && (await digest.of(address, size, io)) === digestOf(digest.algorithm, expected);
-    // Where the digest is another, the bytes tell what differs.
-    return proven ? expected : device.read(address, size, io, progress);
+    // Where the digest is another, or there is none, the bytes tell what differs.
+    if (!proven) return device.read(address, size, io, progress);
+    this.#provenBy[role] = digest.algorithm;
+    return expected;
   }
 
   async #foundInChanged(address: number, expected: Uint8Array): Promise<Uint8Array> {

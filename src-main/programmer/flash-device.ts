@@ -11,8 +11,8 @@ import type { Progress } from '../probe/memory-access.ts';
  */
 export interface FlashDigest {
   readonly algorithm: DigestProof;
-  /** Of [address, address + length), lower-case hexadecimal. */
-  of(address: number, length: number, io: IoContext): Promise<string>;
+  /** Of [address, address + length), lower-case hexadecimal; undefined where this unit turns out to make none. */
+  of(address: number, length: number, io: IoContext): Promise<string | undefined>;
 }
 
 /** One way of writing a chip's flash: by its controller's registers, by a RAM loader, ... */

@@ -52,7 +52,8 @@ async function digestOf(
   io: IoContext,
 ): Promise<{ readonly algorithm: KeptDigest['algorithm']; readonly digest: string }> {
   const { digest } = device;
-  if (digest && size <= DIGESTED) return { algorithm: digest.algorithm, digest: await digest.of(address, size, io) };
+  const told = digest && size <= DIGESTED ? await digest.of(address, size, io) : undefined;
+  if (digest && told !== undefined) return { algorithm: digest.algorithm, digest: told };
   const hash = createHash('sha256');
   for (let done = 0; done < size; done += PART)
     hash.update(await device.read(address + done, Math.min(PART, size - done), io));

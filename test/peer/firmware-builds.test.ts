@@ -13,10 +13,11 @@ describe.skipIf(!requirePrograms(['arm-none-eabi-gcc', 'arm-none-eabi-objcopy'])
       (name) => !/^(?:common|README)/u.test(name),
     );
     const demos = readdirSync(repositoryFile('resources/demo'));
+    const digests = readdirSync(repositoryFile('resources/unit-digests')).filter((name) => !name.startsWith('README'));
     const output = execFileSync(process.execPath, [repositoryFile('scripts/build-firmware.js'), '--check'], {
       encoding: 'utf8',
     });
-    expect(output.match(/: reproduced$/gmu)).toHaveLength(algorithms.length + demos.length);
+    expect(output.match(/: reproduced$/gmu)).toHaveLength(algorithms.length + demos.length + digests.length);
   });
 
   it('and starts firmware by the code that its own listing assembles to', () => {

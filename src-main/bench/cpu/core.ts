@@ -47,6 +47,9 @@ export interface CoreOptions {
 }
 
 const FIRMWARE_CYCLES = 20_000_000;
+/** A handler that has not returned by then never will. */
+const LONGEST_HANDLER_NS = 5e8;
+const HANDLER_STRETCH_NS = 1e6;
 
 /**
  * A Cortex-M executing ARMv6-M code in virtual time. It lives only when asked to: `runUntil` takes it up to a moment,
@@ -61,6 +64,8 @@ export class Core extends Thumb {
   #quietUntil = Infinity;
   #allowance = 0;
   #resetRequested = false;
+  /** When the last exception returned to thread mode. */
+  #returnedAt = Infinity;
 
   constructor({ kind, bus, ppb, events, hz, skipSpins = true, firmwareCycles = FIRMWARE_CYCLES }: CoreOptions) {
     super(kind, bus, ppb, hz, skipSpins);
@@ -114,6 +119,25 @@ export class Core extends Thumb {
   halt(at: number): void {
     this.catchUp(at);
     this.#stop('halted');
+  }
+
+  /**
+   * SysTick or an interrupt comes at `at`. When its handler has returned to the program; Infinity where it does not: after a fault nothing
+   * does.
+   */
+  interrupt(exception: number, at: number): number {
+    this.catchUp(at);
+    const lives = this.#status === 'running' || this.#status === 'sleeping';
+    if (!lives || this.ipsr !== 0 || this.primask !== 0) return Infinity;
+    this.wakeAt(at);
+    this.#start(Infinity);
+    this.#returnedAt = Infinity;
+    this.#enter(exception, this.r[PC] ?? 0);
+    const until = this.now + LONGEST_HANDLER_NS;
+    while (this.#status === 'running' && this.ipsr === exception && this.now < until) {
+      this.catchUp(this.now + HANDLER_STRETCH_NS);
+    }
+    return this.#returnedAt;
   }
 
   /** Lives up to `at` as far as anybody can tell: a spinning core may stay behind until it is disturbed. */
@@ -185,7 +209,10 @@ export class Core extends Thumb {
     this.r[PC] = pc & ~1;
     this.r[SP] = (frame + 0x20) | (psr & 0x200 ? 4 : 0);
     this.xpsr = psr;
-    if (toThread) this.ipsr = 0;
+    if (toThread) {
+      this.ipsr = 0;
+      this.#returnedAt = this.now;
+    }
     this.event = true;
     this.detachRam();
   }

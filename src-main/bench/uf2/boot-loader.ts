@@ -3,6 +3,7 @@ import type { Board } from '../board.ts';
 import type { FaultPlan } from '../fault-plan.ts';
 import { FLASH, ROW_SIZE } from '../samd21/nvmctrl.ts';
 import { toNs, usToNs } from '../virtual-clock.ts';
+import { placeCode, startCode, strayTick } from './boot-loader-code.ts';
 
 /** UF2-SAMDx1 (github.com/microsoft/uf2-samdx1): where its application begins (main.c), and what it says of itself. */
 export const APP_START = 0x2000;
@@ -49,15 +50,19 @@ export class Uf2BootLoader {
   #numbers = new Set<number>();
   #blocks = 0;
   #spoiled = false;
+  #hung = false;
 
   /** The board was put into its fixture, and reset twice by the operator: the boot loader runs, whatever the flash holds. */
   constructor(board: Board, faults: FaultPlan, options: { readonly wrongBoard: boolean }) {
     this.#board = board;
     this.#faults = faults;
     this.#boardId = options.wrongBoard ? OTHER_BOARD_ID : BOARD_ID;
-    // Something stands where the boot loader does; its own code runs here.
-    if (board.chip.peek(0x100) === 0xffffffff)
+    // Something stands where the boot loader does; what it does is done here.
+    if (board.chip.peek(0x100) === 0xffffffff) {
+      placeCode(board.chip);
       for (let at = 0x100; at < APP_START; at += 4) board.chip.preload(at, 0xb0070000 + at);
+    }
+    startCode(board.chip, board.clock.elapsedNs);
   }
 
   /** INFO_UF2.TXT. */
@@ -67,6 +72,11 @@ export class Uf2BootLoader {
 
   get running(): Running {
     return this.#running;
+  }
+
+  /** Its core never came back from an exception: only power helps. */
+  get hung(): boolean {
+    return this.#hung;
   }
 
   /** When the unit will reset by itself; Infinity when it will not. */
@@ -114,7 +124,21 @@ export class Uf2BootLoader {
     this.#work(at);
     this.#job = undefined;
     this.#forget();
+    startCode(this.#board.chip, at);
     this.#running = this.startsApplication ? 'application' : 'boot-loader';
+  }
+
+  /**
+   * Somebody wrote words at `at`: where they lead the next SysTick astray, nothing else is done until that has returned. When the boot
+   * loader goes on after something that it does for `ns` from `at` on.
+   */
+  goesOnAt(at: number, ns: number): number {
+    const tick = strayTick(this.#board.chip, at);
+    if (!tick) return at + ns;
+    this.#hung = tick.until === Infinity;
+    const { from, until } = tick;
+    if (!this.#hung) this.#start(idleUntil(until), from);
+    return from < at + ns ? until + ns : at + ns;
   }
 
   /** Starts to write a row; nothing else is done until that is done. Rows of the boot loader's own are not written. */
@@ -196,6 +220,11 @@ export class Uf2BootLoader {
   #idleAt(at: number): number {
     return this.#board.chip.flashIdleAt(at) ?? at;
   }
+}
+
+/** Busy with something else. */
+function* idleUntil(at: number): Generator<number, void, number> {
+  yield at;
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

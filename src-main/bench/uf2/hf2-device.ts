@@ -13,6 +13,8 @@ const SERIAL = 0x80;
 const COMMAND_NS = usToNs(20);
 /** Eight rounds of shift and xor a byte, some 60 cycles: an assumption. */
 const CRC_NS_PER_BYTE = usToNs(1.25);
+/** From what WRITE WORDS does to its answer in the endpoint: an assumption. A SysTick may come in between. */
+const ANSWER_NS = usToNs(10);
 const NOT_UNDERSTOOD = 1;
 
 export interface Hf2Answer {
@@ -37,7 +39,7 @@ export class Hf2Device {
   /** What comes of a packet, if it ends a message. */
   take(packet: Uint8Array, at: number): Hf2Answer | undefined {
     const head = packet[0] ?? 0;
-    if (this.#hung || (head & SERIAL) !== 0) return undefined;
+    if (this.#hung || this.#loader.hung || (head & SERIAL) !== 0) return undefined;
     const length = head & 0x3f;
     if (this.#length + length > MESSAGE) {
       this.#hung = true;
@@ -120,7 +122,8 @@ export class Hf2Device {
       if (fault) return this.#hang();
       when = doneAt;
     }
-    return answer(undefined, when);
+    const goesOnAt = this.#loader.goesOnAt(when, ANSWER_NS);
+    return goesOnAt === Infinity ? undefined : answer(undefined, goesOnAt);
   }
 
   #byte(address: number): number {

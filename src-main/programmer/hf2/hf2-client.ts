@@ -28,6 +28,8 @@ const OVERHEAD = 64;
 /** A packet's payload, and the response's head in the first. */
 const PACKET_PAYLOAD = 63;
 const RESPONSE_HEAD = 4;
+/** A command's head, address and number of words. */
+const WRITE_WORDS_HEAD = 16;
 
 export interface BinInfo {
   /** False: firmware that speaks HF2 too. */
@@ -118,6 +120,13 @@ export class Hf2Client {
   get readBytes(): number {
     const packets = Math.max(1, Math.floor(this.#longest / PACKET_PAYLOAD));
     const words = Math.floor((Math.min(packets * PACKET_PAYLOAD, this.#longest) - RESPONSE_HEAD) / 4);
+    return words * 4;
+  }
+
+  /** Bytes that WRITE WORDS takes in whole packets. */
+  get writeBytes(): number {
+    const packets = Math.max(1, Math.floor(this.#longest / PACKET_PAYLOAD));
+    const words = Math.floor((packets * PACKET_PAYLOAD - WRITE_WORDS_HEAD) / 4);
     return words * 4;
   }
 

@@ -3,11 +3,12 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import type { PageState } from '../../plan/page-state.ts';
 import type { Progress } from '../../probe/memory-access.ts';
-import type { FlashDevice } from '../flash-device.ts';
+import type { FlashDevice, FlashDigest } from '../flash-device.ts';
 import { pageStates } from '../survey.ts';
 import { PendingErases } from '../pending-erases.ts';
 import { crc16 } from './crc16.ts';
 import type { Hf2Client } from './hf2-client.ts';
+import type { UnitDigest } from './unit-digest.ts';
 import type { WordWriter } from './word-writer.ts';
 
 /** Where checksums are taken a second time, from a page's start: nothing aligned in firmware has this period. */
@@ -15,18 +16,26 @@ const SHIFT = 0.25;
 
 /**
  * Flash behind a UF2 boot loader's HID side. WRITE FLASH PAGE erases and writes in one: an erase waits until its page is
- * programmed, or looked at, and is then part of that. Read-back is READ WORDS, through the packets that everything takes.
+ * programmed, or looked at, and is then part of that. Read-back is READ WORDS, through the packets that everything takes; the proof is a
+ * SHA-256 that the unit makes, where it does.
  */
 export class Hf2Flash implements FlashDevice {
   readonly name = 'HF2 boot loader';
+  readonly digest?: FlashDigest;
   readonly #client: Hf2Client;
   readonly #words: WordWriter | undefined;
   readonly #pending = new PendingErases();
 
   /** `words` where single words can be programmed: the description's memories then have `word: 4`. */
-  constructor(client: Hf2Client, words: WordWriter | undefined) {
+  constructor(client: Hf2Client, words: WordWriter | undefined, digest?: UnitDigest) {
     this.#client = client;
     this.#words = words;
+    if (!digest) return;
+    const of = async (address: number, length: number, io: IoContext) => {
+      await this.#settle(address, length, io);
+      return digest.of(address, length, io);
+    };
+    this.digest = { algorithm: 'sha256', of };
   }
 
   async survey(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {

@@ -8,6 +8,7 @@ import type { Programmer } from '../programmer.ts';
 import { checkBoard } from '../uf2/info-uf2.ts';
 import { Hf2Client } from './hf2-client.ts';
 import { Hf2Flash } from './hf2-flash.ts';
+import { UnitDigest } from './unit-digest.ts';
 import { WordWriter } from './word-writer.ts';
 
 /** A boot loader that was told to start its firmware is off the bus long before. */
@@ -68,7 +69,9 @@ async function checkUnit(client: Hf2Client, chip: ChipDescription, io: IoContext
 
 function programmer({ link, chip, isBack }: Hf2Unit, client: Hf2Client): Programmer {
   const base = chip.hf2?.words === undefined ? undefined : chip.controller?.base;
-  const flash = new Hf2Flash(client, base === undefined ? undefined : new WordWriter(client, base));
+  const { digest, boot } = chip.hf2 ?? {};
+  const unitDigest = digest && boot && new UnitDigest(client, digest, boot.vectors);
+  const flash = new Hf2Flash(client, base === undefined ? undefined : new WordWriter(client, base), unitDigest);
   const memory = {
     readWord: async (address: number, io: IoContext) => readU32(await client.readWords(address, 1, io), 0),
     read: (address: number, length: number, io: IoContext) => flash.read(address, length, io),

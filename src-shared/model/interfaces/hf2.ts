@@ -2,6 +2,20 @@ import { z } from 'zod';
 import { Address, SeenMemories } from '../memory.ts';
 import { BoardId, Uf2Families } from './uf2.ts';
 
+/**
+ * READ and WRITE WORDS reach RAM and the core's VTOR, and the boot loader's SysTick is an exception: code of ours can be run in RAM, to hash
+ * what the flash holds. Left out where that is not known of the boot loader: everything is then read back.
+ */
+export const Hf2Digest = z.strictObject({
+  /** A folder of resources/unit-digests. */
+  code: z.literal('sha256-v6m'),
+  /** RAM that the boot loader does not use, 2 KiB from here on; above its stack. VTOR takes multiples of 256. */
+  ram: Address.multipleOf(256),
+  /** The boot loader's own vectors, where VTOR points while it runs. */
+  vectors: Address,
+});
+export type Hf2Digest = z.infer<typeof Hf2Digest>;
+
 /** A UF2 boot loader's HID side (HF2). */
 export const Hf2Interface = z.strictObject({
   families: Uf2Families,
@@ -13,6 +27,7 @@ export const Hf2Interface = z.strictObject({
    * whole pages are all that it writes.
    */
   words: z.literal('samd-nvmctrl').optional(),
+  digest: Hf2Digest.optional(),
   memories: SeenMemories,
 });
 export type Hf2Interface = z.infer<typeof Hf2Interface>;
