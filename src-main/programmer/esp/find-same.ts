@@ -18,7 +18,7 @@ export interface FindSame {
 const SAMPLES = 8;
 
 /**
- * Which pages of the unit hold what is wanted, by digests: of everything where it may all be right, and of halves of what is not. An
+ * Which pages of the unit hold what is wanted, by digests: of everything where it may all be right, and of parts of what is not. An
  * unchanged unit costs one pass, a blank or altogether different one hardly anything.
  */
 export async function findSame(look: FindSame): Promise<boolean[]> {
@@ -38,26 +38,48 @@ export async function findSame(look: FindSame): Promise<boolean[]> {
     look.progress?.(wanted.length);
     return found;
   }
-  const compare = async (first: number, count: number, isKnownOther = false): Promise<boolean> => {
-    if (!isKnownOther && (await isSame(first * page, at(first, count)))) {
-      found.fill(true, first, first + count);
-      return true;
-    }
-    if (count > 1 && look.now() < look.giveUpAt) {
-      const half = Math.ceil(count / 2);
-      // Where a half is right, it is the other that makes the difference.
-      const isOther = await compare(first, half);
-      await compare(first + half, count - half, isOther);
-    }
-    return false;
-  };
+  const isSamePages = (first: number, count: number) => isSame(first * page, at(first, count));
+  const gaveUp = () => look.now() >= look.giveUpAt;
   for (let offset = 0; offset < wanted.length;) {
     const size = Math.min(look.part(offset), wanted.length - offset);
-    await compare(offset / page, size / page);
+    const range = { first: offset / page, end: (offset + size) / page };
+    await search(range, isSamePages, gaveUp, (first, end) => found.fill(true, first, end));
     offset += size;
     look.progress?.(offset);
   }
   return found;
+}
+
+/**
+ * A range as a whole; where it differs, its parts from the left: half as much at a time down to the page that differs, from there on
+ * single pages, and twice as much at a time with each that is right. What is changed is mostly one stretch: then about as many
+ * questions as it has pages find it.
+ */
+async function search(
+  { first, end }: { readonly first: number; readonly end: number },
+  isSame: (first: number, count: number) => Promise<boolean>,
+  gaveUp: () => boolean,
+  same: (first: number, end: number) => void,
+): Promise<void> {
+  let size = end - first;
+  /** Something differs before here, and not before `at`: a question about just that is needless. */
+  let differsBefore = Infinity;
+  for (let at = first; at < end;) {
+    const count = Math.min(size, end - at);
+    if (at + count < differsBefore && (await isSame(at, count))) {
+      same(at, at + count);
+      at += count;
+      size = count * 2;
+    } else if (count === 1) {
+      at += 1;
+      size = 1;
+      differsBefore = Infinity;
+    } else {
+      if (gaveUp()) return;
+      differsBefore = Math.min(differsBefore, at + count);
+      size = Math.ceil((differsBefore - at) / 2);
+    }
+  }
 }
 
 /** Evenly spread among those that say something; where all are blank, among all. */

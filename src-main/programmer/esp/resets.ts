@@ -7,11 +7,12 @@ export type Reset = readonly ResetStep[];
 
 /**
  * How a board is put into its boot loader. Classic: two transistors cross DTR and RTS onto IO0 and EN so that either alone
- * pulls one low and both together neither (ESP32-DevKitC schematic). A board with a large capacitor on EN needs longer.
+ * pulls one low and both together neither (ESP32-DevKitC schematic). EN is low at once: a transistor empties even 10 uF within 2 ms, and
+ * the chip wants 50 us (ESP32 data sheet, power-up and reset timing). It rises slowly, by 10 kOhm: a board with a large capacitor there needs a longer wait.
  * USB-JTAG-serial: the chip's own USB device reads the lines (ESP32-C3 TRM, USB Serial/JTAG Controller, 30.3.2).
  */
 export const RESETS = {
-  classic: [{ dtr: false, rts: true }, { waitMs: 100 }, { dtr: true, rts: false }, { waitMs: 50 }, { dtr: false }],
+  classic: [{ dtr: false, rts: true }, { waitMs: 20 }, { dtr: true, rts: false }, { waitMs: 50 }, { dtr: false }],
   'classic-slow': [
     { dtr: false, rts: true },
     { waitMs: 100 },
@@ -32,7 +33,7 @@ export const RESETS = {
 } as const satisfies Record<string, Reset>;
 
 /** IO0 is left alone: the chip starts its firmware. */
-export const HARD_RESET: Reset = [{ dtr: false, rts: true }, { waitMs: 100 }, { dtr: false, rts: false }];
+export const HARD_RESET: Reset = [{ dtr: false, rts: true }, { waitMs: 20 }, { dtr: false, rts: false }];
 
 /** `d0-r1-w100-d1-r0-w50-d0`: DTR, RTS, a wait in milliseconds; `none`. Undefined for what is no such sequence. */
 export function parseReset(text: string): Reset | undefined {

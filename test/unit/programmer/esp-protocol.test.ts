@@ -178,18 +178,20 @@ describe('finding what is the same', () => {
   const PAGE = 64;
   const look = (unit: Uint8Array, wanted: Uint8Array, giveUpAt = Infinity) => {
     let hashed = 0;
+    let asked = 0;
     const found = findSame({
       wanted,
       page: PAGE,
       part: () => PAGE * 32,
       isSame: (offset, part) => {
         hashed += part.length;
+        asked += 1;
         return Promise.resolve(part.every((byte, index) => unit[offset + index] === byte));
       },
       giveUpAt,
       now: () => 0,
     });
-    return found.then((same) => ({ same, hashed }));
+    return found.then((same) => ({ same, hashed, asked }));
   };
 
   it('never calls a page the same that is not, and finds all where some sample is right', async () => {
@@ -215,5 +217,23 @@ describe('finding what is the same', () => {
     changed[31 * PAGE] = 255;
     // Of each pair of halves the other one is known once one is right.
     expect((await look(changed, wanted)).hashed).toBe(wanted.length + PAGE + (16 + 8 + 4 + 2 + 1) * PAGE);
+  });
+
+  it('asks about as often as a changed stretch has pages', async () => {
+    const wanted = Uint8Array.from({ length: 256 * PAGE }, (_, index) => (index * 31) % 251);
+    for (const [first, count] of [
+      [0, 16],
+      [40, 16],
+      [63, 2],
+      [100, 30],
+    ] as const) {
+      const changed = wanted.slice().fill(255, first * PAGE, (first + count) * PAGE);
+      const { same, asked } = await look(changed, wanted);
+      expect(same.flatMap((isSame, page) => (isSame ? [] : [page]))).toEqual(
+        Array.from({ length: count }, (_, index) => first + index),
+      );
+      // Eight parts, samples, the way down to the first that differs, and the way up behind the last.
+      expect(asked).toBeLessThan(8 + 8 + count + 3 * Math.log2(32));
+    }
   });
 });
