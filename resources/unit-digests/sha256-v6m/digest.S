@@ -1,18 +1,21 @@
 @ SHA-256 (FIPS 180-4) of a unit's memory, made by the unit while its boot loader runs: an exception handler in RAM that the boot
-@ loader's SysTick enters, once. ARMv6-M instructions only; runs at any multiple of 256 bytes, which is its base.
+@ loader's SysTick enters, once. Pages are compared by MurmurHash3 (32 bits), which is twenty times as fast and no proof.
+@ ARMv6-M instructions only; runs at any multiple of 256 bytes, which is its base.
 @
 @ Byte map from the base on, shared with src-main/programmer/hf2/digest-code.ts (words, little endian):
 @   0x000  the boot loader's own vectors, copied; SysTick's is `handler`
 @   0x0C0  status: the host writes all ones; 0 when done
 @   0x0C4  what VTOR was, and becomes again
-@   0x0C8  bit 0: a new digest begins, bit 1: it ends with these bytes
+@   0x0C8  bit 0: a new digest begins, bit 1: it ends with these bytes, bit 2: no digest, but the hashes of pages
 @   0x0CC  address of the bytes
-@   0x0D0  how many there are: a multiple of 64 unless it ends
+@   0x0D0  how many there are: a multiple of 64 unless it ends; whole pages, at least one
 @   0x0D4  how many there were in all
-@   0x0D8  two words unused
+@   0x0D8  bytes of a page, whole words
+@   0x0DC  unused
 @   0x0E0  the digest's eight words, each with its first byte lowest once it has ended
 @   0x100  W, 64 words of scratch
 @   0x200  this file: K, then code
+@   0x800  the hashes of pages, a word each
         .syntax unified
         .cpu    cortex-m0
         .thumb
@@ -22,7 +25,9 @@
         .equ    AT, 0x0c
         .equ    LEFT, 0x10
         .equ    TOTAL, 0x14
+        .equ    PAGE, 0x18
         .equ    STATE, 0xe0
+        .equ    HASHES, 0x800
         .equ    CODE, 0x300
 
         .text
@@ -62,6 +67,8 @@ handler:
         dsb
 
         ldr     r0, [r6, #FLAGS]
+        lsrs    r1, r0, #3
+        bcs     pages
         lsrs    r0, r0, #1
         bcc     blocks
         adr     r0, initial
@@ -131,6 +138,8 @@ turn:   ldr     r1, [r0]
         subs    r2, r2, #1
         bne     turn
 
+        b       done
+pages:  bl      hashes
 done:   pop     {r7}
         movs    r0, #0
         adds    r7, r7, #BOX
@@ -172,6 +181,57 @@ zeros:  stmia   r0!, {r1}
         subs    r2, r2, #1
         bne     zeros
         bx      lr
+
+@ MurmurHash3_x86_32, seed 0, of each page; r7 base, r6 box. Keeps nothing.
+        .macro  murmur                  @ one word: r1 where it is, r2 and r3 the factors, r5 the hash, r6 what is added
+        ldmia   r1!, {r0}
+        muls    r0, r2
+        movs    r4, #17                 @ to the left by 15, then by 13
+        rors    r0, r4
+        muls    r0, r3
+        eors    r5, r0
+        movs    r4, #19
+        rors    r5, r4
+        lsls    r4, r5, #2
+        adds    r5, r5, r4
+        adds    r5, r5, r6
+        .endm
+        .thumb_func
+hashes: movs    r0, #(HASHES >> 8)
+        lsls    r0, r0, #8
+        adds    r7, r7, r0              @ where the next goes
+        ldr     r1, [r6, #AT]
+        ldr     r0, [r6, #LEFT]
+        adds    r0, r0, r1
+        mov     r9, r0                  @ the end
+        ldr     r0, [r6, #PAGE]
+        mov     r10, r0
+        ldr     r2, =0xcc9e2d51
+        ldr     r3, =0x1b873593
+        ldr     r6, =0xe6546b64
+page:   mov     r8, r1
+        add     r8, r10
+        movs    r5, #0
+next: murmur
+        cmp     r1, r8
+        bne     next
+        mov     r0, r10
+        eors    r5, r0
+        lsrs    r0, r5, #16
+        eors    r5, r0
+        ldr     r0, =0x85ebca6b
+        muls    r5, r0
+        lsrs    r0, r5, #13
+        eors    r5, r0
+        ldr     r0, =0xc2b2ae35
+        muls    r5, r0
+        lsrs    r0, r5, #16
+        eors    r5, r0
+        stmia   r7!, {r5}
+        cmp     r1, r9
+        bne     page
+        bx      lr
+        .pool
 
 @ One of the four rounds after which every register is what it was: e to h in low registers, a to d in high ones, which take the two
 @ new words; r3 walks through W, with K 256 bytes behind; r12 has b ^ c.

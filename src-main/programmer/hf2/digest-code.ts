@@ -6,15 +6,18 @@ import { FlashlineError } from '#shared/model/failure.ts';
 
 /**
  * Where things are in the unit's RAM, from a base that is a multiple of 256 on, as resources/unit-digests/sha256-v6m/digest.S has it:
- * 0x000 vectors, 0x0C0 the box { status, VTOR as it was, flags, address, bytes, bytes in all, two words unused, eight of digest }, then
- * scratch, the code where its build says.
+ * 0x000 vectors, 0x0C0 the box { status, VTOR as it was, flags, address, bytes, bytes in all, bytes of a page, a word unused, eight of
+ * digest }, then scratch, the code where its build says, 0x800 the hashes of pages.
  */
 export const BOX = 0xc0;
 export const BOX_WORDS = 16;
 export const BOX_DIGEST = 0x20;
 export const PENDING = 0xffff_ffff;
 export const DONE = 0;
-export const FLAGS = { begins: 1, ends: 2 } as const;
+export const FLAGS = { begins: 1, ends: 2, pages: 4 } as const;
+export const HASHES = 0x800;
+/** The window in RAM ends behind them. */
+export const MOST_PAGES = 1024;
 /** Between a digest's beginning and its end whole blocks are hashed. */
 export const BLOCK = 64;
 

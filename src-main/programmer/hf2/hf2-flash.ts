@@ -7,6 +7,7 @@ import type { FlashDevice, FlashDigest } from '../flash-device.ts';
 import { pageStates } from '../survey.ts';
 import { PendingErases } from '../pending-erases.ts';
 import { crc16 } from './crc16.ts';
+import { murmur3 } from './murmur3.ts';
 import type { Hf2Client } from './hf2-client.ts';
 import type { UnitDigest } from './unit-digest.ts';
 import type { WordWriter } from './word-writer.ts';
@@ -24,12 +25,14 @@ export class Hf2Flash implements FlashDevice {
   readonly digest?: FlashDigest;
   readonly #client: Hf2Client;
   readonly #words: WordWriter | undefined;
+  readonly #unit: UnitDigest | undefined;
   readonly #pending = new PendingErases();
 
   /** `words` where single words can be programmed: the description's memories then have `word: 4`. */
   constructor(client: Hf2Client, words: WordWriter | undefined, digest?: UnitDigest) {
     this.#client = client;
     this.#words = words;
+    this.#unit = digest;
     if (!digest) return;
     const of = async (address: number, length: number, io: IoContext) => {
       await this.#settle(address, length, io);
@@ -43,11 +46,25 @@ export class Hf2Flash implements FlashDevice {
     return states;
   }
 
+  async holds(memory: FlashMemory, address: number, wanted: Uint8Array, io: IoContext, progress?: Progress) {
+    const { page } = memory;
+    const hashes = await this.#unit?.pageHashes(page, address, Math.floor(wanted.length / page), io);
+    if (!hashes) return this.#holdsByCrc(memory, address, wanted, io, progress);
+    progress?.(wanted.length);
+    return hashes.map((hash, index) => hash === murmur3(wanted.subarray(index * page, (index + 1) * page)));
+  }
+
   /**
    * By CRC-16s, which two pages in 65,536 share: so a second one of each page is taken over windows that begin a quarter
    * of a page later, which tell of pages whose neighbours are as wanted; whatever they do not confirm is read.
    */
-  async holds(memory: FlashMemory, address: number, wanted: Uint8Array, io: IoContext, progress?: Progress) {
+  async #holdsByCrc(
+    memory: FlashMemory,
+    address: number,
+    wanted: Uint8Array,
+    io: IoContext,
+    progress?: Progress,
+  ): Promise<boolean[]> {
     const { page } = memory;
     const first = await this.#sameChecksums(page, address, wanted, io);
     progress?.(wanted.length / 2);

@@ -17,6 +17,9 @@ const TICK_MS = 100;
 /** Of the code itself: a block, and one that is made of the end and of padding. */
 const TRIED_BYTES = 119;
 
+/** Putting the code there takes as long as reading this. */
+const LEAST_BYTES = 0x1000;
+
 /** Where vectors of the boot loader may lead. */
 interface BootLoaderPlace {
   readonly start: number;
@@ -47,11 +50,20 @@ export class UnitDigest {
   }
 
   /** Lower-case hexadecimal, of [address, address + length); undefined where the unit makes none. */
-  async of(address: number, length: number, io: IoContext): Promise<string | undefined> {
+  of(address: number, length: number, io: IoContext): Promise<string | undefined> {
+    return this.#ask(length, () => this.#hash(address, length, io), io);
+  }
+
+  /** MurmurHash3 of so many pages from `address` on: a hint. Undefined where the unit makes none. */
+  pageHashes(page: number, address: number, pages: number, io: IoContext): Promise<number[] | undefined> {
+    return this.#ask(page * pages, () => this.#hashPages(page, address, pages, io), io);
+  }
+
+  async #ask<T>(bytes: number, ask: () => Promise<T>, io: IoContext): Promise<T | undefined> {
     try {
-      if (this.#refusal !== undefined) return undefined;
+      if (this.#refusal !== undefined || (!this.#isInstalled && bytes < LEAST_BYTES)) return undefined;
       if (!this.#isInstalled) await this.#install(io);
-      return await this.#hash(address, length, io);
+      return await ask();
     } catch (error) {
       // What does not know READ or WRITE WORDS says so; a unit that says nothing any more is none to go on with.
       if (error instanceof Unsuited) this.#refusal = error.message;
@@ -116,15 +128,30 @@ export class UnitDigest {
     for (let at = 0; at === 0 || at < length; at += PART) {
       const size = Math.min(PART, length - at);
       const flags = (at === 0 ? layout.FLAGS.begins : 0) | (at + size === length ? layout.FLAGS.ends : 0);
-      box = await this.#run([layout.PENDING, this.#digest.vectors, flags, address + at, size, length], io);
+      box = await this.#run([flags, address + at, size, length, 0], io);
     }
     return toHex(box.subarray(layout.BOX_DIGEST));
   }
 
-  /** The box, as the code left it. */
+  async #hashPages(page: number, address: number, pages: number, io: IoContext): Promise<number[]> {
+    const hashes: number[] = [];
+    while (hashes.length < pages) {
+      const count = Math.min(layout.MOST_PAGES, pages - hashes.length);
+      await this.#run([layout.FLAGS.pages, address + hashes.length * page, count * page, 0, page], io);
+      const step = this.#client.readBytes / 4;
+      for (let at = 0; at < count; at += step) {
+        const words = Math.min(step, count - at);
+        const found = await this.#client.readWords(this.#digest.ram + layout.HASHES + at * 4, words, io);
+        for (let index = 0; index < words; index++) hashes.push(readU32(found, index * 4));
+      }
+    }
+    return hashes;
+  }
+
+  /** The box, as the code left it; `request` from its flags on. */
   async #run(request: readonly number[], io: IoContext): Promise<Uint8Array<ArrayBuffer>> {
     const { ram, vectors } = this.#digest;
-    await this.#client.writeWords(ram + layout.BOX, request, io);
+    await this.#client.writeWords(ram + layout.BOX, [layout.PENDING, vectors, ...request], io);
     await this.#client.writeWords(layout.VTOR, [ram], io);
     const until = io.clock.monotonic() + TICK_MS;
     do {

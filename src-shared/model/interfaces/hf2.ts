@@ -9,7 +9,7 @@ import { BoardId, Uf2Families } from './uf2.ts';
 export const Hf2Digest = z.strictObject({
   /** A folder of resources/unit-digests. */
   code: z.literal('sha256-v6m'),
-  /** RAM that the boot loader does not use, 2 KiB from here on; above its stack. VTOR takes multiples of 256. */
+  /** RAM that the boot loader does not use, 6 KiB from here on; above its stack. VTOR takes multiples of 256. */
   ram: Address.multipleOf(256),
   /** The boot loader's own vectors, where VTOR points while it runs. */
   vectors: Address,

@@ -12,10 +12,12 @@ import {
   BOX_DIGEST,
   DONE,
   FLAGS,
+  HASHES,
   loadDigestCode,
   PENDING,
   readDigestCode,
 } from '#main/programmer/hf2/digest-code.ts';
+import { murmur3 } from '#main/programmer/hf2/murmur3.ts';
 import { DHCSR, nrfCore, RAM_START, RUN } from '#test/support/bare-core.ts';
 import { digestWindow } from '#test/support/digest-window.ts';
 import { repositoryFile } from '#test/support/nrf51.ts';
@@ -36,11 +38,12 @@ function bare() {
   const at = (address: number, size: number) => ram.views.bytes.slice(address - RAM_START, address - RAM_START + size);
   core.code(PROGRAM, 0xe7fe);
   /** Calls the handler as a function: it returns to where LR says. Core cycles. */
-  const call = (flags: number, address: number, size: number, total: number): number => {
+  const call = (flags: number, address: number, size: number, total: number, page = 0): number => {
     core.halt();
     const head = digestWindow(CODE, { base: BASE, vectors: [], vtor: RAM_START, flags, address, size, total });
     // The state and W stay as the last call left them.
     place(BASE, head.subarray(0, BOX + BOX_DIGEST - 8));
+    place(BASE + BOX + 0x18, Uint8Array.of(page & 0xff, page >>> 8, 0, 0));
     place(BASE + CODE.load, CODE.bytes);
     for (const register of SAVED) core.setRegister(register, register * 0x1010101);
     core.setRegister(13, STACK);
@@ -113,6 +116,32 @@ describe('the digest code', () => {
       return toHex(Uint8Array.from({ length: 32 }, (_, index) => state[(index & ~3) + 3 - (index & 3)] ?? 0));
     });
     expect(lengths).toEqual(byBlocks);
+  });
+
+  it('hashes pages as MurmurHash3 does, at four cycles a byte', () => {
+    const { core, place, at, call } = bare();
+    fc.assert(
+      fc.property(fc.constantFrom(4, 64, 256), fc.uint8Array({ minLength: 1024, maxLength: 1024 }), (page, data) => {
+        place(DATA, data);
+        const cycles = call(FLAGS.pages, DATA, data.length, 0, page);
+        const hashes = at(BASE + HASHES, (data.length / page) * 4);
+        for (let index = 0; index < data.length / page; index++)
+          expect(readU32(hashes, index * 4)).toBe(murmur3(data.subarray(index * page, (index + 1) * page)));
+        expect(page < 256 || cycles / data.length < 4.2).toBe(true);
+        expect(SAVED.map((register) => core.register(register))).toEqual(SAVED.map((one) => one * 0x1010101));
+      }),
+      { numRuns: 30 },
+    );
+    // Its author's algorithm, by values that others publish (Wikipedia, MurmurHash, test vectors; seed 0).
+    const published = [
+      ['', 0],
+      ['ffffffff', 0x76293b50],
+      ['21436587', 0xf55b516b],
+      ['00000000', 0x2362f9de],
+    ] as const;
+    expect(published.map(([hex]) => murmur3(Uint8Array.from(Buffer.from(hex, 'hex'))))).toEqual(
+      published.map(([, hash]) => hash),
+    );
   });
 
   it('takes at most 66 cycles a byte, and leaves registers and stack as they were, VTOR as it is told', () => {
