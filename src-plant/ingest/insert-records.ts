@@ -35,7 +35,8 @@ export async function insertPlaces(
 
 async function insertRecords(sql: Sql, { id }: Chain, placed: readonly Placed[], station: string, now: Date) {
   if (placed.length === 0) return new Set<unknown>();
-  const sorted = [...placed].sort((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1));
+  const keyed = placed.map((each) => ({ each, key: rowKey(each) }));
+  const sorted = keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ each }) => each);
   const values = columns(sorted, [
     ({ record }) => record.serial,
     ({ finishedMs }) => instantText(finishedMs),

@@ -7,9 +7,15 @@ import { facetsOf } from '#shared/model/facets.ts';
 import { readRecord, recordTexts } from '#shared/model/record-chain.ts';
 import { isSimulated, type UnitRecord } from '#shared/model/unit-record.ts';
 
+/** What tables are made of besides the text itself. Hundreds are held at once: of a whole record, most would only be kept alive. */
+export type RecordParts = Pick<
+  UnitRecord,
+  'sequence' | 'hash' | 'serial' | 'product' | 'process' | 'uid' | 'verdict' | 'failure' | 'order' | 'macs'
+>;
+
 /** A record that is what its hash says, and that the database can hold. */
 export interface CheckedRecord {
-  readonly record: UnitRecord;
+  readonly record: RecordParts;
   /** Milliseconds since 1970, UTC. */
   readonly finishedMs: number;
   readonly facets: readonly string[];
@@ -104,7 +110,8 @@ function placeOf(record: UnitRecord, body: string): ChainPlace {
   // Contract: no simulated unit's record is kept here. Its place in the chain is.
   const place = { first: sequence, sequence, previousHash, hash, isGap: false };
   if (isSimulated(record)) return { ...place, checked: null };
-  if (UNSTORABLE.test(body)) throw refused(sequence, 'text with a NUL character or half a surrogate pair');
+  if (body.includes('\\u') && UNSTORABLE.test(body))
+    throw refused(sequence, 'text with a NUL character or half a surrogate pair');
   const facets = facetsOf(record);
   const names = [record.serial, record.product.id, record.process, record.uid, record.order, ...facets];
   if (names.some((name) => name && Buffer.byteLength(name) > MAX_NAME_BYTES))
@@ -112,7 +119,12 @@ function placeOf(record: UnitRecord, body: string): ChainPlace {
   const finishedMs = Finished.safeParse(record.finishedAt).success ? Date.parse(record.finishedAt) : Number.NaN;
   if (!(finishedMs >= FIRST_MS && finishedMs <= LAST_MS))
     throw refused(sequence, `${JSON.stringify(record.finishedAt.slice(0, 40))} is no instant of UTC`);
-  return { ...place, checked: { record, finishedMs, facets, body } };
+  return { ...place, checked: { record: partsOf(record), finishedMs, facets, body } };
+}
+
+function partsOf({ sequence, hash, serial, product, process, uid, verdict, failure, order, macs }: UnitRecord) {
+  const parts: RecordParts = { sequence, hash, serial, product, process, uid, verdict, failure, order, macs };
+  return parts;
 }
 
 export function broken(sequence: number, detail: string): FlashlineError {

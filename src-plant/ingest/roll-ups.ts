@@ -73,8 +73,9 @@ function add(
 ): void {
   const ms = Math.floor(at / spanMs) * spanMs;
   const key = [instantText(ms), ...names].join('\0');
-  const delta = deltas.get(key) ?? { ms, names, counts: counts.map(() => 0) };
-  deltas.set(key, { ...delta, counts: delta.counts.map((before, index) => before + (counts[index] ?? 0)) });
+  const delta = deltas.get(key);
+  if (delta === undefined) deltas.set(key, { ms, names, counts: [...counts] });
+  else for (const [index, by] of counts.entries()) delta.counts[index] = (delta.counts[index] ?? 0) + by;
 }
 
 /** In the order of their keys, in which everybody locks them; without those that cancelled out. */

@@ -46,9 +46,26 @@ function writeInOrder(value: unknown): string {
  * version does not know: a record from a newer station keeps its hash wherever it is looked at.
  */
 export function recordTexts(record: object): { readonly body: string; readonly hashed: string } {
+  if (isInOrder(record)) {
+    const body = JSON.stringify(record);
+    const cut = withoutHash(body, Reflect.get(record, 'hash'));
+    if (cut !== null) return { body, hashed: cut };
+  }
   const { hash: _, ...hashed } = { hash: '', ...record };
-  const write = isInOrder(record) ? JSON.stringify : writeInOrder;
-  return { body: write(record), hashed: write(hashed) };
+  return { body: canonicalJson(record), hashed: canonicalJson(hashed) };
+}
+
+/**
+ * Canonical JSON is not written a second time only to leave out one member. Null where that member's text is in it more than once, as
+ * then it cannot be told from one that stands deeper. Inside of strings it never is: there its quotes have backslashes.
+ */
+function withoutHash(body: string, hash: unknown): string | null {
+  if (typeof hash !== 'string') return null;
+  const member = `"hash":${JSON.stringify(hash)}`;
+  const at = body.indexOf(member);
+  const end = at + member.length;
+  if (at === -1 || body.indexOf(member, end) !== -1 || body[end] !== ',') return null;
+  return body.slice(0, at) + body.slice(end + 1);
 }
 
 /** The SHA-256 of what a record's hash covers. */

@@ -1,6 +1,19 @@
-import { assert, jsonValue, property } from '#test/support/fast-check.ts';
+import {
+  array,
+  assert,
+  boolean,
+  constant,
+  constantFrom,
+  dictionary,
+  integer,
+  jsonValue,
+  letrec,
+  oneof,
+  property,
+  tuple,
+} from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, chainFault, recordHash, sealRecord } from '#shared/model/record-chain.ts';
+import { canonicalJson, chainFault, recordHash, recordTexts, sealRecord } from '#shared/model/record-chain.ts';
 import { draft } from './fixtures.ts';
 
 describe('canonical JSON', () => {
@@ -54,6 +67,28 @@ describe('a record', () => {
     const body = canonicalJson({ ...newer, hash: recordHash(newer) });
     expect(chainFault(body, null)).toBeNull();
     expect(chainFault(body.replace('41', '42'), null)).toMatch(/was changed/);
+  });
+
+  it('is hashed over all but its own hash, wherever else that text stands, in whatever order its members come', () => {
+    const hash = constantFrom('', 'h', '"', '",', 'h","hash":"h', '\\', '\u{1F4A9}');
+    const key = constantFrom('hash', 'hash"', 'a', 'gash', 'i', 'z');
+    const { value } = letrec((tie) => ({
+      value: oneof({ maxDepth: 3 }, hash, integer(), constant(null), tie('list'), tie('members')),
+      list: array(tie('value'), { maxLength: 3 }),
+      members: dictionary(key, tie('value'), { maxKeys: 5 }),
+    }));
+    const record = tuple(oneof(hash, value), dictionary(key, value), boolean()).map(([own, members, first]) => {
+      const [before, after] = first ? [{}, members] : [members, {}];
+      return Object.assign(before, { hash: own }, after);
+    });
+    const inOrder = record.map((each): object => Object(JSON.parse(canonicalJson(each))));
+    assert(
+      property(oneof(record, inOrder), (each) => {
+        const { hash: _, ...rest } = { hash: '', ...each };
+        expect(recordTexts(each)).toEqual({ body: canonicalJson(each), hashed: canonicalJson(rest) });
+      }),
+      { numRuns: process.env['FLASHLINE_NIGHTLY'] ? 100_000 : 2000 },
+    );
   });
 
   it('fits only after the record before it', () => {
