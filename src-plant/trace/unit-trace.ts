@@ -3,7 +3,7 @@ import type { Finding, TracedRun, UnitTrace } from '#shared/contract/plant/web-m
 import { UnitRecord } from '#shared/model/unit-record.ts';
 import { CountColumn, TimeColumn } from '../database/columns.ts';
 import type { Sql } from '../database/database.ts';
-import { FINDING_COLUMNS, FindingRow } from './finding-row.ts';
+import { FINDING_COLUMNS, FindingJson } from './finding-row.ts';
 
 export interface TracedUnit {
   readonly serial: string;
@@ -14,12 +14,19 @@ export interface TracedUnit {
 /** A golden unit is run every morning for years; of each product its newest runs are shown. */
 const RUNS_SHOWN = 500;
 
+/** Of all its products: a trace has to wait for one statement only. */
+const FINDINGS = `
+  SELECT jsonb_agg(noted ORDER BY found_at DESC, id DESC) FROM (
+    SELECT ${FINDING_COLUMNS} FROM findings
+    WHERE serial = $1 AND ($2::text[] IS NULL OR product = ANY ($2::text[]))
+    ORDER BY found_at DESC, id DESC LIMIT 100) noted`;
+
 /**
  * `units` says between which instants the serial lived, so that only those months' partitions are opened. Both bounds are
  * scalar subqueries: PostgreSQL evaluates them first and prunes by what they give, also in a prepared plan.
  */
 const RUNS = `
-  SELECT product, body, received_at, signed FROM (
+  SELECT product, body, received_at, signed, CASE WHEN place = 1 THEN (${FINDINGS}) END AS findings FROM (
     SELECT r.product, r.body, r.received_at, r.finished_at, r.hash, r.sequence <= c.signed AS signed,
            row_number() OVER (PARTITION BY r.product ORDER BY r.finished_at DESC, r.hash DESC) AS place
     FROM records r JOIN chains c ON c.id = r.chain
@@ -36,27 +43,27 @@ const COUNTS = `
   WHERE serial = $1 AND ($2::text[] IS NULL OR product = ANY ($2::text[]))
   GROUP BY product`;
 
-const FINDINGS = `
-  SELECT ${FINDING_COLUMNS} FROM findings
-  WHERE serial = $1 AND ($2::text[] IS NULL OR product = ANY ($2::text[]))
-  ORDER BY found_at DESC, id DESC LIMIT 100`;
-
-const RunRow = z.object({ product: z.string(), body: z.string(), received_at: TimeColumn, signed: z.boolean() });
-const CountRow = z.object({ product: z.string(), runs: CountColumn });
+const RunRow = z.object({
+  product: z.string(),
+  body: z.string(),
+  received_at: TimeColumn,
+  signed: z.boolean(),
+  /** Only with each product's newest. */
+  findings: z.array(FindingJson).nullable(),
+});
+type RunRow = z.infer<typeof RunRow>;
+// Making a schema takes longer than reading a row by it.
+const RunRows = z.array(RunRow);
+const CountRows = z.array(z.object({ product: z.string(), runs: CountColumn }));
 
 /** One trace a product, the one that was worked on last first; empty for a serial that nobody knows. */
 export async function traceUnit(sql: Sql, { serial, scope }: TracedUnit): Promise<UnitTrace[]> {
   const values = [serial, scope];
-  // Somebody waits: what does not depend on each other is asked for at once.
-  const [found, noted] = await Promise.all([
-    sql.query(RUNS, values, 'trace-runs'),
-    sql.query(FINDINGS, values, 'trace-findings'),
-  ]);
-  const runs = z.array(RunRow).parse(found);
-  if (runs.length === 0) return [];
-  const counts =
-    runs.length < RUNS_SHOWN ? [] : z.array(CountRow).parse(await sql.query(COUNTS, values, 'trace-counts'));
-  const findings = z.array(FindingRow).parse(noted);
+  const runs = RunRows.parse(await sql.query(RUNS, values, 'trace-runs'));
+  const [newest] = runs;
+  if (newest === undefined) return [];
+  const counts = runs.length < RUNS_SHOWN ? [] : CountRows.parse(await sql.query(COUNTS, values, 'trace-counts'));
+  const findings = newest.findings ?? [];
   const products = [...new Set(runs.map(({ product }) => product))];
   return products.flatMap((product) => {
     const own = runs.filter((run) => run.product === product).map(tracedRun);
@@ -76,6 +83,6 @@ function findingsOf(findings: readonly Finding[], product: string): Finding[] {
   return findings.filter((finding) => finding.product === null || finding.product === product);
 }
 
-function tracedRun({ body, received_at, signed }: z.infer<typeof RunRow>): TracedRun {
+function tracedRun({ body, received_at, signed }: RunRow): TracedRun {
   return { record: UnitRecord.parse(JSON.parse(body)), receivedAt: received_at, signed };
 }

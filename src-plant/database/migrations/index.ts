@@ -5,6 +5,15 @@ import { catalog } from './0003-catalog.ts';
 import { plantKey } from './0004-plant-key.ts';
 import { signing } from './0005-signing.ts';
 import { certificates } from './0006-certificates.ts';
+import { unitLives } from './0007-unit-lives.ts';
 
 /** Every migration there is, in order. */
-export const MIGRATIONS: readonly Migration[] = [records, accounts, catalog, plantKey, signing, certificates];
+export const MIGRATIONS: readonly Migration[] = [
+  records,
+  accounts,
+  catalog,
+  plantKey,
+  signing,
+  certificates,
+  unitLives,
+];

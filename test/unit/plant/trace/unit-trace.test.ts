@@ -65,6 +65,17 @@ describe('a trace', () => {
     ]);
     const [unit] = await trace('TWICE');
     expect(unit?.findings).toMatchObject([{ kind: 'duplicate-serial', serial: 'TWICE', settledAt: null }]);
+    // Word for word as the list of findings has them, before and after one is settled: there they are no JSON in between.
+    const listed = async (open: 'true' | 'false') =>
+      (await plant.calls['finding.list']({ ...EMPTY, query: { open } }, eve)).filter(
+        ({ serial }) => serial === 'TWICE',
+      );
+    expect(unit?.findings).toEqual(await listed('true'));
+    const id = unit?.findings[0]?.id ?? 0;
+    await plant.calls['finding.settle']({ ...EMPTY, params: { id }, body: { note: 'relabelled' } }, eve);
+    const [settled] = await trace('TWICE');
+    expect(settled?.findings).toMatchObject([{ id, settledBy: 'eve', detail: { note: 'relabelled' } }]);
+    expect(settled?.findings).toEqual(await listed('false'));
   });
 
   test('of what nobody knows says so in words, also for hostile serials', async () => {
