@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import * as fc from '#test/support/fast-check.ts';
 import { describe, expect, it } from 'vitest';
 import { readU32 } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
+import { FlashlineError } from '#shared/model/failure.ts';
 import type { Hf2Digest } from '#shared/model/interfaces/hf2.ts';
 import type { Faults } from '#main/bench/faults.ts';
 import type { InBootLoader } from '#main/bench/uf2/in-boot-loader.ts';
@@ -18,6 +20,7 @@ const APP = 0x2000;
 const SIZE = 4500;
 const WRITE_WORDS = 9;
 const READ_WORDS = 8;
+const CASES = process.env['FLASHLINE_NIGHTLY'] ? 10_000 : 40;
 
 interface Bent {
   readonly digest?: Partial<Hf2Digest>;
@@ -231,6 +234,52 @@ describe('a unit’s own SHA-256', () => {
     const next = set(bench);
     await next.client.binInfo(next.io);
     expect(await next.digest.of(APP, SIZE, next.io)).toBe(sha256(data));
+  });
+
+  it('of a unit that is pulled out at any packet is not made up, and the next one is right', async () => {
+    let packets = 0;
+    const whole = set(undefined, { out: (packet) => (packets++, packet) });
+    await whole.client.binInfo(whole.io);
+    await whole.digest.of(APP, SIZE, whole.io);
+    for (let after = 1; after < packets; after += 6) {
+      const made = set(undefined, { faults: [{ kind: 'unplug', after }] });
+      await made.client.binInfo(made.io);
+      await expect(made.digest.of(APP, SIZE, made.io)).rejects.toMatchObject({ failure: { code: 'probe-lost' } });
+      const next = set(made.bench);
+      await next.client.binInfo(next.io);
+      expect(await next.digest.of(APP, SIZE, next.io)).toBe(sha256(next.data));
+    }
+  });
+
+  it('is the right one, none, or one that fits nothing, whatever a device answers', async () => {
+    const bench = new Uf2Bench({ startAt: 0, seed: 1 });
+    const change = fc.record({ at: fc.nat(120), byte: fc.nat(63), flip: fc.integer({ min: 1, max: 255 }) });
+    const kinds = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
+        let packets = 0;
+        const { client, digest, io, data } = set(bench, {
+          in: (packet) => {
+            const spoiled = packet.slice();
+            for (const { at, byte, flip } of changes) if (at === packets) spoiled[byte] = (spoiled[byte] ?? 0) ^ flip;
+            packets++;
+            return spoiled;
+          },
+        });
+        const work = async () => {
+          await client.binInfo(io);
+          const told = await digest.of(APP, SIZE, io);
+          if (told === undefined) return digest.refusal === undefined ? 'neither' : 'refused';
+          return told === sha256(data) ? 'right' : 'wrong';
+        };
+        const end = await work().catch((error: unknown) => (error instanceof FlashlineError ? 'failure' : error));
+        kinds.add(String(end));
+      }),
+      { numRuns: CASES },
+    );
+    // A wrong one is compared with the release's, and what it is of is read.
+    expect([...kinds].filter((kind) => !['right', 'wrong', 'refused', 'failure'].includes(kind))).toEqual([]);
+    expect(kinds.has('right') && kinds.has('refused')).toBe(true);
   });
 
   it('that the supply fails in leaves nothing behind', async () => {
