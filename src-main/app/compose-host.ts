@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { type Failure, toFailure } from '#shared/model/failure.ts';
-import type { SettingValues } from '#shared/model/settings.ts';
 import type { SlotOptions } from '../station/options.ts';
 import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
@@ -11,7 +10,7 @@ import type { StationKey } from './compose-key.ts';
 import { connectorOf } from './compose-connector.ts';
 import { checkProbeUrl } from './connect/ways.ts';
 import { watchUsbProbes } from './compose-probes.ts';
-import { StationSettings } from './station-settings.ts';
+import { type LoggedValues, StationSettings } from './station-settings.ts';
 
 export interface HostOptions {
   readonly resources: string;
@@ -51,7 +50,7 @@ export async function composeHost(options: HostOptions): Promise<ComposedStation
 }
 
 /** What the command line says comes first; a release that is set is for the probes that are set. */
-function withSettings(options: HostOptions, values: SettingValues): HostOptions {
+function withSettings(options: HostOptions, values: LoggedValues): HostOptions {
   if (options.bench || options.probes.length > 0) return options;
   const probes = values['station.probes'];
   if (probes.length === 0) return options;

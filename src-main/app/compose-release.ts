@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { calculateJwkThumbprint } from 'jose';
+import { SettingValues } from '#shared/model/settings.ts';
 import type { SignedBy } from '#shared/model/unit-record.ts';
 import { MAX_PACKAGE_BYTES, packageInvalid, type RandomAccess, type ZipSource } from '#shared/release/zip-files.ts';
 import type { Enrolment } from '../log/plant-store.ts';
@@ -8,11 +9,21 @@ import { fileFailure, nodeFiles } from '../release/files.ts';
 import { openFileSource } from '../release/flashpack/file-source.ts';
 import { type Flashpack, type OpenOptions, openFlashpack } from '../release/flashpack/open-flashpack.ts';
 import { isSealed, SEALED_EXTRA_BYTES, SEALED_HEAD_BYTES, unsealPack } from '../release/flashpack/sealing.ts';
-import { readTrust } from '../release/flashpack/trust-file.ts';
-import { judge, NO_TRUST, NOT_SET_UP, requirePermitted } from '../release/flashpack/trust-list.ts';
+import { readTrust, writeTrust } from '../release/flashpack/trust-file.ts';
+import {
+  judge,
+  NO_TRUST,
+  NOT_SET_UP,
+  requirePermitted,
+  unsignedAnswer,
+  type UnsignedRule,
+  unsignedRule,
+  withUnsigned,
+} from '../release/flashpack/trust-list.ts';
 import { openRelease, type Release } from '../release/open-release.ts';
 import { chipsOf, type ChipSources } from './compose-chips.ts';
 import { realClock, realRandom } from './compose-home.ts';
+import type { SettingPlace } from './station-settings.ts';
 import { identityFileOf, noSeal, type StationKey, stationKey } from './compose-key.ts';
 
 /** Which keys this station's process engineer trusts, and whether releases without a signature may run here. */
@@ -90,6 +101,32 @@ export function permitRelease(home: string, isBound: () => boolean): (release: s
     const list = readTrust(trustFileOf(home));
     const counts = list === NOT_SET_UP && isBound() ? NO_TRUST : list;
     requirePermitted(release, signedBy, counts, new Date(realClock.now()));
+  };
+}
+
+/** What becomes of a release that nobody signed. Never throws: with a list that cannot be read none runs. */
+export function unsignedHere(home: string, isBound: () => boolean): () => UnsignedRule {
+  return () => {
+    try {
+      return unsignedRule(readTrust(trustFileOf(home)), isBound());
+    } catch {
+      return { rule: 'refused', by: null, at: null };
+    }
+  };
+}
+
+/** The setting `release.unsigned` is kept with the keys: whoever reads them has it, too. */
+export function unsignedPlace(home: string): SettingPlace {
+  const file = trustFileOf(home);
+  return {
+    read() {
+      const { answer, said } = unsignedAnswer(readTrust(file));
+      return { text: answer, by: said?.by ?? null, at: said?.at ?? null };
+    },
+    write({ value, by, at }) {
+      const answer = SettingValues.shape['release.unsigned'].parse(value);
+      writeTrust(file, withUnsigned(readTrust(file), answer, { by, at }), realRandom);
+    },
   };
 }
 

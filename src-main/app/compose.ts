@@ -14,7 +14,7 @@ import type { Sync } from '../sync/sync.ts';
 import type { Connector } from '../programmer/programmer.ts';
 import { type ChipSources, openFlashOf } from './compose-chips.ts';
 import { noSeal, type StationKey, stationKey } from './compose-key.ts';
-import { openReleaseAt, permitRelease, signedByPlant } from './compose-release.ts';
+import { openReleaseAt, permitRelease, signedByPlant, unsignedHere } from './compose-release.ts';
 import { openPlantRules, openSync } from './compose-sync.ts';
 import { StationSettings } from './station-settings.ts';
 import { choosePlantRelease, isFromPlant, isPlantRelease } from './plant-release.ts';
@@ -157,6 +157,7 @@ async function makeStation(
     interrupted: await log.unacknowledged(),
     appVersion: options.appVersion,
     permitRelease: permitRelease(options.home, () => sync.book !== null),
+    unsigned: unsignedHere(options.home, () => sync.book !== null),
     wallClock: realClock,
     random: realRandom,
     describeFailure: failureTexts(options.resources),

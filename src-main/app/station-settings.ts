@@ -16,6 +16,25 @@ import type { PlantRules } from '../station/plant-rules.ts';
 /** Another process may change them: a command, while the app shows the station. */
 const LOOK_MS = 2000;
 
+/** Where a setting is kept that is not in the log. Both may throw. */
+export interface SettingPlace {
+  /** Who said it is null where nobody did, or nobody knows. */
+  read(): { readonly text: string; readonly by: string | null; readonly at: string | null };
+  write(change: SettingChange): void;
+}
+
+export type SettingPlaces = Readonly<Partial<Record<SettingName, SettingPlace>>>;
+
+/** One setting as it is: its text, and who changed it last. */
+export interface SettingState {
+  readonly text: string;
+  readonly by: string | null;
+  readonly at: string | null;
+}
+
+/** What the log alone knows: a setting that is kept elsewhere is asked for where it counts. */
+export type LoggedValues = Omit<SettingValues, 'release.unsigned'>;
+
 /** Who asks for a change. */
 export interface Changer {
   /** The account that this program runs under. */
@@ -31,31 +50,33 @@ export interface Changer {
 /** The station's settings as they are now, and how they are changed. */
 export class StationSettings {
   readonly #store: SettingsStore;
+  readonly #places: SettingPlaces;
   #newest: readonly SettingChange[];
-  #values: SettingValues;
+  #values: LoggedValues;
 
-  private constructor(store: SettingsStore, newest: readonly SettingChange[]) {
+  private constructor(store: SettingsStore, places: SettingPlaces, newest: readonly SettingChange[]) {
     this.#store = store;
+    this.#places = places;
     this.#newest = newest;
     this.#values = settingValues(textsOf(newest));
   }
 
-  static async open(store: SettingsStore): Promise<StationSettings> {
-    return new StationSettings(store, await store.newest());
+  /** Without places it reads, and changes, what is in the log. */
+  static async open(store: SettingsStore, places: SettingPlaces = {}): Promise<StationSettings> {
+    return new StationSettings(store, places, await store.newest());
   }
 
-  get values(): SettingValues {
+  get values(): LoggedValues {
     return this.#values;
   }
 
-  /** As they would be typed. */
-  texts(): Readonly<Record<SettingName, string>> {
-    return settingTexts(textsOf(this.#newest));
-  }
-
-  /** Null: it was never changed. */
-  lastChange(name: SettingName): SettingChange | null {
-    return this.#newest.find((change) => change.name === name) ?? null;
+  /** As it would be typed. Throws what its place does. */
+  state(name: SettingName): SettingState {
+    const place = this.#places[name];
+    if (place) return place.read();
+    const last = this.#newest.find((change) => change.name === name);
+    const text = settingTexts(textsOf(this.#newest))[name];
+    return { text, by: last?.by ?? null, at: last?.at ?? null };
   }
 
   changes(name: SettingName, limit: number): Promise<readonly SettingChange[]> {
@@ -87,6 +108,8 @@ export class StationSettings {
   async set(name: SettingName, text: string, changer: Changer): Promise<SettingChange> {
     requireSettingText(name, text);
     const change = { name, value: text, by: await whoMay(name, changer), at: changer.at };
+    // First where it counts: what the log says of it was done.
+    this.#places[name]?.write(change);
     await this.#store.change(change);
     await this.refresh();
     return change;

@@ -13,6 +13,7 @@ const Opening = RecordDraft.pick({
   images: true,
   signingKeys: true,
   signedBy: true,
+  unsignedAllowed: true,
   probe: true,
   slot: true,
   operator: true,

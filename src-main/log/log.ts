@@ -15,6 +15,7 @@ export type RunOpening = Pick<
   | 'images'
   | 'signingKeys'
   | 'signedBy'
+  | 'unsignedAllowed'
   | 'probe'
   | 'slot'
   | 'operator'

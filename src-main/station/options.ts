@@ -3,6 +3,7 @@ import type { SlotState, Sample, StationState } from '#shared/contract/station.t
 import type { Failure } from '#shared/model/failure.ts';
 import type { SignedBy, UnitRecord } from '#shared/model/unit-record.ts';
 import type { NumberBook, UnitLog } from '../log/log.ts';
+import type { UnsignedRule } from '../release/flashpack/trust-list.ts';
 import type { Connector } from '../programmer/programmer.ts';
 import type { Engine } from './engine.ts';
 import type { LockReleases } from './lock-release.ts';
@@ -39,6 +40,8 @@ export interface RunServices {
   readonly trustKept?: boolean;
   /** Throws where a release may not run on a real unit now (release/flashpack/trust-list.ts); left out: every one may. */
   readonly permitRelease?: (release: string, signedBy: SignedBy) => void;
+  /** What becomes of a release that nobody signed; never throws. Left out: nothing is known. */
+  readonly unsigned?: () => UnsignedRule;
   /** Where boards wait whose locks a badge releases; the station's, which hears the scans. Without it nobody releases one. */
   readonly lockReleases?: LockReleases;
   /** How long such a board waits; 10 minutes when left out. */

@@ -32,7 +32,7 @@ export function openingOf(
   run: string,
   { serial, probe, slot, rework, label = {} }: RunRequest,
   facts: ReleaseFacts,
-  { operator, station, appVersion, plant }: RunServices,
+  { operator, station, appVersion, plant, unsigned }: RunServices,
   startedAt: string,
 ): RunOpening {
   const { recipe, chip, digest } = facts;
@@ -47,6 +47,7 @@ export function openingOf(
     images: imageRecords(facts),
     signingKeys: signingKeys(facts),
     signedBy: facts.signedBy,
+    ...unsignedAllowed(probe, facts, unsigned),
     probe,
     slot,
     operator,
@@ -58,6 +59,17 @@ export function openingOf(
     ...(order === undefined ? {} : { order }),
     ...(batch === undefined ? {} : { batch }),
   };
+}
+
+/** By whose leave a release that nobody signed is on a real unit. */
+function unsignedAllowed(
+  probe: string,
+  { signedBy }: ReleaseFacts,
+  unsigned: RunServices['unsigned'],
+): Pick<RunOpening, 'unsignedAllowed'> {
+  if (signedBy !== 'unsigned' || isSimulated({ probe })) return {};
+  const { by = null, at = null } = unsigned?.() ?? {};
+  return by === null || at === null ? {} : { unsignedAllowed: { by, at } };
 }
 
 interface Proof {

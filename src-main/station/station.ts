@@ -18,6 +18,7 @@ import { givesSerials, nextSerial } from './next-serial.ts';
 import { orderStates } from './order-states.ts';
 import { isOccupied, nextPlace, type Place, placeForRework, type Running } from './place.ts';
 import type { RunRequest } from './run-opening.ts';
+import { unsignedState } from './unsigned-state.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
 
@@ -77,6 +78,7 @@ export class Station {
             chip: release.chip.id,
             images: release.images.map(({ role, version, size }) => ({ role, version, size })),
             serialPattern: release.recipe.serial.pattern,
+            ...unsignedState(release, this.#options),
             ...(givesSerials(release.recipe) ? { serials: { left: this.#serialsLeft } } : {}),
           }
         : null,

@@ -52,6 +52,16 @@ export function RecordDetail({ record }: { readonly record: UnitRecord }) {
       <Fact name={t('log.keys')} mono>
         {record.signingKeys.length === 0 ? t('log.none') : record.signingKeys.join(', ')}
       </Fact>
+      {record.signedBy === 'unsigned' && (
+        <Fact name={t('log.unsigned')}>
+          {record.unsignedAllowed === undefined
+            ? t('log.unsigned_free')
+            : t('log.unsigned_allowed', {
+                by: record.unsignedAllowed.by,
+                since: dateTime(record.unsignedAllowed.at, i18n.language),
+              })}
+        </Fact>
+      )}
       <Fact name={t('log.locks')} mono>
         {Object.entries(record.locks).length === 0
           ? t('log.none')

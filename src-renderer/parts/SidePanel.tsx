@@ -7,6 +7,7 @@ import { OrderLine } from './OrderLine.tsx';
 import { SampleBarcodes } from './SampleBarcodes.tsx';
 import { SettingsRow } from './SettingsRow.tsx';
 import { COLORS } from './theme.ts';
+import { UnsignedNote } from './UnsignedNote.tsx';
 
 /** More slots than have room to say what is wrong with them: the side panel says it. */
 export function hasManySlots({ slots }: StationState): boolean {
@@ -31,6 +32,7 @@ export function SidePanel({ station }: { readonly station: StationState }) {
     >
       {station.mode === 'bench' && <BenchBanner />}
       <Product station={station} />
+      {station.release?.unsigned !== undefined && <UnsignedNote unsigned={station.release.unsigned} />}
       {station.samples.length > 0 && !hasManySlots(station) && <SampleBarcodes samples={oneOfEach(station.samples)} />}
       {hasManySlots(station) ? <Findings slots={station.slots} /> : <Box sx={{ flex: 1 }} />}
       <FrameButtons here="operator" />

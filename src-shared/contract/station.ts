@@ -83,6 +83,14 @@ export const StationState = z.object({
       chip: z.string(),
       images: z.array(z.object({ role: z.string(), version: z.string(), size: z.number() })),
       serialPattern: z.string(),
+      /** Only where nobody signed it and it is for real units: whether it runs, and who allowed that. */
+      unsigned: z
+        .object({
+          rule: z.enum(['not-set-up', 'allowed', 'refused']),
+          by: z.string().nullable(),
+          at: z.string().nullable(),
+        })
+        .optional(),
       /** The station gives the serials: how many are left, null where only the plant knows. Left out where labels bring them. */
       serials: z.object({ left: z.number().int().nullable() }).optional(),
     })

@@ -24,6 +24,7 @@ const probes: z.ZodType<readonly string[]> = named.transform((text) =>
 
 /** What each setting of a station may be. */
 export const SettingValues = z.object({
+  'release.unsigned': z.enum(['until-set-up', 'allow', 'refuse']),
   'station.probes': probes,
   'station.release': named,
   'start.auto': onOff,
@@ -55,6 +56,12 @@ const LINE: readonly ReleaseRole[] = ['supervisor', 'process-engineer'];
  * a test holds the two complete.
  */
 export const SETTINGS: { readonly [Name in SettingName]: SettingKind } = {
+  'release.unsigned': {
+    initial: 'until-set-up',
+    allowed: 'until-set-up, allow, refuse',
+    roles: ENGINEER,
+    counts: 'from the next unit on',
+  },
   'station.probes': {
     initial: 'none',
     allowed: 'addresses of probes, separated by commas, or none',

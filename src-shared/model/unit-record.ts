@@ -124,6 +124,8 @@ export const RecordDraft = z.object({
   signingKeys: z.array(z.string()),
   /** Left out in records from before releases were signed. */
   signedBy: SignedBy.optional(),
+  /** Of an unsigned release on a real unit: who let such run at this station, and since when; left out where nobody had to. */
+  unsignedAllowed: z.object({ by: z.string(), at: z.string() }).optional(),
   probe: z.string(),
   slot: z.string(),
   operator: z.string(),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { UnitRecord } from '#shared/model/unit-record.ts';
+import { workplace } from '#main/app/compose-home.ts';
 import { cliHere } from '#test/support/cli-here.ts';
 import { type CliEnd, runCli } from '#test/support/cli.ts';
 
@@ -54,6 +55,7 @@ async function signedPack(): Promise<{ readonly file: string; readonly key: Retu
 
 const Last = z.looseObject({ type: z.string(), code: z.string().optional() });
 const last = (end: CliEnd) => Last.parse(JSON.parse(end.lines.at(-1) ?? 'null'));
+const Setting = z.object({ value: z.string(), changedBy: z.string().nullable(), changedAt: z.string().nullable() });
 const Finished = z.object({ verdict: z.string(), code: z.string().optional(), record: UnitRecord.nullable() });
 const flash = async (file: string, probe: string, serial = 'HB000001') => {
   // Whole runs in a process of their own, as on a line.
@@ -132,6 +134,34 @@ describe('on a real probe', () => {
     expect(record?.signedBy).toBe('unsigned');
     await release('trust', 'unsigned', 'refuse');
     expect((await flash(folder, REAL)).last.code).toBe('release-unsigned');
+  });
+});
+
+describe('the setting release.unsigned', () => {
+  const set = (answer: string) => cli('settings', 'set', 'release.unsigned', answer, '--json');
+  const value = async () =>
+    Setting.parse(JSON.parse((await cli('settings', 'get', 'release.unsigned', '--json')).stdout));
+
+  it('refuses on a fresh station and runs on one with keys; the bench runs all, and records tell by whose leave', async () => {
+    expect(await value()).toMatchObject({ value: 'until-set-up', changedBy: null });
+    expect((await set('refuse')).code).toBe(0);
+    expect((await flash(folder, REAL)).last.code).toBe('release-unsigned');
+    const bench = await flash(folder, BENCH);
+    expect([bench.code, bench.record?.signedBy, bench.record?.unsignedAllowed]).toEqual([0, 'unsigned', undefined]);
+    await release('trust', 'add', makeKey('key').open, '--name', 'R');
+    expect(await value()).toMatchObject({ value: 'refuse', changedBy: workplace().operator });
+    await set('allow');
+    const { changedAt: at, changedBy: by } = await value();
+    const allowed = await flash(folder, REAL, 'HB000002');
+    expect([allowed.last.code, allowed.record?.unsignedAllowed]).toEqual(['probe-not-found', { by, at }]);
+    // The same leave, however it is asked for.
+    expect(last(await release('trust', 'list'))).toMatchObject({ allowed: true, by, at });
+    await set('until-set-up');
+    expect((await flash(folder, REAL)).last.code).toBe('release-unsigned');
+    await release('trust', 'remove', 'R');
+    await set('until-set-up');
+    const fresh = await flash(folder, REAL, 'HB000003');
+    expect([fresh.last.code, fresh.record?.unsignedAllowed]).toEqual(['probe-not-found', undefined]);
   });
 });
 

@@ -1,11 +1,14 @@
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { unsignedPlace } from '#main/app/compose-release.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { launchBrowser, openStation } from './support/browser.ts';
 import { Desk, ENROLLED } from './support/plant-desk.ts';
 import { Keyboard } from './support/scanner.ts';
-import { buildScreens, SERIALS, startStation, type StationUnderTest } from './support/station-under-test.ts';
+import { buildScreens, resources, SERIALS, startStation, type StationUnderTest } from './support/station-under-test.ts';
 
 describe.skipIf(!requirePrograms(['chromium']))('the station’s log and plant pages in Chromium', () => {
   let files: string;
@@ -50,6 +53,35 @@ describe.skipIf(!requirePrograms(['chromium']))('the station’s log and plant p
     under.station.scan({ code: serial, slot });
     await under.station.runSlot({ slot, rework: false });
   }
+
+  it('says before Start that nobody signed the release, by whose leave it runs, and when it does not', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'flashline-unsigned-e2e-'));
+    const release = join(resources, 'demo', 'hello-nrf51822');
+    // Nobody listens there: no unit is ever touched.
+    const real = await startStation({ files, pace: null, home, release, slots: 2, probe: 'gdb:tcp:127.0.0.1:1' });
+    const shown = await openStation(browser, real.url(), { language: 'en-GB' });
+    const place = unsignedPlace(home);
+    const say = (value: string): void => {
+      place.write({ name: 'release.unsigned', value, by: 'jan', at: '2026-03-01T08:00:00.000Z' });
+      real.station.plantChanged();
+    };
+    const note = (rule: string): Locator => shown.page.locator(`[data-part=unsigned][data-rule=${rule}]`);
+    try {
+      await note('not-set-up').waitFor();
+      say('allow');
+      await note('allowed').filter({ hasText: 'Allowed by jan since' }).filter({ hasText: '2026' }).waitFor();
+      const shot = process.env['FLASHLINE_SHOT'];
+      if (shot !== undefined) await shown.page.screenshot({ path: shot });
+      say('refuse');
+      await note('refused').waitFor();
+      expect(real.station.scan({ code: 'HB000001' }).outcome).toBe('refused');
+      expect(shown.complaints).toEqual([]);
+    } finally {
+      await shown.page.context().close();
+      await real.close();
+      await rm(home, { recursive: true });
+    }
+  });
 
   it('finds a board’s history by a scan, shows what was proven, and goes back by Esc', async () => {
     await flash(SERIALS.pass, '1');

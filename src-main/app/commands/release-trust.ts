@@ -6,6 +6,7 @@ import { readTrust, writeTrust } from '../../release/flashpack/trust-file.ts';
 import { NO_TRUST, NOT_SET_UP, type TrustedKey, type TrustList, withKey } from '../../release/flashpack/trust-list.ts';
 import { homeFolder, realClock, realRandom, workplace } from '../compose-home.ts';
 import { trustFileOf } from '../compose-release.ts';
+import { changeSetting } from './change-setting.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 import { instantOf } from './log-times.ts';
 
@@ -82,13 +83,13 @@ function removeCommand(context: CliContext, end: End): Command {
 }
 
 function unsignedCommand(context: CliContext, end: End): Command {
-  const about = 'whether releases without a signature run on real units here; the bench runs them always';
+  const about = 'whether releases without a signature run on real units here: the setting release.unsigned';
   return command('unsigned', about, ['release trust unsigned allow', 'release trust unsigned refuse'])
     .argument('<answer>', 'allow or refuse')
     .action(async (answer: string, options: CommonOptions) => {
       if (answer !== 'allow' && answer !== 'refuse') throw usage(`say allow or refuse, not ${answer}`);
-      const allowed = { by: workplace().operator, at: new Date(realClock.now()).toISOString() };
-      const { unsigned } = await change(context, (old) => ({ ...old, unsigned: answer === 'allow' ? allowed : null }));
+      await changeSetting('release.unsigned', answer, context);
+      const { unsigned } = readTrust(trustFileOf(homeFolder(context.env)));
       if (options.json)
         context.print(JSON.stringify({ type: 'release.unsigned', allowed: unsigned !== null, ...unsigned }));
       else context.print(unsignedLine(unsigned));

@@ -4,15 +4,11 @@ import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { type SettingName, settingNames, SETTINGS, SettingValues } from '#shared/model/settings.ts';
 import type { SettingChange } from '../../log/settings-store.ts';
-import { homeFolder, openStoresOf, realClock, realRandom, workplace } from '../compose-home.ts';
-import { noSeal, stationKey } from '../compose-key.ts';
-import { openPlantRules, openSync } from '../compose-sync.ts';
 import { checkProbeUrl } from '../connect/ways.ts';
 import { isPlantRelease } from '../plant-release.ts';
-import { type Changer, requireSetting, requireSettingText, StationSettings } from '../station-settings.ts';
+import { requireSetting, requireSettingText, type StationSettings } from '../station-settings.ts';
+import { changeSetting, openSettings } from './change-setting.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
-import { badgeOf } from './lock-badge.ts';
-import { warningLine } from './outcome.ts';
 import { withStores } from './with-log.ts';
 
 type End = (code: ExitCode) => void;
@@ -41,7 +37,7 @@ function listCommand(context: CliContext, end: End): Command {
     .addOption(languageOption())
     .action(async (options: WordOptions) => {
       const meanings = meaningsOf(options.language, context);
-      const settings = await withStores(context, (stores) => StationSettings.open(stores.settings));
+      const settings = await withStores(context, (stores) => openSettings(stores, context));
       const facts = settingNames.map((name) => factsOf(name, settings, meanings));
       if (options.json) for (const each of facts) context.print(JSON.stringify({ type: 'setting', ...each }));
       else for (const line of tableOf(facts)) context.print(line);
@@ -58,7 +54,7 @@ function getCommand(context: CliContext, end: End): Command {
       const name = requireSetting(wanted);
       const meanings = meaningsOf(options.language, context);
       const { facts, changes } = await withStores(context, async (stores) => {
-        const settings = await StationSettings.open(stores.settings);
+        const settings = await openSettings(stores, context);
         return { facts: factsOf(name, settings, meanings), changes: await settings.changes(name, CHANGES_SHOWN) };
       });
       if (options.json) context.print(JSON.stringify({ type: 'setting', ...facts, changes }));
@@ -94,33 +90,6 @@ function textOf(name: SettingName, value: string): string {
   return isPath ? resolve(value) : value;
 }
 
-/** Who may is asked here, where the plant's people are known, and not where the change was typed. */
-export async function changeSetting(name: SettingName, text: string, context: CliContext): Promise<SettingChange> {
-  const home = homeFolder(context.env);
-  const warn = (failure: Parameters<typeof warningLine>[0]) => context.say(warningLine(failure, context));
-  const stores = await openStoresOf(home, warn);
-  try {
-    const key = stationKey(home, realRandom, noSeal);
-    const sync = await openSync({ stores, key, appVersion: context.appVersion, release: () => null, warn });
-    const rules = await openPlantRules(sync, stores, { fromPlant: false, changed: () => undefined });
-    try {
-      const settings = await StationSettings.open(stores.settings);
-      const changer: Changer = {
-        account: workplace().operator,
-        ...(sync.book === null ? {} : { plant: rules }),
-        badge: (roles) => badgeOf(roles, context),
-        at: new Date(realClock.now()).toISOString(),
-      };
-      return await settings.set(name, text, changer);
-    } finally {
-      rules.close();
-      await sync.close();
-    }
-  } finally {
-    await stores.log.close();
-  }
-}
-
 interface SettingFacts {
   readonly name: SettingName;
   readonly value: string;
@@ -141,10 +110,10 @@ function factsOf(
   meanings: Readonly<Record<string, string>>,
 ): SettingFacts {
   const { initial, unit = null, allowed, roles, counts } = SETTINGS[name];
-  const last = settings.lastChange(name);
-  const changed = { changedBy: last?.by ?? null, changedAt: last?.at ?? null };
+  const { text, by: changedBy, at: changedAt } = settings.state(name);
+  const changed = { changedBy, changedAt };
   const meaning = meanings[name] ?? '';
-  return { name, value: settings.texts()[name], default: initial, unit, allowed, roles, counts, meaning, ...changed };
+  return { name, value: text, default: initial, unit, allowed, roles, counts, meaning, ...changed };
 }
 
 function tableOf(facts: readonly SettingFacts[]): string[] {

@@ -87,7 +87,14 @@ function lastBlock(event: Finished): string[] {
   if (!failure && code !== undefined) why.push(`  What:   ${message ?? code}`, `  To do:  ${remedy ?? ''}`);
   const noise = noiseLines(noisyHz(record?.reach));
   const kept = record ? [`  Record: ${record.sequence} ${record.hash.slice(0, 16)}`] : [];
-  return [rule, head, ...why, ...noise, ...partialLines(record), ...kept, rule];
+  return [rule, head, ...why, ...noise, ...unsignedLines(record), ...partialLines(record), ...kept, rule];
+}
+
+function unsignedLines(record: UnitRecord | null): string[] {
+  const { by, at } = record?.unsignedAllowed ?? {};
+  return by === undefined || at === undefined
+    ? []
+    : [`  Note:   the release is not signed; allowed by ${by} since ${at}.`];
 }
 
 function partialLines(record: UnitRecord | null): string[] {

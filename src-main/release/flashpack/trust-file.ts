@@ -17,8 +17,9 @@ export function readTrust(file: string): TrustList {
   }
 }
 
-/** There whole or not at all. Throws `trust-unreadable`. */
+/** There whole or not at all; NOT_SET_UP is no file. Throws `trust-unreadable`. */
 export function writeTrust(file: string, list: TrustList, random: RandomBytes): void {
+  if (list === NOT_SET_UP) return removeTrust(file);
   const draft = `${file}.${toHex(random(8))}`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -32,6 +33,14 @@ export function writeTrust(file: string, list: TrustList, random: RandomBytes): 
     throw unavailable(file, String(thrown));
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+function removeTrust(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch (thrown) {
+    throw unavailable(file, String(thrown));
   }
 }
 

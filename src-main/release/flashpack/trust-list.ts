@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { Instant } from '#shared/contract/plant/common.ts';
+import type { SettingValues } from '#shared/model/settings.ts';
 import type { SignedBy } from '#shared/model/unit-record.ts';
 import { claimedKeyId, isSignedBy, releaseKeyId, ReleasePublicKey } from '#shared/release/release-signature.ts';
 import type { SignedManifest } from '#shared/release/release-package.ts';
@@ -18,12 +19,17 @@ const TrustedKey = z.object({
 });
 export type TrustedKey = z.infer<typeof TrustedKey>;
 
+const Said = z.object({ by: z.string(), at: Instant });
+type Said = z.infer<typeof Said>;
+
 /** What a station's process engineer lets it run on real units. */
 export const TrustList = z.object({
   schema: z.literal(1),
   keys: z.array(TrustedKey).max(64),
   /** Who let releases without a signature run here, and when; null: they do not. */
-  unsigned: z.object({ by: z.string(), at: Instant }).nullable(),
+  unsigned: Said.nullable(),
+  /** Who refused them for good; left out where nobody has said: then they do not run from the first key on. */
+  refused: Said.optional(),
 });
 export type TrustList = z.infer<typeof TrustList>;
 
@@ -31,6 +37,39 @@ export const NO_TRUST: TrustList = { schema: 1, keys: [], unsigned: null };
 
 /** Of a station where nobody has said yet whom it trusts: it can be tried with a recipe's folder, and every record says unsigned. */
 export const NOT_SET_UP: TrustList = { ...NO_TRUST, unsigned: { by: 'default', at: '1970-01-01T00:00:00.000Z' } };
+
+/** As the setting `release.unsigned` has it. */
+export type UnsignedAnswer = SettingValues['release.unsigned'];
+
+/** Who said it, where somebody did. A list without keys that refuses is from before it said who did. */
+export function unsignedAnswer(list: TrustList): { readonly answer: UnsignedAnswer; readonly said: Said | null } {
+  if (list === NOT_SET_UP) return { answer: 'until-set-up', said: null };
+  if (list.unsigned !== null) return { answer: 'allow', said: list.unsigned };
+  if (list.refused) return { answer: 'refuse', said: list.refused };
+  return { answer: list.keys.length === 0 ? 'refuse' : 'until-set-up', said: null };
+}
+
+/** NOT_SET_UP where nobody has said anything any more. */
+export function withUnsigned(list: TrustList, answer: UnsignedAnswer, said: Said): TrustList {
+  const { schema, keys } = list === NOT_SET_UP ? NO_TRUST : list;
+  if (answer === 'until-set-up') return keys.length === 0 ? NOT_SET_UP : { schema, keys, unsigned: null };
+  return answer === 'allow' ? { schema, keys, unsigned: said } : { schema, keys, unsigned: null, refused: said };
+}
+
+/** What a station does with a release that nobody signed, on real units. */
+export interface UnsignedRule {
+  readonly rule: 'not-set-up' | 'allowed' | 'refused';
+  /** Of `allowed`: who said so, and when (UTC, ISO 8601). */
+  readonly by: string | null;
+  readonly at: string | null;
+}
+
+/** `isBound`: a station of a plant has been set up, by whoever bound it. */
+export function unsignedRule(list: TrustList, isBound: boolean): UnsignedRule {
+  const { answer, said } = unsignedAnswer(list);
+  if (answer === 'allow') return { rule: 'allowed', by: said?.by ?? null, at: said?.at ?? null };
+  return { rule: list === NOT_SET_UP && !isBound ? 'not-set-up' : 'refused', by: null, at: null };
+}
 
 /** The list with this key; a key that is there already gets the new name and dates. */
 export async function withKey(list: TrustList, added: Omit<TrustedKey, 'keyId'>): Promise<TrustList> {

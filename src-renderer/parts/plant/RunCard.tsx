@@ -136,12 +136,16 @@ function Measurements({ measurements }: { readonly measurements: readonly Measur
 
 /** Who answers for the release: whose key signed the pack, or the plant. Records from before that was kept say nothing. */
 function releaseFacts(
-  { signedBy }: Pick<TracedRun['record'], 'signedBy'>,
+  { signedBy, unsignedAllowed }: Pick<TracedRun['record'], 'signedBy' | 'unsignedAllowed'>,
   name: string,
-  byWord: (by: 'release-key' | 'plant' | 'nobody') => string,
+  byWord: (by: 'release-key' | 'plant' | 'nobody' | 'allowed', params?: { by: string; since: string }) => string,
 ): (readonly [string, string, boolean])[] {
   if (signedBy === undefined) return [];
-  if (signedBy === 'unsigned') return [[name, byWord('nobody'), false]];
+  if (signedBy === 'unsigned') {
+    const { by, at } = unsignedAllowed ?? {};
+    const allowed = by !== undefined && at !== undefined;
+    return [[name, allowed ? byWord('allowed', { by, since: utcTime(at) }) : byWord('nobody'), allowed]];
+  }
   return [[name, [signedBy.name, byWord(signedBy.by), signedBy.keyId].join(' · '), true]];
 }
 
@@ -178,7 +182,7 @@ function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: Trace
         [t('word.chip'), record.chip],
         ...optional.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
         [t('run.keys'), record.signingKeys.length === 0 ? t('run.no_keys') : record.signingKeys.join(', ')],
-        ...releaseFacts(record, t('run.release_signed'), (by) => t(`run.signer_${by}`)),
+        ...releaseFacts(record, t('run.release_signed'), (by, params) => t(`run.signer_${by}`, { ...params })),
         ...signatureFacts(record, t('run.signatures'), (store) => t(`run.store.${store}`)),
         [t('run.locks'), locks.length === 0 ? none : locks.map(([name, value]) => `${name} = ${value}`).join(', ')],
         [t('run.probe'), `${record.probe} · ${t('slot.name', { name: record.slot })}`],

@@ -39,17 +39,19 @@ export async function startStation(options: {
   readonly slots?: number;
   /** A folder with a recipe; the demo's when left out. */
   readonly release?: string;
+  /** Of every slot, as at a real station; the bench's when left out. */
+  readonly probe?: string;
 }): Promise<StationUnderTest> {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'flashline-e2e-')));
   const composed = await composeStation({
     resources,
     home,
     appVersion: '0.0.0-test',
-    mode: 'bench',
+    mode: options.probe === undefined ? 'bench' : 'probes',
     release: options.release ?? join(resources, 'demo', 'hello-nrf52840'),
     slots: Array.from({ length: options.slots ?? 4 }, (_, index) => {
       const id = String(index + 1);
-      return { id, name: id, probe: 'bench:nrf52840' };
+      return { id, name: id, probe: options.probe ?? 'bench:nrf52840' };
     }),
     samples: benchSamples,
     autoStart: false,

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { sha256Hex } from '#shared/base/digest.ts';
 import { settingNames, SETTINGS } from '#shared/model/settings.ts';
 import { workplace } from '#main/app/compose-home.ts';
-import type { CliEnd } from '#test/support/cli.ts';
+import { type CliEnd, ROOT } from '#test/support/cli.ts';
 import { cliHere } from '#test/support/cli-here.ts';
 import { FakePlant } from '#test/support/fake-plant/fake-plant.ts';
 import { type ServedPlant, servePlant } from '#test/support/fake-plant/serve-plant.ts';
@@ -15,6 +15,7 @@ import { type ServedPlant, servePlant } from '#test/support/fake-plant/serve-pla
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 const Line = z.looseObject({ type: z.string(), code: z.string().optional() });
+const Recorded = z.object({ record: z.looseObject({ release: z.string() }) });
 const json = (end: CliEnd) => end.lines.map((line) => Line.parse(JSON.parse(line)));
 
 let home: string;
@@ -85,10 +86,11 @@ describe('at a station without a plant', () => {
 
 describe('at a station of a plant', () => {
   const badgeOf = (badge: string) => sha256Hex(new TextEncoder().encode(badge));
+  let plant: FakePlant;
   let served: ServedPlant;
   beforeAll(async () => {
     home = newHome();
-    const plant = new FakePlant();
+    plant = new FakePlant();
     const users = [
       { name: 'wei', roles: ['operator'], badge: badgeOf('W-1') },
       { name: 'ada', roles: ['supervisor'], badge: badgeOf('A-2') },
@@ -122,6 +124,35 @@ describe('at a station of a plant', () => {
     expect([end.code, json(end).at(-1)?.code]).toEqual([3, code]);
     expect(`${end.stdout}${end.stderr}`).not.toContain('SECRET');
     expect(json(await settings(['get', name, '--json']))[0]?.['value']).not.toBe(value);
+  });
+
+  it('lets a process engineer run what nobody signed, and the plant’s documents come first', async () => {
+    const folder = join(ROOT, 'resources', 'demo', 'hello-nrf51822');
+    // Nobody listens there: whoever gets as far as this was let through.
+    const probe = 'gdb:tcp:127.0.0.1:1';
+    const flash = async () => {
+      const args = ['flash', '--release', folder, '--serial', 'HB000001', '--probe', probe, '--json'];
+      const [end] = json(await cliHere(args, { home, unsigned: 'refuse' })).slice(-1);
+      return [end?.code, Recorded.safeParse(end).data?.record] as const;
+    };
+    expect(await flash()).toEqual(['release-unsigned', undefined]);
+    expect(json(await set('release.unsigned', 'allow', 'A-2')).at(-1)?.code).toBe('setting-no-role');
+    const around = await cliHere(['release', 'trust', 'unsigned', 'allow', '--json'], {
+      home,
+      env: { FLASHLINE_BADGE: 'W-1' },
+    });
+    expect(json(around).at(-1)?.code).toBe('setting-no-role');
+    expect(await flash()).toEqual(['release-unsigned', undefined]);
+    const [change] = json(await set('release.unsigned', 'allow', 'J-3'));
+    const unsignedAllowed = { by: 'jan', at: change?.['at'] };
+    const [code, record] = await flash();
+    expect([code, record]).toEqual([
+      'probe-not-found',
+      expect.objectContaining({ signedBy: 'unsigned', unsignedAllowed }),
+    ]);
+    plant.catalog = { ...plant.catalog, withdrawn: [record?.release ?? ''] };
+    await cliHere(['sync', 'now'], { home });
+    expect((await flash())[0]).toBe('release-withdrawn');
   });
 
   it('asks for the badge, and says where it may stand where nobody can be asked', async () => {

@@ -41,6 +41,7 @@ describe('the table of settings', () => {
 
   it('gives its values in the types that the program uses', () => {
     expect(settingValues({})).toEqual({
+      'release.unsigned': 'until-set-up',
       'station.probes': [],
       'station.release': null,
       'start.auto': false,
