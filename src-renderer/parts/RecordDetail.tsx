@@ -52,16 +52,7 @@ export function RecordDetail({ record }: { readonly record: UnitRecord }) {
       <Fact name={t('log.keys')} mono>
         {record.signingKeys.length === 0 ? t('log.none') : record.signingKeys.join(', ')}
       </Fact>
-      {record.signedBy === 'unsigned' && (
-        <Fact name={t('log.unsigned')}>
-          {record.unsignedAllowed === undefined
-            ? t('log.unsigned_free')
-            : t('log.unsigned_allowed', {
-                by: record.unsignedAllowed.by,
-                since: dateTime(record.unsignedAllowed.at, i18n.language),
-              })}
-        </Fact>
-      )}
+      <Unsigned record={record} />
       <Fact name={t('log.locks')} mono>
         {Object.entries(record.locks).length === 0
           ? t('log.none')
@@ -84,6 +75,18 @@ export function RecordDetail({ record }: { readonly record: UnitRecord }) {
       </Fact>
     </Box>
   );
+}
+
+/** By whose leave a release that nobody signed was put into the unit. */
+function Unsigned({ record: { signedBy, unsignedAllowed } }: { readonly record: UnitRecord }) {
+  const { t, i18n } = useTranslation();
+  if (signedBy !== 'unsigned') return null;
+  const { by, at } = unsignedAllowed ?? {};
+  const leave =
+    by === undefined || at === undefined
+      ? t('log.unsigned_free')
+      : t('log.unsigned_allowed', { by, since: dateTime(at, i18n.language) });
+  return <Fact name={t('log.unsigned')}>{leave}</Fact>;
 }
 
 /** How much was written, why pages were written or kept, and what was rotten. */

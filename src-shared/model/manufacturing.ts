@@ -87,12 +87,31 @@ export const TemplateField = z.discriminatedUnion('type', [...ValueField.options
 export type TemplateField = z.infer<typeof TemplateField>;
 export type CrcField = z.infer<typeof CrcField>;
 
-const NvsKey = z.strictObject({
-  key: z.string().min(1).max(15),
+const nvsName = z.string().min(1).max(15);
+const NvsValueKey = z.strictObject({
+  key: nvsName,
   type: z.enum(['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'string', 'blob']),
   scale,
   ...value,
 });
+export type NvsValueKey = z.infer<typeof NvsValueKey>;
+const NvsSignatureKey = z.strictObject({
+  key: nvsName,
+  type: z.literal('signature'),
+  over: z
+    .array(nvsName)
+    .min(1)
+    .max(64)
+    .describe(
+      'Keys of the same namespace whose values are signed, in this order (docs/ways/manufacturing.md has the bytes)',
+    ),
+  by: z
+    .strictObject({ ...PlantKey, algorithm: SigningAlgorithm })
+    .describe('The plant signs, with a key that no station has'),
+  encoding: z.enum(['raw', 'der']).default('raw').describe('Of ECDSA: r and s as they are, or as a DER sequence'),
+});
+export type NvsSignatureKey = z.infer<typeof NvsSignatureKey>;
+const NvsKey = z.discriminatedUnion('type', [NvsValueKey, NvsSignatureKey]);
 export type NvsKey = z.infer<typeof NvsKey>;
 
 const DeviceCertificate = z.strictObject({
@@ -155,8 +174,25 @@ export const Manufacturing = z.discriminatedUnion('kind', [
   }),
 ]);
 export type Manufacturing = z.infer<typeof Manufacturing>;
+export type NvsSection = Extract<Manufacturing, { kind: 'nvs' }>;
 
-/** What the plant is to sign in it, in the recipe's order. */
+/** What the plant is to sign in a template, in the recipe's order. */
 export function signatureFields(section: Manufacturing | undefined): SignatureField[] {
   return section?.kind === 'template' ? section.fields.filter((field) => field.type === 'signature') : [];
+}
+
+/** Whose signatures a unit's partition has, of whichever kind, each with its place in the recipe. */
+export function partitionSigners(
+  section: Manufacturing | undefined,
+): { readonly by: SignatureField['by']; readonly path: readonly (string | number)[] }[] {
+  if (section?.kind === 'template')
+    return section.fields.flatMap((field, index) =>
+      field.type === 'signature' ? [{ by: field.by, path: ['manufacturing', 'fields', index] }] : [],
+    );
+  if (section?.kind !== 'nvs') return [];
+  return section.namespaces.flatMap(({ keys }, at) =>
+    keys.flatMap((key, index) =>
+      key.type === 'signature' ? [{ by: key.by, path: ['manufacturing', 'namespaces', at, 'keys', index] }] : [],
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-import { signatureFields } from '../model/manufacturing.ts';
+import { partitionSigners } from '../model/manufacturing.ts';
 import type { Recipe } from '../model/recipe.ts';
 
 /** Of a public key or a detached signature: many times what any of them has. */
@@ -9,7 +9,7 @@ export function signatureFiles({ images, manufacturing }: Recipe): string[] {
   const named = images.flatMap(({ signature }) =>
     signature === undefined ? [] : [...signature.keys, ...(signature.kind === 'detached' ? [signature.file] : [])],
   );
-  const own = signatureFields(manufacturing).map(({ by }) => by.publicKey);
+  const own = partitionSigners(manufacturing).map(({ by }) => by.publicKey);
   const perUnit = images.flatMap(({ signedPerUnit }) =>
     signedPerUnit === undefined ? [] : [signedPerUnit.by.publicKey],
   );

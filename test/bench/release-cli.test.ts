@@ -154,10 +154,6 @@ describe('the setting release.unsigned', () => {
     const { changedAt: at, changedBy: by } = await value();
     const allowed = await flash(folder, REAL, 'HB000002');
     expect([allowed.last.code, allowed.record?.unsignedAllowed]).toEqual(['probe-not-found', { by, at }]);
-    // The same leave, however it is asked for.
-    expect(last(await release('trust', 'list'))).toMatchObject({ allowed: true, by, at });
-    await set('until-set-up');
-    expect((await flash(folder, REAL)).last.code).toBe('release-unsigned');
     await release('trust', 'remove', 'R');
     await set('until-set-up');
     const fresh = await flash(folder, REAL, 'HB000003');

@@ -1,9 +1,10 @@
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { Manufacturing, SignatureField, TemplateField } from '#shared/model/manufacturing.ts';
+import type { Manufacturing, NvsSection, TemplateField } from '#shared/model/manufacturing.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import { NVS_PAGE } from '../../image/nvs/nvs-format.ts';
-import { SIGNING_ALGORITHMS } from '#shared/model/signing.ts';
-import { fieldName, fieldSize, isSignature, type NvsSection, render, type Resolve, type Template } from './render.ts';
+import { isSignatureKey, nvsSignatureFaults, nvsSignatures } from './nvs-signature.ts';
+import { longestSignatures, signatureSizes } from './signature-size.ts';
+import { fieldName, fieldSize, isSignature, render, type Resolve, type Template } from './render.ts';
 import { sourceFault } from './unit-values.ts';
 
 type Path = readonly (string | number)[];
@@ -36,6 +37,7 @@ export function fieldFaults(section: Template, recipe: Recipe, hasUid: boolean, 
 function sectionFaults(section: Manufacturing, recipe: Recipe, hasUid: boolean): ManufacturingFault[] {
   const faults = valuesOf(section).flatMap((valued) => valueFaults(valued, recipe, hasUid));
   if (section.kind === 'template') faults.push(...placeFaults(section));
+  if (section.kind === 'nvs') faults.push(...nvsSignatureFaults(section), ...nvsEncodingFaults(section));
   if (section.kind === 'nvs' && section.size % NVS_PAGE !== 0)
     faults.push({ path: ['manufacturing', 'size'], detail: `an NVS partition has whole pages of ${NVS_PAGE} bytes` });
   if (faults.length > 0 || section.kind === 'plant') return faults;
@@ -53,9 +55,10 @@ function valuesOf(section: Manufacturing): Valued[] {
   if (section.kind === 'plant') return [];
   if (section.kind === 'nvs') {
     return section.namespaces.flatMap(({ keys }, at) =>
-      keys.map((key, index): Valued => {
+      keys.flatMap((key, index): Valued[] => {
+        if (isSignatureKey(key)) return [];
         const { value, from } = key;
-        return { path: ['manufacturing', 'namespaces', at, 'keys', index], value, from };
+        return [{ path: ['manufacturing', 'namespaces', at, 'keys', index], value, from }];
       }),
     );
   }
@@ -121,12 +124,12 @@ function signatureFaults(field: TemplateField, index: number, fields: readonly T
   return [...faults, { path: [...path, 'size'], detail: `a signature by ${field.by.algorithm} has ${needed} bytes` }];
 }
 
-const RAW_BYTES = { ed25519: 64, 'ecdsa-p256': 64, 'ecdsa-p384': 96, 'rsa-2048': 256, 'rsa-3072': 384 } as const;
-
-/** `der`: at most, two INTEGERs of a byte more than the curve's order and their heads; null where there is none. */
-function signatureSizes({ by }: SignatureField): { readonly raw: readonly number[]; readonly der: number | null } {
-  const raw = SIGNING_ALGORITHMS[by.algorithm].kinds.map((kind) => RAW_BYTES[kind]);
-  return { raw, der: by.algorithm.startsWith('ecdsa') ? (raw[0] ?? 0) + 8 : null };
+function nvsEncodingFaults(section: NvsSection): ManufacturingFault[] {
+  return nvsSignatures(section).flatMap(({ entry, path }) =>
+    entry.encoding === 'der' && signatureSizes(entry).der === null
+      ? [{ path: [...path, 'encoding'], detail: `a signature by ${entry.by.algorithm} has no DER` }]
+      : [],
+  );
 }
 
 /** The partition is made once with the least values that units could have: what does not fit then, never does. */
@@ -134,7 +137,7 @@ function trialFaults(section: Template | NvsSection): ManufacturingFault[] {
   // Whatever the type: a number, a text, bytes.
   const resolve: Resolve = () => ({ text: '0', bytes: Uint8Array.of(0) });
   try {
-    render(constantsOf(section), resolve);
+    render(constantsOf(section), resolve, section.kind === 'nvs' ? longestSignatures(section) : undefined);
     return [];
   } catch (error) {
     if (!(error instanceof FlashlineError)) throw error;

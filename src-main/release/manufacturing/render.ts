@@ -1,14 +1,22 @@
-import type { CrcField, Manufacturing, NvsKey, SignatureField, TemplateField } from '#shared/model/manufacturing.ts';
+import type {
+  CrcField,
+  Manufacturing,
+  NvsSection,
+  NvsValueKey,
+  SignatureField,
+  TemplateField,
+} from '#shared/model/manufacturing.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import type { NvsEntry } from '../../image/nvs/nvs-format.ts';
 import { isNvsInteger } from '../../image/nvs/nvs-format.ts';
 import { writeNvs } from '../../image/nvs/nvs-writer.ts';
 import { crcOf } from './crc.ts';
 import { type Given, integerBytes, integerOf, rawBytes, scaled, stringBytes, unsuited } from './field-bytes.ts';
+import { isSignatureKey, nvsSignatures } from './nvs-signature.ts';
+import { longestSignatures } from './signature-size.ts';
 import { type SourceValue, type UnitValues, valueFrom } from './unit-values.ts';
 
 export type Template = Extract<Manufacturing, { kind: 'template' }>;
-export type NvsSection = Extract<Manufacturing, { kind: 'nvs' }>;
 
 /** Gives a field its value; the unit's, or in a trial something that could be one. */
 export type Resolve = (source: string, field: string) => SourceValue;
@@ -26,7 +34,9 @@ export function render(
   resolve: Resolve,
   signatures: ReadonlyMap<number, Uint8Array> = new Map(),
 ): Uint8Array {
-  return section.kind === 'template' ? renderTemplate(section, resolve, signatures) : renderNvs(section, resolve);
+  return section.kind === 'template'
+    ? renderTemplate(section, resolve, signatures)
+    : renderNvs(section, nvsEntries(section, resolve, signatures));
 }
 
 export function fieldName(field: TemplateField): string {
@@ -81,12 +91,38 @@ function valueBytes(field: Exclude<TemplateField, CrcField | SignatureField>, re
   return out;
 }
 
-function renderNvs({ namespaces, size, nvsVersion }: NvsSection, resolve: Resolve): Uint8Array {
-  const entries = namespaces.flatMap(({ namespace, keys }) => keys.map((key) => entryOf(namespace, key, resolve)));
+function renderNvs({ size, nvsVersion }: NvsSection, entries: readonly NvsEntry[]): Uint8Array {
   return writeNvs(entries, { size, version: nvsVersion });
 }
 
-function entryOf(namespace: string, entry: NvsKey, resolve: Resolve): NvsEntry {
+/**
+ * The unit's keys with the signatures that it has so far. That the partition has room for all of them is seen before the plant is asked
+ * for one: with the longest that each can be. Throws as `renderFor` does.
+ */
+export function nvsEntriesFor(section: NvsSection, recipe: Recipe, unit: UnitValues): NvsEntry[] {
+  const resolve: Resolve = (source, field) => valueFrom(source, field, recipe, unit);
+  const whole = new Map([...longestSignatures(section), ...(unit.signatures ?? [])]);
+  renderNvs(section, nvsEntries(section, resolve, whole));
+  return nvsEntries(section, resolve, unit.signatures);
+}
+
+/** A signature that is not there yet is left out. */
+function nvsEntries(
+  section: NvsSection,
+  resolve: Resolve,
+  signatures: ReadonlyMap<number, Uint8Array> = new Map(),
+): NvsEntry[] {
+  const places = new Map(nvsSignatures(section).map(({ entry, index }) => [entry, index]));
+  return section.namespaces.flatMap(({ namespace, keys }) =>
+    keys.flatMap((entry): NvsEntry[] => {
+      if (!isSignatureKey(entry)) return [entryOf(namespace, entry, resolve)];
+      const value = signatures.get(places.get(entry) ?? -1);
+      return value === undefined ? [] : [{ namespace, key: entry.key, type: 'blob', value }];
+    }),
+  );
+}
+
+function entryOf(namespace: string, entry: NvsValueKey, resolve: Resolve): NvsEntry {
   const { key, type } = entry;
   const given = givenOf(`${namespace}/${key}`, entry, resolve);
   if (isNvsInteger(type)) return { namespace, key, type, value: integerOf(type, scaled(given, entry.scale)) };

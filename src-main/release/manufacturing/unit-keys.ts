@@ -1,4 +1,4 @@
-import { signatureFields } from '#shared/model/manufacturing.ts';
+import { partitionSigners } from '#shared/model/manufacturing.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '#shared/model/signing.ts';
 import { readPublicKey, type PublicKeyFile } from '../signature/public-key.ts';
@@ -13,11 +13,8 @@ export function unitKeysOf(
 ): { readonly keys: UnitKeys; readonly issuer: Issuer | null; readonly faults: readonly ManufacturingFault[] } {
   const keys = new Map<string, PublicKeyFile>();
   const faults: ManufacturingFault[] = [];
-  const fields = manufacturing?.kind === 'template' ? manufacturing.fields : [];
   const wanted = [
-    ...signatureFields(manufacturing).map((field) => {
-      return { by: field.by, at: ['manufacturing', 'fields', fields.indexOf(field)] };
-    }),
+    ...partitionSigners(manufacturing).map(({ by, path: at }) => ({ by, at })),
     ...images.flatMap(({ signedPerUnit }, index) =>
       signedPerUnit ? [{ by: signedPerUnit.by, at: ['images', index, 'signedPerUnit'] }] : [],
     ),
