@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import { hexAddress } from '#shared/base/bytes.ts';
+import { HF2_DIGEST_WINDOW } from '#shared/model/interfaces/hf2.ts';
 import { chipBy, ChipDescription, flashHolding, hasInterface, isDebugChip, type Memory } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { Interface } from '#shared/model/recipe.ts';
@@ -122,6 +123,9 @@ function contradictions(path: string, chip: ChipDescription): string[] {
     found.push('core, swd, controller and boot stand together: a debug probe needs all of them');
   if (isDebugChip(chip) && chip.identity.checks.length === 0)
     found.push('a debug probe needs identity.checks to tell the chip from others');
+  const digest = chip.hf2?.digest;
+  if (digest && !memories.some((memory) => memory.kind === 'ram' && holdsDigest(memory, digest.ram)))
+    found.push(`hf2.digest.ram: there is no RAM for the code at ${hexAddress(digest.ram)}`);
   if (!Interface.options.some((via) => hasInterface(chip, via)))
     found.push('no interface is described by which the chip could be reached');
   for (const via of Interface.options) {
@@ -129,6 +133,10 @@ function contradictions(path: string, chip: ChipDescription): string[] {
     if (seen !== memories) found.push(...seen.flatMap(memoryFaults).map((fault) => `${via}: ${fault}`));
   }
   return found;
+}
+
+function holdsDigest({ start, size }: Memory, ram: number): boolean {
+  return ram >= start && ram + HF2_DIGEST_WINDOW <= start + size;
 }
 
 function memoryFaults(memory: Memory): string[] {

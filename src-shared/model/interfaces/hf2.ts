@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { Address, SeenMemories } from '../memory.ts';
 import { BoardId, Uf2Families } from './uf2.ts';
 
+/** Bytes of RAM that the code, what it is asked and what it answers take. */
+export const HF2_DIGEST_WINDOW = 0x1800;
+
 /**
  * READ and WRITE WORDS reach RAM and the core's VTOR, and the boot loader's SysTick is an exception: code of ours can be run in RAM, to hash
  * what the flash holds. Left out where that is not known of the boot loader: everything is then read back.

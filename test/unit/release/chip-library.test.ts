@@ -76,6 +76,21 @@ describe('a chip description that cannot be', () => {
     expect(failure.params['detail']).toContain(words);
   });
 
+  test.each([
+    ['digest code that nobody built', 'code: sha256-v6m', 'code: sha1', 'hf2.digest.code'],
+    ['a table that VTOR does not take', 'ram: 0x20006000', 'ram: 0x20006040', 'hf2.digest.ram'],
+    ['no room above it', 'ram: 0x20006000', 'ram: 0x20006900', 'there is no RAM for the code at 0x20006900'],
+    ['no RAM', 'ram: 0x20006000', 'ram: 0x00006000', 'there is no RAM for the code at 0x00006000'],
+    ['more than is known', 'vectors: 0x00000000 }', 'vectors: 0, systick: 1 }', 'hf2.digest'],
+  ])('a boot loader’s own digests: %s', async (_what, from, to, words) => {
+    const samd21 = readFileSync(`${folder}/atsamd21g18a.yaml`, 'utf8');
+    expect(samd21).toContain(from);
+    const [before = '', after = ''] = samd21.split('  digest:');
+    const failure = await failed(`${before}  digest:${after.replace(from, to)}`, 'atsamd21g18a.yaml');
+    expect(failure.code).toBe('chip-invalid');
+    expect(failure.params['detail']).toContain(words);
+  });
+
   test('a file that does not bear the chip’s id', async () => {
     expect((await failed(nrf51, 'chips/nrf52832.yaml')).params['detail']).toContain(
       'the id nrf51822 must be the file’s name',

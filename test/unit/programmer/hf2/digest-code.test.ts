@@ -5,6 +5,7 @@ import * as fc from '#test/support/fast-check.ts';
 import { Simulator } from 'rp2040js';
 import { describe, expect, it } from 'vitest';
 import { readU32, toHex } from '#shared/base/bytes.ts';
+import { HF2_DIGEST_WINDOW } from '#shared/model/interfaces/hf2.ts';
 import { CORTEX_M0PLUS } from '#main/bench/cpu/core-kind.ts';
 import {
   BLOCK,
@@ -14,6 +15,7 @@ import {
   FLAGS,
   HASHES,
   loadDigestCode,
+  MOST_PAGES,
   PENDING,
   readDigestCode,
 } from '#main/programmer/hf2/digest-code.ts';
@@ -142,6 +144,11 @@ describe('the digest code', () => {
     expect(published.map(([hex]) => murmur3(Uint8Array.from(Buffer.from(hex, 'hex'))))).toEqual(
       published.map(([, hash]) => hash),
     );
+  });
+
+  it('ends, with its answers, within the RAM that descriptions keep for it', () => {
+    expect(CODE.load + CODE.bytes.length).toBeLessThanOrEqual(HASHES);
+    expect(HASHES + MOST_PAGES * 4).toBe(HF2_DIGEST_WINDOW);
   });
 
   it('takes at most 66 cycles a byte, and leaves registers and stack as they were, VTOR as it is told', () => {
