@@ -77,7 +77,15 @@ export const layers = {
     'src-plant/keyring/keyring.ts',
     ...SHARED,
   ],
-  'src-plant/desk': ['src-plant/accounts', 'src-plant/signing', ...SHARED],
+  'src-plant/desk': ['src-plant/accounts', 'src-plant/signing', 'src-plant/commands', ...SHARED],
+  'src-plant/commands': [
+    'src-plant/audit',
+    'src-plant/database/database.ts',
+    'src-plant/database/columns.ts',
+    // Whoever may be given something is said as for signatures.
+    'src-plant/signing/policy.ts',
+    ...SHARED,
+  ],
   'src-plant/signing': [
     'src-plant/audit',
     'src-plant/database/database.ts',

@@ -16,6 +16,8 @@ import {
 } from './accounts/plant-identity.ts';
 import { createOidc } from './accounts/oidc.ts';
 import { type OidcSettings, readOidcFile } from './accounts/oidc-settings.ts';
+import { PlantCommands } from './commands/commands.ts';
+import { type CommandSettings, readCommandsFile } from './commands/commands-file.ts';
 import type { Database } from './database/database.ts';
 import { requireSchemaOrNewer } from './database/migrate.ts';
 import { type DatabasePlace, migrateDatabase, openDatabase } from './database/open-database.ts';
@@ -38,7 +40,7 @@ import { openFileKeyring, readFileKeyring } from './keyring/file-keyring.ts';
 import { verifyJws } from './keyring/jws.ts';
 import type { Keyring } from './keyring/keyring.ts';
 
-export { migrateDatabase, readHsmFile, readOidcFile };
+export { migrateDatabase, readCommandsFile, readHsmFile, readOidcFile };
 export type { Desk };
 
 /** Which plant, and how this computer's part of it is reached. */
@@ -66,6 +68,8 @@ export interface PlantPlace {
   readonly hsm?: HsmSettings | null;
   /** Keys in a file in the folder, which prove nothing. */
   readonly developmentKeys?: boolean;
+  /** Programs that make what units are given, by name; left out: none. */
+  readonly commands?: ReadonlyMap<string, CommandSettings>;
 }
 
 export interface PlantOptions extends PlantPlace {
@@ -203,10 +207,17 @@ async function openParts(place: PlantPlace, closing: Closing, as: 'server' | 'de
   const files = { keyring: keyring ?? (await readingKeys(database)), tlsSpki: ownSpki(first) };
   const keys = new KeyWatch(database, files);
   if (keyring !== null) await claimPlant(database, files, now());
+  const guarded = keys.guard(files.keyring);
+  const settings = place.commands ?? new Map<string, CommandSettings>();
+  const commands = new PlantCommands({ database, settings, signer: guarded.signer, random, clock, now });
+  closing.add(() => commands.close());
+  // The embedded database is this process's alone.
+  if (place.database === null) await commands.nobodyElse();
   return {
     database,
     keys,
-    keyring: keys.guard(files.keyring),
+    keyring: guarded,
+    commands,
     tls:
       first === null ? null : new TlsKeeper({ first, now, read: async () => (await readTls(place, now())) ?? first }),
     random,

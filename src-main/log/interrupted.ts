@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { FAILURES } from '#shared/model/failure.ts';
 import { CONDITION_CODES, conditionOf } from '#shared/model/unit-condition.ts';
-import { ImageRecord, keysThatCount, KeptDigest, RecordDraft, UnitSignature } from '#shared/model/unit-record.ts';
+import {
+  ImageRecord,
+  keysThatCount,
+  KeptDigest,
+  RecordDraft,
+  UnitDataNote,
+  UnitSignature,
+} from '#shared/model/unit-record.ts';
 import type { JournalEntry } from './log.ts';
 
 const Opening = RecordDraft.pick({
@@ -29,7 +36,12 @@ const Opening = RecordDraft.pick({
 const Entry: z.ZodType<JournalEntry> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('identified'), uid: z.string().nullable(), locks: z.record(z.string(), z.string()) }),
   z.object({ kind: z.literal('kept'), kept: z.array(KeptDigest) }),
-  z.object({ kind: z.literal('signed'), images: z.array(ImageRecord), signatures: z.array(UnitSignature) }),
+  z.object({
+    kind: z.literal('signed'),
+    images: z.array(ImageRecord),
+    signatures: z.array(UnitSignature),
+    unitData: UnitDataNote.optional(),
+  }),
   z.object({ kind: z.literal('step'), step: z.string(), ms: z.number() }),
   z.object({ kind: z.literal('change'), operation: z.string(), at: z.string() }),
 ]);
@@ -95,9 +107,16 @@ export function interruptedDraft(opening: string, journal: readonly string[], fi
     ...(signed
       ? {
           images: [...signed.images],
-          signatures: [...signed.signatures],
-          signingKeys: [...new Set([...begun.signingKeys, ...keysThatCount(signed.signatures)])],
+          ...(signed.signatures.length > 0 ? signedBy(begun.signingKeys, signed.signatures) : {}),
+          ...(signed.unitData ? { unitData: signed.unitData } : {}),
         }
       : {}),
   };
+}
+
+function signedBy(
+  keys: readonly string[],
+  signatures: readonly UnitSignature[],
+): Pick<RecordDraft, 'signatures' | 'signingKeys'> {
+  return { signatures: [...signatures], signingKeys: [...new Set([...keys, ...keysThatCount(signatures)])] };
 }

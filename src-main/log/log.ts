@@ -1,6 +1,13 @@
 import type { FailureCode, Verdict } from '#shared/model/failure.ts';
 import type { Facet } from '#shared/model/facets.ts';
-import type { ImageRecord, KeptDigest, RecordDraft, UnitRecord, UnitSignature } from '#shared/model/unit-record.ts';
+import type {
+  ImageRecord,
+  KeptDigest,
+  RecordDraft,
+  UnitDataNote,
+  UnitRecord,
+  UnitSignature,
+} from '#shared/model/unit-record.ts';
 import type { YieldCounts } from '#shared/model/yield.ts';
 import type { BatchItem, ChainHead } from '#shared/contract/plant/station-api.ts';
 
@@ -33,7 +40,12 @@ export type JournalEntry =
   | { readonly kind: 'identified'; readonly uid: string | null; readonly locks: Readonly<Record<string, string>> }
   | { readonly kind: 'kept'; readonly kept: readonly KeptDigest[] }
   /** The plant signed for this unit: from here on its images are these. */
-  | { readonly kind: 'signed'; readonly images: readonly ImageRecord[]; readonly signatures: readonly UnitSignature[] }
+  | {
+      readonly kind: 'signed';
+      readonly images: readonly ImageRecord[];
+      readonly signatures: readonly UnitSignature[];
+      readonly unitData?: UnitDataNote | undefined;
+    }
   | { readonly kind: 'step'; readonly step: string; readonly ms: number }
   | { readonly kind: 'change'; readonly operation: string; readonly at: string };
 

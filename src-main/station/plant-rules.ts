@@ -1,14 +1,15 @@
 import type { OrderInWork, PlantAnswer, UnitToAdmit } from '#shared/model/plant-work.ts';
+import type { UnitDataRequest } from '#shared/contract/plant/command-api.ts';
 import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
-import type { UnitRecord } from '#shared/model/unit-record.ts';
+import type { UnitDataNote, UnitRecord } from '#shared/model/unit-record.ts';
 
 /** A unit whose manufacturing partition the plant makes. */
-export interface UnitForPlant {
-  readonly command: string;
-  readonly product: string;
-  readonly serial: string;
-  readonly uid: string | null;
-  readonly macs: readonly string[];
+export type UnitForPlant = Omit<UnitDataRequest, 'request'>;
+
+/** What it made, and what the record says of it. */
+export interface UnitData {
+  readonly data: Uint8Array;
+  readonly note: UnitDataNote;
 }
 
 /** The first of `size` addresses, a multiple of it. */
@@ -32,8 +33,12 @@ export interface PlantRules {
   takeMac?(pool: string, taking: MacTaking): Promise<string>;
   /** A serial of the pool that is one unit's alone. Rejects with `numbers-used-up`. */
   takeSerial?(pool: string): Promise<string>;
-  /** The bytes that the plant answers to a recipe's command for this unit; left out where it knows none. */
-  unitData?(unit: UnitForPlant, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Has a command of the plant make what one unit is given, asking again by the same request where that may help, and proves that the
+   * plant did. Rejects with `plant-command-refused`, `plant-command-failed`, `plant-command-wrong`, `plant-data-missing`,
+   * `too-many-requests`, or what keeps it from asking; left out where there is no plant to ask.
+   */
+  unitData?(unit: UnitForPlant, signal: AbortSignal): Promise<UnitData>;
   /**
    * Has the plant sign a digest for one unit, asking again where that may help. Rejects with `signing-refused`,
    * `signing-unavailable`, `too-many-requests`, or what keeps it from asking; left out where there is no plant to ask.

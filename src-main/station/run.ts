@@ -3,13 +3,7 @@ import { flashMemories } from '#shared/model/chip.ts';
 import { type Failure, FlashlineError, toFailure, type Verdict, verdictOf } from '#shared/model/failure.ts';
 import type { LockOperation, Operation } from '#shared/model/plan.ts';
 import type { RunEvent, Step } from '#shared/model/run-event.ts';
-import {
-  isSimulated,
-  type KeptDigest,
-  type RecordDraft,
-  type UnitRecord,
-  type UnitSignature,
-} from '#shared/model/unit-record.ts';
+import { isSimulated, type KeptDigest, type RecordDraft, type UnitRecord } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { CarryOutHooks } from '../programmer/carry-out-input.ts';
 import type { FlashDevice } from '../programmer/flash-device.ts';
@@ -30,7 +24,7 @@ import { runFailure } from './run-failure.ts';
 import { imageRecords, openingOf, type RunRequest } from './run-opening.ts';
 import { StepTracker } from './step-tracker.ts';
 import { tearDown } from './tear-down.ts';
-import { draftOf, noFindings, wasCarriedOut, wasPlanned } from './unit-findings.ts';
+import { draftOf, givenSinks, noFindings, wasCarriedOut, wasPlanned } from './unit-findings.ts';
 import { engineForUnit, requireOwnLabel } from './unit-identity.ts';
 import { UnitRelease } from './unit-release.ts';
 import { requireResults } from './unit-results.ts';
@@ -80,6 +74,7 @@ class Run {
   #clock: Clock;
   /** The run's clock when it began; taken anew when the connection brings its own clock. */
   #since: number;
+  #order: string | null = null;
   #target: OpenedUnit | null = null;
   #device: FlashDevice | null = null;
   /** Tear-down has begun: what is opened from now on is closed at once. */
@@ -118,6 +113,7 @@ class Run {
   async execute(): Promise<RunEnd> {
     const { release } = this.#engine;
     const opening = openingOf(this.#id, this.#request, release, this.#services, this.#utc());
+    this.#order = opening.order ?? null;
     const opened = await this.#attempt(() => this.#services.log.begin(opening));
     this.#tell({
       type: 'run.started',
@@ -167,6 +163,7 @@ class Run {
     });
     if (lock) await this.#step('unlock', io, () => this.#unlock(lock, io));
     await this.#step('identify', io, () => this.#identify(target, io));
+    if (this.#waitsForPlant) await this.#step('plant-data', io, () => this.#makeItsOwn(target, io));
     const { device, pages } = await this.#step('survey', io, async () => {
       const opened = await this.#engine.openFlash(target, io);
       this.#device = opened;
@@ -240,29 +237,29 @@ class Run {
     const reach = target.reach?.();
     this.#tell({ type: 'unit.identified', run: this.#id, uid, chip, ...(reach ? { reach } : {}) });
     await this.#admit(uid);
-    const element = isProgrammer(target) ? target : null;
-    await this.#makeItsOwn(element?.elementKey && ((slot) => element.elementKey?.(slot, io)));
+    if (!this.#waitsForPlant) await this.#makeItsOwn(target, io);
+  }
+
+  /** A program of the plant's may take its time: that is a step of its own. */
+  get #waitsForPlant(): boolean {
+    return this.#engine.release.recipe.manufacturing?.kind === 'plant' && this.#plant?.unitData !== undefined;
   }
 
   /** What the unit alone is given: made before anything is planned. */
-  async #makeItsOwn(elementKey: ((slot: number) => Promise<Uint8Array> | undefined) | undefined): Promise<void> {
-    const took = (macs: readonly string[]) => {
-      this.#found.macs = [...macs];
-    };
-    const signed = (signature: UnitSignature) => {
-      this.#found.signatures = [...this.#found.signatures, signature];
-      this.#tell({ type: 'unit.signed', run: this.#id, signature });
-    };
-    const now = () => this.#services.wallClock.now();
-    const { log, numbers, random } = this.#services;
-    const base = { log, numbers, plant: this.#plant, listed: this.#found.listed, signed, now, random, elementKey };
-    const askPlant = (macs: readonly string[]) => this.#askPlant(this.#found.uid, macs);
-    const services = { ...base, askPlant, run: this.#id, at: this.#utc(), took };
-    this.#engine = await engineForUnit(this.#engine, this.#request, this.#found.uid, services, this.#signal);
-    const { signatures } = this.#found;
-    if (signatures.length === 0) return;
+  async #makeItsOwn(target: OpenedUnit, io: IoContext): Promise<void> {
+    const element = isProgrammer(target) ? target : null;
+    const elementKey = element?.elementKey && ((slot: number) => element.elementKey?.(slot, io));
+    const { log, numbers, random, wallClock } = this.#services;
+    const { uid, listed } = this.#found;
+    const own = { log, numbers, plant: this.#plant, listed, random, elementKey, now: () => wallClock.now() };
+    const askPlant = (macs: readonly string[]) => this.#askPlant(uid, macs);
+    const sinks = givenSinks(this.#found, this.#id, (event) => this.#tell(event));
+    const services = { ...own, ...sinks, askPlant, run: this.#id, order: this.#order, at: this.#utc() };
+    this.#engine = await engineForUnit(this.#engine, this.#request, uid, services, this.#signal);
+    const { signatures, unitData } = this.#found;
+    if (signatures.length === 0 && unitData === null) return;
     const images = imageRecords(this.#engine.release);
-    await this.#journal.write({ kind: 'signed', images, signatures });
+    await this.#journal.write({ kind: 'signed', images, signatures, ...(unitData ? { unitData } : {}) });
   }
 
   /** What this station knows first: it takes no time. */

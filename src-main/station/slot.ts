@@ -47,6 +47,7 @@ export function afterEvent(slot: SlotState, event: RunEvent, elapsedMs: number):
     case 'plan.ready':
       return { ...now, pages: event.pages ?? null };
     case 'unit.signed':
+    case 'unit.given':
     case 'run.finished':
       return now;
     case 'lock.waiting':

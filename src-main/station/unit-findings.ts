@@ -3,11 +3,13 @@ import { verdictOf } from '#shared/model/failure.ts';
 import { type Plan, reasonTotals } from '#shared/model/plan.ts';
 import type { PlantAnswer } from '#shared/model/plant-work.ts';
 import type { Role } from '#shared/model/recipe.ts';
-import type { KeptDigest, Reach, RecordDraft, UnitSignature } from '#shared/model/unit-record.ts';
+import type { RunEvent } from '#shared/model/run-event.ts';
+import type { KeptDigest, Reach, RecordDraft, UnitDataNote, UnitSignature } from '#shared/model/unit-record.ts';
 import type { RunOpening } from '../log/log.ts';
 import type { Outcome } from '../programmer/carry-out-input.ts';
 import type { ReleaseFacts } from './engine.ts';
 import { imageRecords, rotOf, signedFor } from './run-opening.ts';
+import type { IdentityServices } from './unit-identity.ts';
 
 /** What a run has found out of its unit and done to it so far: the parts of its record that are not known when it begins. */
 export interface UnitFindings {
@@ -21,6 +23,8 @@ export interface UnitFindings {
   unlocked: Readonly<Record<string, string>> | null;
   macs: readonly string[];
   signatures: readonly UnitSignature[];
+  /** What the plant made for it; null where its recipe asks for nothing. */
+  unitData: UnitDataNote | null;
   /** Whether the plant was heard of this unit; of several questions one that stayed without an answer is what counts. */
   plantAnswer: PlantAnswer;
   /** What the recipe's list says of the unit. */
@@ -43,6 +47,7 @@ export function noFindings(): UnitFindings {
     unlocked: null,
     macs: [],
     signatures: [],
+    unitData: null,
     plantAnswer: undefined,
     listed: {},
     reach: null,
@@ -52,6 +57,27 @@ export function noFindings(): UnitFindings {
     pages: undefined,
     rot: [],
     unproven: 0,
+  };
+}
+
+/** Told as it comes: what a unit was given is in the record, whatever the run's end. */
+export function givenSinks(
+  findings: UnitFindings,
+  run: string,
+  tell: (event: RunEvent) => void,
+): Pick<IdentityServices, 'took' | 'signed' | 'given'> {
+  return {
+    took: (macs) => {
+      findings.macs = [...macs];
+    },
+    signed: (signature) => {
+      findings.signatures = [...findings.signatures, signature];
+      tell({ type: 'unit.signed', run, signature });
+    },
+    given: (unitData) => {
+      findings.unitData = unitData;
+      tell({ type: 'unit.given', run, unitData });
+    },
   };
 }
 
@@ -106,6 +132,7 @@ export function draftOf(
     ...(reach ? { reach } : {}),
     ...(macs.length > 0 ? { macs: [...macs] } : {}),
     ...signedFor(opening, found.signatures),
+    ...(found.unitData ? { unitData: found.unitData } : {}),
     ...(plantAnswer ? { plant: plantAnswer } : {}),
     ...(batch === undefined ? {} : { batch }),
   };

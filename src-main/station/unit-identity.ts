@@ -1,7 +1,9 @@
 import type { RandomBytes } from '#shared/base/clock.ts';
 import { macSource } from '#shared/identity/mac-rules.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import { isSimulated, type UnitSignature } from '#shared/model/unit-record.ts';
+import { isSimulated, type UnitDataNote, type UnitSignature } from '#shared/model/unit-record.ts';
+import type { Manufacturing } from '#shared/model/manufacturing.ts';
+import { valuesForPlant } from '../release/manufacturing/for-unit.ts';
 import type { UnitValues } from '../release/manufacturing/unit-values.ts';
 import type { Engine } from './engine.ts';
 import type { RunRequest } from './run-opening.ts';
@@ -13,6 +15,10 @@ export interface IdentityServices extends MacServices {
   /** What the recipe's list says of the unit. */
   readonly listed: Readonly<Record<string, string>>;
   readonly signed: (signature: UnitSignature) => void;
+  /** What the plant made for it. */
+  readonly given: (note: UnitDataNote) => void;
+  /** That the unit is made for. */
+  readonly order: string | null;
   /** Real time. */
   readonly now: () => number;
   readonly random: RandomBytes;
@@ -38,14 +44,34 @@ export async function engineForUnit(
   const macs = source ? await macsOf({ request, product: product.id, uid, scans }, source, services) : [];
   if (!engine.forUnit) return engine;
   const unit: UnitValues = { serial: request.serial, uid, macs, scans, results: request.results ?? [] };
-  const fromPlant =
-    section?.kind === 'plant'
-      ? await services.plant?.unitData?.({ command: section.command, product: product.id, ...unit }, signal)
-      : undefined;
   const signing = { ...services, simulated: isSimulated(request) };
-  // In this order: what is signed may have the certificate in it.
+  // In this order: what is signed, and what the plant makes, may have the certificate in it.
   const certified = await withDeviceCertificate(engine, unit, signing, signal);
+  const fromPlant =
+    section?.kind === 'plant' ? await madeByPlant(engine, section, certified, services, signal) : undefined;
   return engine.forUnit(await withUnitSignatures(engine, certified, signing, signal), fromPlant);
+}
+
+/** Undefined where there is no plant that could make it. */
+async function madeByPlant(
+  { release: { recipe, digest } }: Engine,
+  section: Extract<Manufacturing, { kind: 'plant' }>,
+  unit: UnitValues,
+  { plant, run, order, given }: IdentityServices,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  if (!plant?.unitData) return undefined;
+  const { command, size, fill } = section;
+  const { serial, uid, macs } = unit;
+  const { id: product, revision } = recipe.product;
+  const values = valuesForPlant(section, recipe, unit);
+  const who = { command, product, revision, release: digest, serial, uid, macs: [...macs], run, order };
+  const { data, note } = await plant.unitData(
+    { ...who, values: { ...values }, atLeast: fill === undefined ? size : 1, atMost: size },
+    signal,
+  );
+  given(note);
+  return data;
 }
 
 /**

@@ -43,7 +43,11 @@ export async function issueForUnit(order: Omit<IssueRequest, 'request'>, io: Sig
   return insisting(io, () => session.call('station.issue', { body }, { signal, deadlineMs: SIGN_MS }));
 }
 
-async function insisting<T>({ clock, signal }: SigningIo, ask: () => Promise<T>): Promise<T> {
+/** Asks again, with pauses, where another try may end otherwise. */
+export async function insisting<T>(
+  { clock, signal }: Pick<SigningIo, 'clock' | 'signal'>,
+  ask: () => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await ask();

@@ -1,6 +1,7 @@
 import type { Clock, RandomBytes } from '#shared/base/clock.ts';
 import { sha256Hex } from '#shared/base/digest.ts';
 import type { Admission, StationDocument, StationOrder, StationUser } from '#shared/contract/plant/station-api.ts';
+import type { UnitDataRequest } from '#shared/contract/plant/command-api.ts';
 import type { IssueAnswer, IssueRequest, SignAnswer, SignRequest } from '#shared/contract/plant/signing-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { macAddress } from '#shared/model/mac-address.ts';
@@ -10,6 +11,7 @@ import type { PlantStore, Taking } from '../log/plant-store.ts';
 import { hasCode } from './has-code.ts';
 import { issueForUnit, type SigningIo, signForUnit } from './sign-for-unit.ts';
 import type { Sync } from './sync.ts';
+import { unitDataFromPlant } from './unit-data.ts';
 
 export interface StationRulesOptions {
   readonly sync: Sync;
@@ -127,6 +129,13 @@ export class StationRules {
 
   async issue(order: Omit<IssueRequest, 'request'>, signal: AbortSignal): Promise<IssueAnswer> {
     return issueForUnit(order, this.#signingIo(signal));
+  }
+
+  /** Rejects with what unitDataFromPlant does, and with `plant-data-missing` where this station has no plant. */
+  async unitData(order: Omit<UnitDataRequest, 'request'>, signal: AbortSignal): ReturnType<typeof unitDataFromPlant> {
+    const { sync, clock, random } = this.#options;
+    if (sync.book === null) throw new FlashlineError('plant-data-missing', { params: { command: order.command } });
+    return unitDataFromPlant(order, sync.book.enrolment, { session: sync.session(), clock, random, signal });
   }
 
   /** The name of the person with this badge. Throws `not-enrolled`, or `badge-unknown` for a badge that the plant does not know. */

@@ -10,7 +10,10 @@ import { type Desk, type DeskCall, deskCalls } from './desk.ts';
 /** `sun_path` of Linux has 108 bytes, of macOS 104. */
 const MAX_PATH = 100;
 const MAX_LINE = 65_536;
-const ANSWER_MS = 30_000;
+/** What a command gave for a unit, in base64, comes back to whoever tries it. */
+const MAX_ANSWER = 2 * 1024 * 1024;
+/** Longer than a command may take. */
+const ANSWER_MS = 90_000;
 
 const Question = z.object({ call: z.string(), params: z.unknown() });
 const Answer = z.union([z.object({ result: z.unknown() }), z.object({ failure: Failure })]);
@@ -122,7 +125,7 @@ async function ask(path: string, question: object): Promise<string> {
   try {
     socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error('the plant server does not answer')));
     socket.write(`${JSON.stringify(question)}\n`);
-    return await readLine(socket);
+    return await readLine(socket, MAX_ANSWER);
   } catch (thrown) {
     throw new FlashlineError('plant-protocol', {
       params: { detail: 'the running plant server did not answer' },
@@ -134,13 +137,13 @@ async function ask(path: string, question: object): Promise<string> {
 }
 
 /** Up to the first line's end; empty when the other side went away without one. */
-async function readLine(socket: Socket): Promise<string> {
+async function readLine(socket: Socket, most = MAX_LINE): Promise<string> {
   let text = '';
   for await (const chunk of socket.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     text += String(chunk);
     const end = text.indexOf('\n');
     if (end >= 0) return text.slice(0, end);
-    if (text.length > MAX_LINE) throw new Error('too long a line');
+    if (text.length > most) throw new Error('too long a line');
   }
   return '';
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { Instant, Label, Name } from '#shared/contract/plant/common.ts';
 import { PlantRole } from '#shared/contract/plant/endpoint.ts';
+import { CommandName, CommandUse, PlantCommand, UnitDataRequest } from '#shared/contract/plant/command-api.ts';
 import { KeyUse, PolicyChange, SigningKey } from '#shared/contract/plant/signing-api.ts';
-import { PlantUser } from '#shared/contract/plant/web-messages.ts';
+import { PoolReport } from '#shared/contract/plant/pool-report.ts';
+import { PlantPool, PlantUser } from '#shared/contract/plant/web-messages.ts';
 import { KeyKind, KeyStoreKind } from '#shared/model/signing.ts';
 
 const Password = z.string().min(12).max(256);
@@ -67,6 +69,37 @@ export const deskCalls = {
   },
   'key.certificate': { params: z.strictObject({ name: Name, pem: z.string().max(32_768) }), result: SigningKey },
   'key.policy': { params: z.strictObject({ name: Name, change: PolicyChange }), result: SigningKey },
+  'pool.list': { params: z.strictObject({}), result: z.array(PlantPool) },
+  'pool.report': { params: z.strictObject({ id: Name, before: z.string().optional() }), result: PoolReport },
+  'command.list': { params: z.strictObject({}), result: z.array(PlantCommand) },
+  'command.uses': {
+    params: z.strictObject({
+      name: CommandName,
+      serial: Label.nullable(),
+      limit: z.number().int().min(1).max(1000),
+    }),
+    result: z.array(CommandUse),
+  },
+  /** Of a made-up unit: nothing is kept of it. */
+  'command.try': {
+    params: z.strictObject({
+      name: CommandName,
+      unit: UnitDataRequest.pick({ product: true, revision: true, serial: true, uid: true, macs: true, values: true }),
+    }),
+    result: z.object({
+      end: z.enum(['gave', 'failed', 'lost']),
+      detail: z.string().nullable(),
+      /** base64 */
+      data: z.string().nullable(),
+      sha256: z.string().nullable(),
+      ms: z.number(),
+      said: z.string(),
+    }),
+  },
+  'command.renew': {
+    params: z.strictObject({ name: CommandName, serial: Label, reason: Label }),
+    result: z.object({ renewed: z.number().int() }),
+  },
 } as const;
 
 export type DeskCalls = typeof deskCalls;

@@ -6,14 +6,18 @@ import { createStationSessions } from '../accounts/station-sessions.ts';
 import { createStations } from '../accounts/stations.ts';
 import { createUserSessions } from '../accounts/user-sessions.ts';
 import { createUsers } from '../accounts/users.ts';
+import { poolReport } from '../catalog/pool-report.ts';
+import { listPools } from '../catalog/pools.ts';
 import { recover } from '../catalog/recovery.ts';
+import type { PlantCommands } from '../commands/commands.ts';
 import type { Database } from '../database/database.ts';
 import type { Desk } from '../desk/desk.ts';
-import { localDesk } from '../desk/local-desk.ts';
+import { type DeskServices, localDesk } from '../desk/local-desk.ts';
 import { createIngest } from '../ingest/ingest.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import { accountHandlers, type AccountServices, sessionHandlers } from './handlers/accounts.ts';
 import { catalogHandlers } from './handlers/catalog.ts';
+import { commandHandlers } from './handlers/commands.ts';
 import { ingestHandlers } from './handlers/ingest.ts';
 import { traceHandlers } from './handlers/trace.ts';
 import { yieldHandlers } from './handlers/yield.ts';
@@ -39,15 +43,18 @@ export interface ServiceParts {
   /** Where signing keys are. */
   readonly stores: KeyStores;
   readonly signingCounts: SigningCounts;
+  /** What it makes for units by programs of its own. */
+  readonly commands: PlantCommands;
 }
 
 export interface Services extends AccountServices {
   readonly desk: Desk;
   readonly keys: SigningDesk;
+  readonly commands: PlantCommands;
 }
 
 export function composeServices(parts: ServiceParts): Services {
-  const { database, keyring, tls, random, now, name, version, oidc } = parts;
+  const { database, keyring, tls, random, now, name, version, oidc, commands } = parts;
   const { publicKey } = keyring.signer;
   const passwords = createPasswords(random, parts.passwordCost);
   const userSessions = createUserSessions(database, random);
@@ -65,7 +72,24 @@ export function composeServices(parts: ServiceParts): Services {
     plant: { name, version, publicKey },
     oidc,
     keys,
-    desk: localDesk({ users, stations, keys, now, recover: (act) => recover(database, act) }),
+    commands,
+    desk: localDesk({
+      users,
+      stations,
+      keys,
+      commands,
+      pools: poolsOf(database),
+      now,
+      recover: (act) => recover(database, act),
+    }),
+  };
+}
+
+/** Whoever has the command line sees every product's. */
+function poolsOf(database: Database): DeskServices['pools'] {
+  return {
+    list: () => listPools(database, null),
+    report: (id, page) => poolReport(database, id, { ...page, scope: null }),
   };
 }
 
@@ -80,5 +104,6 @@ export function composeHandlers(services: Services, { keyring, random }: Service
     ...catalogHandlers({ database, keyring, random }),
     ...yieldHandlers({ database }),
     ...signingHandlers(services),
+    ...commandHandlers(services),
   };
 }

@@ -32,6 +32,10 @@ const STATUS: Readonly<Record<PlantCode, number> & Partial<Record<FailureCode, n
   'signing-refused': 409,
   'signing-wrong': 502,
   'plant-data-missing': 501,
+  'plant-command-refused': 409,
+  // The plant's own program is what failed: no other server of the plant does better.
+  'plant-command-failed': 422,
+  'plant-command-wrong': 502,
   'plant-protocol': 502,
   'plant-unreachable': 502,
   'plant-untrusted': 502,

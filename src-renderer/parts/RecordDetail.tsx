@@ -116,7 +116,7 @@ function Written({ record }: { readonly record: UnitRecord }) {
 }
 
 /** What only some products' units have. */
-function MadeAs({ record: { order, batch, macs, signatures } }: { readonly record: UnitRecord }) {
+function MadeAs({ record: { order, batch, macs, signatures, unitData } }: { readonly record: UnitRecord }) {
   const { t } = useTranslation();
   return (
     <>
@@ -130,6 +130,11 @@ function MadeAs({ record: { order, batch, macs, signatures } }: { readonly recor
       {signatures !== undefined && signatures.length > 0 && (
         <Fact name={t('log.signatures')}>
           {signatures.map(({ what, key, store }) => `${what}: ${key} (${t(`log.store.${store}`)})`).join(', ')}
+        </Fact>
+      )}
+      {unitData !== undefined && (
+        <Fact name={t('log.unit_data')}>
+          {t('log.unit_data_by', { command: unitData.command, plant: unitData.plant })} {unitData.sha256}
         </Fact>
       )}
     </>

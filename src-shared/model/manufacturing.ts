@@ -170,7 +170,16 @@ export const Manufacturing = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('plant').describe('Bytes that the plant answers for the unit'),
     ...place,
-    command: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+    command: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,63}$/)
+      .describe('Its name at the plant'),
+    values: z
+      .array(Source)
+      .max(100)
+      .default([])
+      .describe('What it is told beside product, release, serial, hardware id, MACs, run and order'),
+    fill: Byte.optional().describe('What the plant gives may be shorter than the partition: this stands behind it'),
   }),
 ]);
 export type Manufacturing = z.infer<typeof Manufacturing>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Blame, FailureCode, Verdict } from './failure.ts';
 import { Operation, ReasonTotal } from './plan.ts';
 import { ReleaseRole } from './recipe.ts';
-import { Reach, UnitRecord, UnitSignature } from './unit-record.ts';
+import { Reach, UnitDataNote, UnitRecord, UnitSignature } from './unit-record.ts';
 
 /** The steps of a run, in the order in which they happen (docs/architecture.md numbers them). */
 export const Step = z.enum([
@@ -10,6 +10,8 @@ export const Step = z.enum([
   // Only of a unit that came locked, where the recipe asks for it.
   'unlock',
   'identify',
+  // Only where the recipe has a command of the plant make what the unit is given.
+  'plant-data',
   'survey',
   'invalidate',
   'erase',
@@ -49,6 +51,8 @@ export const RunEvent = z.discriminatedUnion('type', [
   }),
   /** The plant signed something for this unit alone; nothing was changed on it yet. */
   z.object({ type: z.literal('unit.signed'), run, signature: UnitSignature }),
+  /** The plant made what this unit alone is given; nothing was changed on it yet. */
+  z.object({ type: z.literal('unit.given'), run, unitData: UnitDataNote }),
   z.object({
     type: z.literal('plan.ready'),
     run,

@@ -90,6 +90,24 @@ export const UnitSignature = z.object({
 });
 export type UnitSignature = z.infer<typeof UnitSignature>;
 
+/** What a command of the plant made for this unit alone: its manufacturing partition. */
+export const UnitDataNote = z.object({
+  command: z.string(),
+  /** The plant, as the station knows it. */
+  plant: z.string(),
+  /** By which the plant's audit log has them: the station's request, and the use of the command. */
+  request: z.string(),
+  use: z.string(),
+  /** Of what was given, before it was filled up to the partition's size. */
+  sha256: Sha256,
+  size: z.number().int(),
+  /** UTC, by the plant's clock. */
+  madeAt: z.string(),
+  /** It was made for an earlier run of the unit. */
+  again: z.boolean(),
+});
+export type UnitDataNote = z.infer<typeof UnitDataNote>;
+
 /** A key that proves nothing is none that the plant should find units by. */
 export function keysThatCount(signatures: readonly UnitSignature[]): string[] {
   return signatures.filter(({ store }) => store === 'hsm').map(({ keyId }) => keyId);
@@ -173,6 +191,8 @@ export const RecordDraft = z.object({
   plant: z.enum(['answered', 'silent']).optional(),
   /** Left out where the recipe has nothing signed for a unit. */
   signatures: z.array(UnitSignature).optional(),
+  /** Left out where the recipe has the plant make nothing. */
+  unitData: UnitDataNote.optional(),
 });
 export type RecordDraft = z.infer<typeof RecordDraft>;
 

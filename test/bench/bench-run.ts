@@ -177,6 +177,7 @@ class Stopwatch {
     return {
       connect: get('connect'),
       identify: get('identify'),
+      'plant-data': get('plant-data'),
       survey: get('survey'),
       carryOut: get('carryOut'),
       invalidate: get('invalidate'),

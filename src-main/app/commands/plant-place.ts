@@ -17,6 +17,7 @@ export interface PlaceOptions extends CommonOptions {
   readonly name?: string;
   readonly hsm?: string;
   readonly developmentKeys?: boolean;
+  readonly commands?: string;
 }
 
 export function withPlace(command: Command): Command {
@@ -40,6 +41,26 @@ export function withKeyStores(command: Command): Command {
       '--development-keys',
       'signing keys in a file, for trying things: whatever they sign is marked, and proves nothing',
     );
+}
+
+/** Where the programs are that make what units are given. */
+export function withCommandsFile(command: Command): Command {
+  return command.option(
+    '--commands <file>',
+    'programs that make what units are given (docs/ways/manufacturing.md), or $FLASHLINE_PLANT_COMMANDS',
+  );
+}
+
+/** The place with its commands. */
+export async function placeWithCommands(
+  options: PlaceOptions,
+  context: CliContext,
+  place: PlantPlace = placeOf(options, context),
+): Promise<PlantPlace> {
+  const file = options.commands ?? context.env['FLASHLINE_PLANT_COMMANDS'];
+  if (file === undefined) return place;
+  const { readCommandsFile } = await import('#plant/plant.ts');
+  return { ...place, commands: readCommandsFile(file) };
 }
 
 /** The place with its key stores. */

@@ -4,7 +4,14 @@ import type { Plant } from '#plant/plant.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { type CliContext, command, type ExitCode } from './command.ts';
 import { numberOf } from './numbers.ts';
-import { type PlaceOptions, placeWithKeys, withKeyStores, withPlace } from './plant-place.ts';
+import {
+  type PlaceOptions,
+  placeWithCommands,
+  placeWithKeys,
+  withCommandsFile,
+  withKeyStores,
+  withPlace,
+} from './plant-place.ts';
 
 interface ServeOptions extends PlaceOptions {
   readonly port: string;
@@ -14,14 +21,16 @@ interface ServeOptions extends PlaceOptions {
 }
 
 export function plantServe(context: CliContext, end: (code: ExitCode) => void): Command {
-  return withKeyStores(
-    withPlace(
-      command('serve', 'the plant server', [
-        'plant serve',
-        'plant serve --database postgresql://flashline@db/flashline --host 0.0.0.0 --name "Plant 1"',
-        'plant serve --host 0.0.0.0 --tls-cert plant.pem --tls-key plant.key --oidc oidc.yaml',
-        'plant serve --hsm hsm.yaml',
-      ]),
+  return withCommandsFile(
+    withKeyStores(
+      withPlace(
+        command('serve', 'the plant server', [
+          'plant serve',
+          'plant serve --database postgresql://flashline@db/flashline --host 0.0.0.0 --name "Plant 1"',
+          'plant serve --host 0.0.0.0 --tls-cert plant.pem --tls-key plant.key --oidc oidc.yaml',
+          'plant serve --hsm hsm.yaml --commands commands.yaml',
+        ]),
+      ),
     ),
   )
     .option('--port <port>', '0 takes any free one', '8420')
@@ -39,7 +48,7 @@ export function plantServe(context: CliContext, end: (code: ExitCode) => void): 
 
 async function serve(options: ServeOptions, context: CliContext): Promise<void> {
   const { resources, env, signal, say, print } = context;
-  const place = await placeWithKeys(options, context);
+  const place = await placeWithCommands(options, context, await placeWithKeys(options, context));
   // The server's packages are loaded only for its own commands.
   const { readOidcFile, startPlant } = await import('#plant/plant.ts');
   const plant = await startPlant({

@@ -4,8 +4,10 @@ import { realClock } from '../real-clock.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, withExamples } from './command.ts';
 import { plantAdoptKey } from './plant-adopt-key.ts';
 import { plantCertificate } from './plant-certificate.ts';
+import { plantCommands } from './plant-commands.ts';
 import { plantKeys } from './plant-keys.ts';
 import { type PlaceOptions, withPlace } from './plant-place.ts';
+import { plantPools } from './plant-pools.ts';
 import { plantRecovered } from './plant-recovered.ts';
 import { plantServe } from './plant-serve.ts';
 import { plantUser } from './plant-user.ts';
@@ -24,7 +26,9 @@ export function plantCommand(context: CliContext, end: (code: ExitCode) => void)
     .addCommand(plantRecovered(context, end))
     .addCommand(plantAdoptKey(context, end))
     .addCommand(plantCertificate(context, end))
+    .addCommand(plantCommands(context, end))
     .addCommand(plantKeys(context, end))
+    .addCommand(plantPools(context, end))
     .addCommand(plantUser(context, end));
 }
 

@@ -40,6 +40,13 @@ export function humanRun(context: CliContext): (event: RunEvent) => void {
         settle(`  ${what} signed by the plant’s key ${key} (${algorithm})${store === 'hsm' ? '' : NO_PROOF[store]}`);
         break;
       }
+      case 'unit.given': {
+        const { command, plant, size, sha256, again } = event.unitData;
+        settle(
+          `  ${size} bytes by command ${command} of plant ${plant}${again ? ', as before' : ''}: ${sha256.slice(0, 16)}`,
+        );
+        break;
+      }
       case 'plan.ready':
         settle(
           `  ${event.operations.length} operations, ${event.bytesToWrite} bytes to write, ${event.bytesSkipped} kept`,

@@ -1,3 +1,4 @@
+import { MAX_UNIT_DATA_BYTES } from '#shared/contract/plant/command-api.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Manufacturing, NvsSection, TemplateField } from '#shared/model/manufacturing.ts';
 import type { Recipe } from '#shared/model/recipe.ts';
@@ -40,6 +41,8 @@ function sectionFaults(section: Manufacturing, recipe: Recipe, hasUid: boolean):
   if (section.kind === 'nvs') faults.push(...nvsSignatureFaults(section), ...nvsEncodingFaults(section));
   if (section.kind === 'nvs' && section.size % NVS_PAGE !== 0)
     faults.push({ path: ['manufacturing', 'size'], detail: `an NVS partition has whole pages of ${NVS_PAGE} bytes` });
+  if (section.kind === 'plant' && section.size > MAX_UNIT_DATA_BYTES)
+    faults.push({ path: ['manufacturing', 'size'], detail: `the plant gives ${MAX_UNIT_DATA_BYTES} bytes at most` });
   if (faults.length > 0 || section.kind === 'plant') return faults;
   return trialFaults(section);
 }
@@ -52,7 +55,8 @@ function roleFaults({ images }: Recipe): ManufacturingFault[] {
 }
 
 function valuesOf(section: Manufacturing): Valued[] {
-  if (section.kind === 'plant') return [];
+  if (section.kind === 'plant')
+    return section.values.map((from, index) => ({ path: ['manufacturing', 'values', index], from }));
   if (section.kind === 'nvs') {
     return section.namespaces.flatMap(({ keys }, at) =>
       keys.flatMap((key, index): Valued[] => {

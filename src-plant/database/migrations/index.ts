@@ -6,6 +6,7 @@ import { plantKey } from './0004-plant-key.ts';
 import { signing } from './0005-signing.ts';
 import { certificates } from './0006-certificates.ts';
 import { unitLives } from './0007-unit-lives.ts';
+import { commands } from './0008-commands.ts';
 
 /** Every migration there is, in order. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   signing,
   certificates,
   unitLives,
+  commands,
 ];

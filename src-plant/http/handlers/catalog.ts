@@ -3,6 +3,7 @@ import { admit } from '../../catalog/admission.ts';
 import type { Act } from '../../catalog/act.ts';
 import { leaseNumbers, returnLease } from '../../catalog/leases.ts';
 import { closeOrder, createOrder, listOrders } from '../../catalog/orders.ts';
+import { poolReport } from '../../catalog/pool-report.ts';
 import { createPool, listPools } from '../../catalog/pools.ts';
 import {
   approveRelease,
@@ -28,7 +29,7 @@ export interface CatalogServices {
 }
 
 type ReleaseCall = 'release.list' | 'release.upload' | 'release.approve' | 'release.publish' | 'release.withdraw';
-type PlanCall = 'order.list' | 'order.create' | 'order.close' | 'pool.list' | 'pool.create';
+type PlanCall = 'order.list' | 'order.create' | 'order.close' | 'pool.list' | 'pool.report' | 'pool.create';
 type StationCall =
   | 'station.report'
   | 'station.lease'
@@ -62,6 +63,8 @@ function planHandlers({ database }: CatalogServices): Handlers<PlanCall> {
     'order.create': ({ body }, context) => createOrder(database, body, actOf(context)),
     'order.close': ({ params }, context) => closeOrder(database, params.name, actOf(context)),
     'pool.list': (_request, context) => listPools(database, scopeOf(context)),
+    'pool.report': ({ params, query }, context) =>
+      poolReport(database, params.id, { ...query, scope: scopeOf(context), now: context.now }),
     'pool.create': ({ body }, context) => createPool(database, body, actOf(context)),
   };
 }

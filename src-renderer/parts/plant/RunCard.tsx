@@ -2,7 +2,13 @@ import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { TracedRun } from '#shared/contract/plant/web-messages.ts';
-import { DEFAULT_PROCESS, type ImageRecord, type Measurement, type UnitSignature } from '#shared/model/unit-record.ts';
+import {
+  DEFAULT_PROCESS,
+  type ImageRecord,
+  type Measurement,
+  type UnitDataNote,
+  type UnitSignature,
+} from '#shared/model/unit-record.ts';
 import { COLORS } from '../theme.ts';
 import { seconds } from '../format.ts';
 import { count, runFailureWords, utcTime } from './plant-format.ts';
@@ -162,6 +168,16 @@ function signatureFacts(
   return [[name, words.join('; '), true]];
 }
 
+/** What a command of the plant made for this unit alone. */
+function unitDataFacts(
+  { unitData }: TracedRun['record'],
+  name: string,
+  words: (given: UnitDataNote) => string,
+): (readonly [string, string, boolean])[] {
+  if (unitData === undefined) return [];
+  return [[name, [words(unitData), utcTime(unitData.madeAt), unitData.sha256].join(' · '), true]];
+}
+
 function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: TracedRun }) {
   const { t, i18n } = useTranslation();
   const none = t('run.none');
@@ -184,6 +200,9 @@ function RunFacts({ run: { record, receivedAt, signed } }: { readonly run: Trace
         [t('run.keys'), record.signingKeys.length === 0 ? t('run.no_keys') : record.signingKeys.join(', ')],
         ...releaseFacts(record, t('run.release_signed'), (by, params) => t(`run.signer_${by}`, { ...params })),
         ...signatureFacts(record, t('run.signatures'), (store) => t(`run.store.${store}`)),
+        ...unitDataFacts(record, t('run.unit_data'), ({ command, plant, size, again }) =>
+          t(again ? 'run.unit_data_again' : 'run.unit_data_by', { command, plant, size }),
+        ),
         [t('run.locks'), locks.length === 0 ? none : locks.map(([name, value]) => `${name} = ${value}`).join(', ')],
         [t('run.probe'), `${record.probe} · ${t('slot.name', { name: record.slot })}`],
         [t('run.app'), record.appVersion],

@@ -4,7 +4,7 @@ import { keyOf } from '../../stores/plant-queries.ts';
 import { usePlantScope } from './plant-context.ts';
 
 /** Calls whose answers come a page at a time. */
-export type PagedCall = 'unit.find' | 'recall.search' | 'audit.list' | 'key.signatures';
+export type PagedCall = 'unit.find' | 'recall.search' | 'audit.list' | 'key.signatures' | 'pool.report';
 export type AskedPages<K extends PagedCall> = UseInfiniteQueryResult<
   InfiniteData<Answer<K>, string | null>,
   PlantCallFailed

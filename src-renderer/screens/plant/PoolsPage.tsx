@@ -8,6 +8,7 @@ import { Ask } from '../../parts/plant/Ask.tsx';
 import { Choice } from '../../parts/plant/Choice.tsx';
 import { Loaded, Nothing } from '../../parts/plant/Loaded.tsx';
 import { Page } from '../../parts/plant/Page.tsx';
+import { PoolReport } from '../../parts/plant/PoolReport.tsx';
 import { useAct, useAsk, useMay } from '../../parts/plant/plant-context.ts';
 import { count } from '../../parts/plant/plant-format.ts';
 import { Table } from '../../parts/plant/Table.tsx';
@@ -54,6 +55,7 @@ export function PoolsPage() {
 
 function Pool({ pool }: { readonly pool: PlantPool }) {
   const { t, i18n } = useTranslation();
+  const [reporting, setReporting] = useState(false);
   const number = (value: number): string => count(value, i18n.language);
   const all = pool.last - pool.first + 1;
   return (
@@ -72,7 +74,11 @@ function Pool({ pool }: { readonly pool: PlantPool }) {
         </code>
         <span>{t('pools.left', { left: number(pool.left), all: number(all), block: number(pool.block) })}</span>
         {runsOut(pool) && <Tag tone="alarm">{t('pools.low')}</Tag>}
+        <Button aria-expanded={reporting} onClick={() => setReporting(!reporting)}>
+          {t('pools.report')}
+        </Button>
       </Box>
+      {reporting && <PoolReport pool={pool} />}
       {pool.leases.length === 0 ? <Nothing>{t('pools.no_leases')}</Nothing> : <Leases pool={pool} />}
     </Box>
   );

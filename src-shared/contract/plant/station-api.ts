@@ -12,6 +12,8 @@ export const STATEMENTS = {
   stationDocument: 'flashline-station-document+jwt',
   /** Plant: NumberLease. */
   numberLease: 'flashline-number-lease+jwt',
+  /** Plant: UnitDataStatement. */
+  unitData: 'flashline-unit-data+jwt',
   /** Plant: Certificate. */
   certificate: 'flashline-certificate+jwt',
 } as const;

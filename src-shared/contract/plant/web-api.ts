@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { API, Done, Instant, Jws, Label, Name, Next, PublicKeyJwk, Sha256 } from './common.ts';
 import { MAX_CERTIFICATE_TEXT } from './certificate-text.ts';
+import { PoolReport } from './pool-report.ts';
 import { endpoint, PlantRole } from './endpoint.ts';
 import {
   AuditEntry,
@@ -219,6 +220,15 @@ export const webEndpoints = {
     access: QUALITY,
     summary: 'Number pools and who has which block of them',
     answer: z.array(PlantPool),
+  }),
+  'pool.report': endpoint({
+    method: 'GET',
+    path: `${API}/pools/:id/report`,
+    access: QUALITY,
+    summary: 'What became of a pool’s numbers, at all stations: used, void, still with a station, returned, open',
+    params: z.strictObject({ id: Name }),
+    query: z.strictObject({ before: z.string().max(512).optional() }),
+    answer: PoolReport,
   }),
   'pool.create': endpoint({
     method: 'POST',

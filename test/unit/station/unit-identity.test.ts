@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FlashlineError, toFailure } from '#shared/model/failure.ts';
-import type { UnitRecord } from '#shared/model/unit-record.ts';
+import type { UnitDataNote, UnitRecord } from '#shared/model/unit-record.ts';
 import type { RecordQuery } from '#main/log/log.ts';
 import type { UnitValues } from '#main/release/manufacturing/unit-values.ts';
 import type { Engine } from '#main/station/engine.ts';
@@ -13,7 +13,7 @@ const SECTION = { version: '1', address: 0, size: 64, macs: { pool: 'boards', co
 function engineWith(manufacturing: object): { engine: Engine; made: { unit: UnitValues; fromPlant: unknown }[] } {
   const made: { unit: UnitValues; fromPlant: unknown }[] = [];
   const engine = {
-    release: { recipe: { product: { id: 'hello' }, manufacturing } },
+    release: { digest: 'd', recipe: { product: { id: 'hello', revision: 'A' }, images: [], manufacturing } },
     forUnit: (unit: UnitValues, fromPlant: unknown) => {
       made.push({ unit, fromPlant });
       return engine;
@@ -32,7 +32,8 @@ interface Given {
 async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kind: 'nvs', ...SECTION } }: Given) {
   const { engine, made } = engineWith(section);
   const took: (readonly string[])[] = [];
-  const request = { serial: 'HB1', slot: '1', probe, rework: false };
+  const notes: UnitDataNote[] = [];
+  const request = { serial: 'HB1', slot: '1', probe, rework: false, scans: { batch: '7B' } };
   const services = {
     // Of an address nobody has a record here: test/unit/station/unit-macs.test.ts.
     log: { records: (query: RecordQuery) => Promise.resolve((query.facet ? [] : records) as UnitRecord[]) },
@@ -44,6 +45,8 @@ async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kin
     at: '',
     took: (macs: readonly string[]) => void took.push([...macs]),
     signed: () => undefined,
+    given: (note: UnitDataNote) => void notes.push(note),
+    order: 'O-1',
     now: () => 0,
     random: (length: number) => new Uint8Array(length),
   };
@@ -52,7 +55,7 @@ async function run({ probe = 'cmsis-dap:1', records = [], plant, section = { kin
     () => null,
     (error: unknown) => toFailure(error).code,
   );
-  return { code, took, unit: made[0]?.unit, fromPlant: made[0]?.fromPlant };
+  return { code, took, notes, unit: made[0]?.unit, fromPlant: made[0]?.fromPlant };
 }
 
 /** A pool of so many. */
@@ -129,20 +132,30 @@ describe('a label that names its chip', () => {
 });
 
 describe('bytes that the plant makes', () => {
-  it('are asked for this unit, and handed on', async () => {
+  const section = { kind: 'plant', version: '1', address: 0, size: 2, command: 'identity', values: ['scan.batch'] };
+  const note = { command: 'identity', plant: 'Plant 1' } as unknown as UnitDataNote;
+
+  it('are asked for this unit, with what its recipe sends, and handed on with a note for its record', async () => {
     const asked: unknown[] = [];
-    const plant = {
-      unitData: (unit: unknown) => {
+    const plant: Partial<PlantRules> = {
+      unitData: (unit) => {
         asked.push(unit);
-        return Promise.resolve(Uint8Array.of(1, 2));
+        return Promise.resolve({ data: Uint8Array.of(1, 2), note });
       },
     };
-    const section = { kind: 'plant', version: '1', address: 0, size: 2, command: 'identity' };
-    const { fromPlant, took } = await run({ plant, section });
+    const { fromPlant, took, notes } = await run({ plant, section });
     expect(fromPlant).toEqual(Uint8Array.of(1, 2));
-    expect(asked).toEqual([
-      { command: 'identity', product: 'hello', serial: 'HB1', uid: 'aa', macs: [], scans: {}, results: [] },
-    ]);
-    expect(took).toEqual([]);
+    const unit = { product: 'hello', revision: 'A', release: 'd', serial: 'HB1', uid: 'aa', macs: [], run: 'r' };
+    const sent = { command: 'identity', ...unit, order: 'O-1', values: { 'scan.batch': '7B' } };
+    expect(asked).toEqual([{ ...sent, atLeast: 2, atMost: 2 }]);
+    expect([took, notes]).toEqual([[], [note]]);
+    await run({ plant, section: { ...section, fill: 0 } });
+    expect(asked[1]).toEqual({ ...sent, atLeast: 1, atMost: 2 });
+  });
+
+  it('are not asked for where a value that they need is missing, or where there is no plant', async () => {
+    const plant: Partial<PlantRules> = { unitData: () => Promise.reject(new Error('asked')) };
+    expect((await run({ plant, section: { ...section, values: ['scan.other'] } })).code).toBe('value-missing');
+    expect(await run({ section })).toMatchObject({ fromPlant: undefined, notes: [] });
   });
 });
