@@ -154,7 +154,9 @@ export class Scs implements PrivateBus, CoreEvents {
     }
     switch (address) {
       case VTOR:
-        if (this.#kind.vectorTableMoves) this.#vtor = (value & ~0x7f) >>> 0;
+        // A Cortex-M0+ keeps bit 7 at zero (DUI 0662, 4.3.4).
+        if (this.#kind.vectorTableMoves)
+          this.#vtor = (value & (this.#kind.architecture === 'v6-m' ? ~0xff : ~0x7f)) >>> 0;
         return;
       case AIRCR:
         if (this.#asksForReset(value)) this.#resetRequest(at);
