@@ -6,7 +6,7 @@ import { newestBackup } from './backup-files.ts';
 import { damageOf } from './damage.ts';
 import { syncFile, syncFolder } from './durable-file.ts';
 import { LogPresence } from './log-presence.ts';
-import { type Salvaged, salvage } from './salvage.ts';
+import { type Salvaged, type SalvageOptions, salvage } from './salvage.ts';
 import { asLogFailure } from './sqlite-error.ts';
 
 export interface OpenSafelyOptions {
@@ -18,6 +18,8 @@ export interface OpenSafelyOptions {
   readonly warn: (failure: Failure) => void;
   /** Look at everything, however long it takes. */
   readonly thorough?: boolean;
+  /** While a log is made anew; what it throws ends that, and the damaged one stands where it stood. */
+  readonly progress?: SalvageOptions['progress'];
 }
 
 /**
@@ -62,7 +64,7 @@ function madeAnew(file: string): string {
 }
 
 function mend(options: OpenSafelyOptions): void {
-  const { file, backups, clock, warn } = options;
+  const { file, clock, warn } = options;
   const damage = findDamage(options);
   if (damage === null) return;
   const name = asideName(file, new Date(clock.now()));
@@ -70,8 +72,7 @@ function mend(options: OpenSafelyOptions): void {
   let salvaged: Salvaged | null = null;
   if (!existsSync(madeAnew(file))) {
     rmSync(half, { force: true });
-    const at = new Date(clock.now()).toISOString();
-    salvaged = salvage({ damaged: file, backup: newestBackup(backups), into: half, name: basename(name), at });
+    salvaged = makeAnew(options, half, basename(name));
     syncFile(half);
     renameSync(half, madeAnew(file));
     syncFolder(dirname(file));
@@ -83,6 +84,17 @@ function mend(options: OpenSafelyOptions): void {
   syncFolder(dirname(file));
   const detail = salvaged === null ? damage : `${damage}; ${inWords(salvaged)}`;
   warn(new FlashlineError('log-set-aside', { params: { file: name, detail } }).failure);
+}
+
+function makeAnew(options: OpenSafelyOptions, half: string, name: string): Salvaged {
+  const { file, backups, clock, progress = () => undefined } = options;
+  const at = new Date(clock.now()).toISOString();
+  try {
+    return salvage({ damaged: file, backup: newestBackup(backups), into: half, name, at, progress });
+  } catch (thrown) {
+    rmSync(half, { force: true });
+    throw thrown;
+  }
 }
 
 function asideName(file: string, now: Date): string {

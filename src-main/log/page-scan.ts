@@ -21,15 +21,29 @@ const OVERFLOW_BYTES = PAGE_BYTES - 4;
 /**
  * Every text in every table row that can still be read in a SQLite file and its write-ahead log, page by page and past the
  * tree, so that one broken page hides no other. Rows that were deleted or never committed may be among them: whoever asks
- * must be able to tell what a text is worth by the text itself.
+ * must be able to tell what a text is worth by the text itself. `turned` is told before each page.
  */
-export function* textsIn(file: string, isWanted: (start: string) => boolean): Generator<string> {
+export function* textsIn(
+  file: string,
+  isWanted: (start: string) => boolean,
+  turned: () => void = () => undefined,
+): Generator<string> {
   const pages = new PagesOf(file);
   try {
-    for (const { page, first } of pages.all()) yield* textsOfPage(page, first ? FILE_HEADER_BYTES : 0, pages, isWanted);
+    for (const { page, first } of pages.all()) {
+      turned();
+      yield* textsOfPage(page, first ? FILE_HEADER_BYTES : 0, pages, isWanted);
+    }
   } finally {
     pages.close();
   }
+}
+
+/** How many pages `textsIn` turns. */
+export function pagesIn(file: string): number {
+  const bytesOf = (path: string) => (existsSync(path) ? statSync(path).size : 0);
+  const inLog = bytesOf(`${file}-wal`) - WAL_HEADER_BYTES - FRAME_HEADER_BYTES;
+  return Math.ceil(bytesOf(file) / PAGE_BYTES) + Math.max(0, Math.ceil(inLog / (FRAME_HEADER_BYTES + PAGE_BYTES)));
 }
 
 /** The pages of a file as they are, and those of its write-ahead log. */

@@ -7,7 +7,7 @@ import { copyTables } from './copy-tables.ts';
 import { interruptedDraft } from './interrupted.ts';
 import { migrate } from './migrate.ts';
 import { Owner } from './process-owner.ts';
-import { textsIn } from './page-scan.ts';
+import { pagesIn, textsIn } from './page-scan.ts';
 import { indexRecord } from './record-index.ts';
 
 export interface SalvageOptions {
@@ -21,7 +21,11 @@ export interface SalvageOptions {
   readonly name: string;
   /** UTC, ISO 8601. */
   readonly at: string;
+  /** Told with every page that is read, then with every record that is put in its place. What it throws ends the salvage. */
+  readonly progress: (step: SalvageStep, done: number, total: number) => void;
 }
+
+export type SalvageStep = 'read' | 'place';
 
 export interface Salvaged {
   readonly records: number;
@@ -107,9 +111,13 @@ class Salvage {
       CREATE TEMP TABLE broken (body TEXT PRIMARY KEY, reason TEXT);
       CREATE TEMP TABLE tails (sequence INTEGER, hash TEXT)`);
     const readOutbox = copyTables(this.#database, damaged, backup);
-    for (const file of [damaged, ...(backup === null ? [] : [backup])])
-      for (const text of textsIn(file, looksLikeRecord)) this.#take(text);
-    const gaps = this.#placeRecords();
+    const files = [damaged, ...(backup === null ? [] : [backup])];
+    const turned = this.#counter(
+      'read',
+      files.map(pagesIn).reduce((sum, pages) => sum + pages, 0),
+    );
+    for (const file of files) for (const text of textsIn(file, looksLikeRecord, turned)) this.#take(text);
+    const gaps = this.#placeRecords(this.#counter('place', this.#count('SELECT count(*) AS count FROM found')));
     this.#settleRuns(readOutbox);
     this.#keepStrays();
     const records = this.#count('SELECT count(*) AS count FROM records');
@@ -132,8 +140,13 @@ class Salvage {
     this.#prepare('INSERT OR IGNORE INTO broken VALUES (?, ?)').run(body, reason);
   }
 
+  #counter(step: SalvageStep, total: number): () => void {
+    let done = 0;
+    return () => this.#options.progress(step, ++done, total);
+  }
+
   /** From the newest to the oldest: each names the one before it. */
-  #placeRecords(): { first: number; last: number }[] {
+  #placeRecords(placed: () => void): { first: number; last: number }[] {
     const archived = this.#place('SELECT sequence, hash FROM anchors ORDER BY sequence DESC LIMIT 1');
     const floor = archived ?? { sequence: 0, hash: GENESIS_HASH };
     const gaps: (Place & { first: number })[] = [];
@@ -147,6 +160,7 @@ class Salvage {
       if (row !== undefined) {
         const found = Found.parse(row);
         this.#insert(found);
+        placed();
         wanted = { sequence: found.sequence - 1, hash: found.previous };
         continue;
       }

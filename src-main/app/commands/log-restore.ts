@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { backUp } from '../../log/backup.ts';
-import { openSafely } from '../../log/open-safely.ts';
 import { backupsOf, logFileOf } from '../compose-backup.ts';
-import { homeFolder, openStoresOf, realClock } from '../compose-home.ts';
+import { homeFolder, openStoresOf } from '../compose-home.ts';
+import { repairLog } from '../repair-log.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { warningLine } from './outcome.ts';
 
@@ -57,17 +57,16 @@ export function logRepairCommand(context: CliContext, end: End): Command {
     const file = logFileOf(home);
     if (!existsSync(file)) throw new FlashlineError('file-missing', { params: { file } });
     let isSetAside = false;
-    const presence = openSafely({
+    await repairLog({
       file,
       backups: backupsOf(home),
-      clock: realClock,
-      thorough: true,
+      signal: context.signal,
       warn: (failure) => {
         isSetAside = true;
         context.say(warningLine(failure, context));
       },
+      progress: (step, percent) => tellRepair(context, options, step, percent),
     });
-    presence.close();
     const records = await count(context);
     const said = isSetAside ? 'was damaged and has been made anew' : 'is whole';
     context.print(
@@ -77,6 +76,13 @@ export function logRepairCommand(context: CliContext, end: End): Command {
     );
     end(0);
   });
+}
+
+/** Tenths; nobody needs a line a percent. */
+function tellRepair(context: CliContext, { json }: CommonOptions, step: 'read' | 'place', percent: number): void {
+  if (percent % 10 !== 0) return;
+  if (json) context.print(JSON.stringify({ type: 'log.repairing', step, percent }));
+  else context.say(`${step === 'read' ? 'Pages read' : 'Records put in their places'}: ${percent} %`);
 }
 
 async function count(context: CliContext): Promise<number> {

@@ -1,13 +1,14 @@
-import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { array, assert, constantFrom, integer, oneof, property, record } from '#test/support/fast-check.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Failure } from '#shared/model/failure.ts';
+import { type Failure, FlashlineError } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import { openLogDatabase } from '#main/log/log-database.ts';
 import { openSafely } from '#main/log/open-safely.ts';
+import type { SalvageOptions } from '#main/log/salvage.ts';
 import { SqliteUnitLog } from '#main/log/sqlite-unit-log.ts';
 import { draft, opening, standingClock, temporaryFolder, Village } from './fixtures.ts';
 
@@ -189,6 +190,40 @@ describe('a damaged log', () => {
       }
     }
   }, 240_000);
+
+  it('stands as it stood when making it anew is ended at any step, and whoever comes next begins from its start', async () => {
+    take('half');
+    damage(file, (bytes) => bytes.fill(0xa5, 5 * PAGE, 6 * PAGE));
+    const read = () => ['', '-wal'].map((suffix) => readFileSync(file + suffix));
+    const before = read();
+    const backups = join(folder.path, 'backups');
+    const mend = (progress: SalvageOptions['progress']) =>
+      openSafely({ file, backups, clock: standingClock(), warn: () => undefined, progress }).close();
+    const endAfter = (steps: number) => {
+      const told: string[] = [];
+      const progress = (step: string, done: number, total: number) => {
+        if (told.push(`${step} ${done}/${total}`) === steps) throw new FlashlineError('aborted');
+      };
+      expect(() => mend(progress)).toThrow(/^aborted/);
+      expect(told).toHaveLength(steps);
+      expect(read()).toEqual(before);
+      expect(readdirSync(folder.path).filter((name) => /salvag|damaged/.test(name))).toEqual([]);
+    };
+    const pages = before.reduce(
+      (sum, { length }, index) => sum + Math.floor(length / (index === 0 ? PAGE : PAGE + 24)),
+      0,
+    );
+    for (const steps of [1, 2, Math.floor(pages / 2), pages, pages + 1, pages + 50]) endAfter(steps);
+    const told: string[] = [];
+    mend((step, done, total) => told.push(`${step} ${done}/${total}`));
+    const records = told.length - pages;
+    expect(records).toBeGreaterThan(RECORDS - 20);
+    expect(told).toEqual([
+      ...Array.from({ length: pages }, (_, index) => `read ${index + 1}/${pages}`),
+      ...Array.from({ length: records }, (_, index) => `place ${index + 1}/${records}`),
+    ]);
+    expect(existsSync(join(folder.path, 'station-damaged-2026-03-01.db'))).toBe(true);
+  });
 
   it('that is whole is left as it is', async () => {
     for (const state of ['whole', 'half'] as const) {
