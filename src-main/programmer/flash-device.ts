@@ -11,6 +11,8 @@ import type { Progress } from '../probe/memory-access.ts';
  */
 export interface FlashDigest {
   readonly algorithm: DigestProof;
+  /** Why this unit makes none, once it was asked; undefined as long as nothing speaks against it. */
+  readonly refusal?: string | undefined;
   /** Of [address, address + length), lower-case hexadecimal; undefined where this unit turns out to make none. */
   of(address: number, length: number, io: IoContext): Promise<string | undefined>;
 }

@@ -113,6 +113,7 @@ describe('flashline flash on the bench', () => {
     const looked = await runCli(['flash', '--release', RELEASE, '--dry-run', '--json', '--probe', BENCH], { home });
     const forThis = Plan.parse(JSON.parse(looked.lines[0] ?? ''));
     expect(forThis.operations.map(({ op }) => op)).not.toContain('erase');
+    expect(JSON.parse(looked.lines[0] ?? '')).toMatchObject({ proof: { by: 'read' } });
     expect(await records()).toEqual([]);
   });
 });

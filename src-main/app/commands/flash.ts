@@ -14,7 +14,7 @@ import {
 } from './command.ts';
 import { benchRole, lockReleaser } from './lock-badge.ts';
 import { reportFailure } from './outcome.ts';
-import { planFor, planLines } from './plan-lines.ts';
+import { planFor, planLines, proofLine } from './plan-lines.ts';
 import { resultOption, resultsOf, scanOption, scansOf } from './scans.ts';
 import { humanRun, jsonRun } from './show-run.ts';
 import { benchPaceOption, openStation, paceOf, runUnit } from './station-runs.ts';
@@ -91,9 +91,11 @@ async function flash(options: FlashOptions, context: CliContext): Promise<ExitCo
 
 async function dryRun(options: FlashOptions, context: CliContext): Promise<ExitCode> {
   const engine = await openEngine(options.release, chipSources(context));
-  const plan: Plan = options.probe === undefined ? engine.plan() : await planFor(engine, options.probe, context);
-  if (options.json) context.print(JSON.stringify({ type: 'plan', ...plan }));
+  const found = options.probe === undefined ? undefined : await planFor(engine, options.probe, context);
+  const plan: Plan = found?.plan ?? engine.plan();
+  if (options.json) context.print(JSON.stringify({ type: 'plan', ...plan, ...(found ? { proof: found.proof } : {}) }));
   else for (const line of planLines(plan)) context.print(line);
+  if (found && !options.json) context.print(proofLine(found.proof));
   return 0;
 }
 

@@ -1,11 +1,17 @@
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { LockOperation, PageDecision, PageReason, Plan } from '#shared/model/plan.ts';
+import type { DigestProof } from '#shared/model/unit-record.ts';
+import type { FlashDevice } from '../../programmer/flash-device.ts';
 import type { Engine } from '../../station/engine.ts';
 import type { CliContext } from './command.ts';
 import { withUnit } from './with-unit.ts';
 
-/** The plan for the unit that is on the probe now; reads, and changes nothing. */
-export async function planFor(engine: Engine, probe: string, context: CliContext): Promise<Plan> {
+/** The plan for the unit that is on the probe now, and how it would be proven; reads, and changes nothing. */
+export async function planFor(
+  engine: Engine,
+  probe: string,
+  context: CliContext,
+): Promise<{ readonly plan: Plan; readonly proof: ExpectedProof }> {
   return withUnit(
     { probe, interface: engine.release.recipe.interface },
     engine.release.chip,
@@ -13,9 +19,33 @@ export async function planFor(engine: Engine, probe: string, context: CliContext
     async (unit, io) => {
       await unit.identify(io);
       const device = await engine.openFlash(unit, io);
-      return engine.plan(await engine.survey(device, io, () => undefined), device);
+      const plan = engine.plan(await engine.survey(device, io, () => undefined), device);
+      return { plan, proof: proofOf(device) };
     },
   );
+}
+
+/** How what stands on the unit in the end is proven, as far as that is known before. */
+export interface ExpectedProof {
+  readonly by: 'read' | DigestProof;
+  /** Why the unit makes no digests, where its interface could. */
+  readonly refusal?: string;
+}
+
+export function proofOf({ digest }: Pick<FlashDevice, 'digest'>): ExpectedProof {
+  if (!digest) return { by: 'read' };
+  return digest.refusal === undefined ? { by: digest.algorithm } : { by: 'read', refusal: digest.refusal };
+}
+
+const PROOFS = {
+  read: 'reading all of it back',
+  md5: 'an MD5 that the unit makes of it',
+  sha256: 'a SHA-256 that the unit makes of it',
+} as const;
+
+export function proofLine({ by, refusal }: ExpectedProof): string {
+  const why = refusal === undefined ? '' : `, for the unit makes no digest: ${refusal}`;
+  return `  In the end proven by ${PROOFS[by]}${why}`;
 }
 
 function lockLine({ op, name, expected }: LockOperation, index: number): string {

@@ -38,7 +38,13 @@ export class Hf2Flash implements FlashDevice {
       await this.#settle(address, length, io);
       return digest.of(address, length, io);
     };
-    this.digest = { algorithm: 'sha256', of };
+    this.digest = {
+      algorithm: 'sha256',
+      of,
+      get refusal() {
+        return digest.refusal;
+      },
+    };
   }
 
   async survey(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {

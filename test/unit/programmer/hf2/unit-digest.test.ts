@@ -11,6 +11,8 @@ import { Hf2BenchLink } from '#main/bench/uf2/hf2-bench-link.ts';
 import { Uf2Bench } from '#main/bench/uf2/uf2-bench.ts';
 import type { Link } from '#main/link/link.ts';
 import { SYST_CSR, VTOR } from '#main/programmer/hf2/digest-code.ts';
+import { proofLine, proofOf } from '#main/app/commands/plan-lines.ts';
+import { Hf2Flash } from '#main/programmer/hf2/hf2-flash.ts';
 import { Hf2Client } from '#main/programmer/hf2/hf2-client.ts';
 import { murmur3 } from '#main/programmer/hf2/murmur3.ts';
 import { UnitDigest } from '#main/programmer/hf2/unit-digest.ts';
@@ -192,6 +194,24 @@ describe('a unit’s own SHA-256', () => {
     await client.binInfo(io);
     expect(await digest.of(APP, SIZE, io)).toBeUndefined();
     expect(digest.refusal).toBe(`command ${command} is not understood`);
+  });
+
+  it('is told before: by whom content will be proven, and why not by the unit', async () => {
+    const well = set();
+    await well.client.binInfo(well.io);
+    const flash = new Hf2Flash(well.client, undefined, well.digest);
+    expect(flash.digest).toMatchObject({ algorithm: 'sha256', refusal: undefined });
+    expect(await flash.digest?.of(APP, SIZE, well.io)).toBe(sha256(well.data));
+    expect(proofLine(proofOf(flash))).toBe('  In the end proven by a SHA-256 that the unit makes of it');
+    const still = set(undefined, {
+      before: ({ board }) => void board.chip.write(SYST_CSR, 4, 5, board.clock.elapsedNs),
+    });
+    await still.client.binInfo(still.io);
+    const other = new Hf2Flash(still.client, undefined, still.digest);
+    await other.digest?.of(APP, SIZE, still.io);
+    expect(proofOf(other)).toEqual({ by: 'read', refusal: 'its SysTick does not run' });
+    expect(proofLine(proofOf(other))).toContain('for the unit makes no digest: its SysTick does not run');
+    expect(proofOf(new Hf2Flash(well.client, undefined))).toEqual({ by: 'read' });
   });
 
   it('that is broken off at any packet leaves a boot loader that works, and the next one is right', async () => {
