@@ -47,6 +47,7 @@ const builds = [
   })),
   { folder: 'resources/demo/hello-nrf51822', output: 'hello.hex', make: (cwd) => buildHello(cwd, 'cortex-m0') },
   { folder: 'resources/demo/hello-nrf52840', output: 'hello.hex', make: (cwd) => buildHello(cwd, 'cortex-m4') },
+  { folder: 'resources/demo/hello-identity', output: 'hello.hex', make: buildIdentity },
 ];
 
 const check = process.argv.includes('--check');
@@ -111,6 +112,13 @@ function foldersOf(parent) {
   return readdirSync(join(root, parent), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
+}
+
+/** The nRF51822's firmware under its own product's name. */
+function buildIdentity(cwd) {
+  for (const source of ['hello.c', 'hello.ld'])
+    cpSync(join(root, 'resources/demo/hello-nrf51822', source), join(cwd, source));
+  return buildHello(cwd, 'cortex-m0');
 }
 
 function buildHello(cwd, cpu) {

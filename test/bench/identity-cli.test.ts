@@ -1,6 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UnitRecord } from '#shared/model/unit-record.ts';
 import { cliHere } from '#test/support/cli-here.ts';
@@ -221,4 +223,43 @@ locks: [{ step: esp-custom-mac, from: mac }]
     burnt.push(record?.locks['CUSTOM_MAC']);
   }
   expect(new Set(burnt).size).toBe(2);
+});
+
+describe('the demo with an identity', () => {
+  const path = 'resources/demo/hello-identity';
+  const label = (serial: string, gtin = '09506000134352') => `(01)${gtin}(21)${serial}(10)7B`;
+
+  it('passes on the bench, and its partition has number, serial, address, chip and batch', async () => {
+    const home = newHome();
+    const { record } = await flash(home, path, label('HB0000018'), 'bench:nrf51822');
+    expect(record).toMatchObject({ verdict: 'PASS', serial: 'HB0000018', batch: '7B', macs: [expect.any(String)] });
+    const out = join(folder, 'identity.bin');
+    const [mac = ''] = record?.macs ?? [];
+    const given = ['--serial', label('HB0000018'), '--uid', record?.uid ?? '', '--mac', mac, '--out', out];
+    expect((await cliHere(['manufacturing', 'build', '--release', path, ...given], { home })).code).toBe(0);
+    const built = readFileSync(out);
+    const image = record?.images.find(({ role }) => role === 'manufacturing');
+    expect(image?.sha256.readBack).toBe(createHash('sha256').update(built).digest('hex'));
+    expect([built.readUInt32LE(0), built.toString('latin1', 4, 13), built.toString('latin1', 30, 32)]).toEqual([
+      1,
+      'HB0000018',
+      '7B',
+    ]);
+    expect(built.toString('hex', 16, 30)).toBe(`${mac.replaceAll(':', '')}${record?.uid ?? ''}`);
+    expect(built.readUInt32LE(60)).toBe(crc32(built.subarray(0, 60)));
+    // The next unit has an address of its own.
+    const next = await flash(home, path, label('HB0000026'), 'bench:nrf51822');
+    expect(next.record?.macs?.[0]).not.toBe(mac);
+  });
+
+  it.each([
+    ['check-digit', label('HB0000017')],
+    ['label-other-product', label('HB0000018', '09506000134369')],
+    ['label-damaged', 'HB0000018'],
+  ])('is refused before there is a run: %s', async (code, scanned) => {
+    const end = await cliHere(['flash', '--release', path, '--serial', scanned, '--probe', 'bench:nrf51822'], {
+      home: newHome(),
+    });
+    expect([end.code, end.stderr]).toEqual([3, expect.stringContaining(code)]);
+  });
 });

@@ -157,6 +157,41 @@ describe.skipIf(!requirePrograms(['chromium']))('a plant at work, in Chromium at
     await page.locator('[data-page=pools]', { hasText: '1' }).waitFor();
   });
 
+  it('shows what became of a pool’s numbers, from the keyboard', async () => {
+    const mia = await plant.as('mia');
+    const range = { prefix: 'RP', digits: 6, first: 1, last: 30, block: 10 };
+    await mia.call('pool.create', { body: { id: 'Reported', kind: 'serial', product: null, ...range } });
+    for (const key of ['first-block', 'second-block'])
+      await station.client.call('station.lease', { body: { pool: 'Reported', key } });
+    const leased = (await mia.call('pool.list')).find(({ id }) => id === 'Reported');
+    const lease = leased?.leases.find(({ first }) => first === 1)?.lease ?? '';
+    await station.client.call('station.return-lease', { params: { lease }, body: { next: 5, over: true } });
+    await station.send([{ serial: 'RP000003', uid: 'u3', product: PRODUCT }]);
+    await open('mia', '/numbers');
+    const pool = page.locator('[data-pool=Reported]');
+    await pool.getByRole('button', { name: 'What became of them' }).focus();
+    await page.keyboard.press('Enter');
+    const rows = pool.getByRole('table', { name: 'Numbers of Reported' }).locator('tbody tr');
+    await rows.last().waitFor();
+    const told = async () =>
+      Promise.all((await rows.all()).map(async (each) => (await each.locator('td').allTextContents()).join(' | ')));
+    expect(await told()).toEqual([
+      'void | RP000001 – RP000002 | 2 | line-1',
+      'used | RP000003 | 1 | –',
+      'void | RP000004 | 1 | line-1',
+      'returned | RP000005 – RP000010 | 6 | –',
+      'with a station | RP000011 – RP000020 | 10 | line-1',
+      'open | RP000021 – RP000030 | 10 | –',
+    ]);
+    await pool.getByText('used: 1 · void: 3 · with a station: 10 · returned: 6 · open: 10').waitFor();
+    // To the choice, and in it to `void`.
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('void');
+    expect(await told()).toEqual(['void | RP000001 – RP000002 | 2 | line-1', 'void | RP000004 | 1 | line-1']);
+    const found = { wide: await page.evaluate(widerThanScreen), unnamed: await page.evaluate(unnamed) };
+    expect({ ...found, weak: await page.evaluate(weakContrast) }).toEqual({ wide: [], unnamed: [], weak: [] });
+  });
+
   it('shows what the plant signs with, marks what only tries, and bounds and stops a key', async () => {
     await plant.makeKey('unit-data');
     const sign = (request: string) =>

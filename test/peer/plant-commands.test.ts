@@ -148,7 +148,8 @@ describe.skipIf(!requirePrograms(['openssl']))('a command of the plant', () => {
   });
 
   it('whose server is killed in the middle is used once, and ends with it; nothing is touched until somebody says so', async () => {
-    const running = flash('HB000002', 'HANG');
+    // The bench's board is the same, whatever its label says.
+    const running = flash('HB000002', 'HANG', '--rework');
     const hangs = join(folder, 'hangs');
     await expect.poll(() => existsSync(hangs) && readFileSync(hangs, 'utf8') !== '', { timeout: 110_000 }).toBe(true);
     server.child.kill('SIGKILL');
@@ -161,12 +162,12 @@ describe.skipIf(!requirePrograms(['openssl']))('a command of the plant', () => {
     });
     await server.ended;
     await serve(new URL(url).port);
-    const refused = await flash('HB000002');
+    const refused = await flash('HB000002', '7B', '--rework');
     expect(refused).toMatchObject({ verdict: 'ERROR', code: 'plant-command-refused', record: { bytesWritten: 0 } });
     expect(refused.message).toContain('is not known');
     expect(usesOf('HB000002')).toHaveLength(1);
     await plant('commands', 'renew', 'licence', '--serial', 'HB000002', '--reason', 'the licence server has one free');
-    expect(await flash('HB000002')).toMatchObject({ verdict: 'PASS' });
+    expect(await flash('HB000002', '7B', '--rework')).toMatchObject({ verdict: 'PASS' });
     expect(usesOf('HB000002')).toHaveLength(2);
     const shown = z.array(CommandUse).parse(await plant('commands', 'show', 'licence', '--serial', 'HB000002'));
     expect(shown.map(({ state, live }) => [state, live])).toEqual([
