@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import helmet from '@fastify/helmet';
 import statics from '@fastify/static';
-import type { FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { API } from '#shared/contract/plant/common.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { pathOf } from './refusal.ts';
@@ -12,7 +12,20 @@ const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='";
 
 /** Headers by which browsers load nothing but our own files and talk to nobody else. */
 export async function hardenAnswers(app: FastifyInstance, secure: boolean): Promise<void> {
-  await app.register(helmet, {
+  const headers = await hardeningHeaders(secure);
+  app.addHook('onRequest', async (_request, reply) => {
+    for (const [name, value] of headers) reply.raw.setHeader(name, value);
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (pathOf(request).startsWith(API)) reply.header('cache-control', 'no-store');
+    return payload;
+  });
+}
+
+/** They are the same for every answer, and Helmet puts them together anew for each: a tenth of what a short call costs. */
+async function hardeningHeaders(secure: boolean): Promise<readonly (readonly [string, string])[]> {
+  const bare = Fastify();
+  await bare.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -34,11 +47,15 @@ export async function hardenAnswers(app: FastifyInstance, secure: boolean): Prom
     // Browsers heed it only under TLS; and a certificate of the plant's own must not lock people out for a year.
     strictTransportSecurity: secure ? { maxAge: 86_400, includeSubDomains: false } : false,
   });
-  app.addHook('onSend', async (request, reply, payload) => {
-    reply.header('permissions-policy', 'camera=(), geolocation=(), microphone=(), usb=(), serial=(), hid=()');
-    if (pathOf(request).startsWith(API)) reply.header('cache-control', 'no-store');
-    return payload;
+  const policy = 'camera=(), geolocation=(), microphone=(), usb=(), serial=(), hid=()';
+  const hardened: (readonly [string, string])[] = [['permissions-policy', policy]];
+  bare.get('/', async (_request, reply) => {
+    hardened.push(...Object.entries(reply.raw.getHeaders()).map(([name, value]) => [name, String(value)] as const));
+    return '';
   });
+  await bare.inject('/');
+  await bare.close();
+  return hardened;
 }
 
 /** The built pages; any address that is no file and no call is the app's own to understand. */

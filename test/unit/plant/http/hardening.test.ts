@@ -131,6 +131,28 @@ describe('answers', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('cache-control')).toBe('no-store');
   });
+
+  it('carry every one of these headers, whether they succeed, are refused or are of nothing', async () => {
+    const paths = { [plantEndpoints['plant.about'].path]: 200, [`${API}/units/U`]: 401, '/nothing': 404 };
+    for (const [path, expected] of Object.entries(paths)) {
+      const { status, headers } = await plant.fetch(`${plant.url}${path}`, {});
+      expect([path, status]).toEqual([path, expected]);
+      expect(Object.fromEntries(headers)).toMatchObject({
+        'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'origin-agent-cluster': '?1',
+        'permissions-policy': expect.stringContaining('usb=()'),
+        'referrer-policy': 'no-referrer',
+        'x-content-type-options': 'nosniff',
+        'x-dns-prefetch-control': 'off',
+        'x-download-options': 'noopen',
+        'x-frame-options': 'DENY',
+        'x-permitted-cross-domain-policies': 'none',
+        'x-xss-protection': '0',
+      });
+    }
+  });
 });
 
 describe('pages of others', () => {
