@@ -258,6 +258,7 @@ class Run {
     this.#engine = await engineForUnit(this.#engine, this.#request, uid, services, this.#signal);
     const { signatures, unitData } = this.#found;
     if (signatures.length === 0 && unitData === null) return;
+    if (unitData) this.#steps.progress('plant-data', unitData.size, unitData.size);
     const images = imageRecords(this.#engine.release);
     await this.#journal.write({ kind: 'signed', images, signatures, ...(unitData ? { unitData } : {}) });
   }

@@ -42,6 +42,9 @@ export interface Tried {
   readonly sha256: string | null;
 }
 
+/** How calls and programs ended, for the metrics of this process; `repeated` was made before. */
+export type CommandEnd = 'given' | 'repeated' | 'refused' | 'failed' | 'lost';
+
 /** A call is answered within this, be it by `working`. */
 const ANSWER_MS = 8000;
 /** How often another server's work is looked at. */
@@ -56,11 +59,22 @@ export class PlantCommands {
   /** By use: settles when what came of it is kept. */
   readonly #running = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
+  readonly #counts = new Map<string, { readonly command: string; readonly end: CommandEnd; count: number }>();
 
   constructor(parts: CommandParts) {
     this.#parts = parts;
     this.#warden = parts.warden ?? new ProcessWarden();
     this.#places = new Map([...parts.settings].map(([name, { atOnce }]) => [name, new Places(atOnce)]));
+  }
+
+  counts(): readonly { readonly command: string; readonly end: CommandEnd; readonly count: number }[] {
+    return [...this.#counts.values()];
+  }
+
+  #count(command: string, end: CommandEnd): void {
+    const row = this.#counts.get(`${command} ${end}`) ?? { command, end, count: 0 };
+    row.count += 1;
+    this.#counts.set(`${command} ${end}`, row);
   }
 
   /** No other server works on this database: what was begun before now, nobody is at work with. */
@@ -99,7 +113,10 @@ export class PlantCommands {
         if (found.is === 'refused') throw refused(command.name, found.reason);
         if (found.is === 'failed')
           throw new FlashlineError('plant-command-failed', { params: { command: command.name, detail: found.detail } });
-        if (found.is === 'given') return await this.#answer(asked, station, found);
+        if (found.is === 'given') {
+          if (found.again) this.#count(command.name, 'repeated');
+          return await this.#answer(asked, station, found);
+        }
         if (found.is === 'free') {
           hasPlace = (await places?.take(clock, until - clock.monotonic())) === true;
           if (!hasPlace) return { state: 'working' };
@@ -139,7 +156,9 @@ export class PlantCommands {
     const work = async () => {
       const ended = await this.#run(command, inputOf(command, use, asked, { station, isTry: false }));
       const act = { station, now: this.#parts.now() };
-      await database.transaction((sql) => keepUse(sql, { command, use, asked, act, ended: fitted(ended, asked) }));
+      const fit = fitted(ended, asked);
+      await database.transaction((sql) => keepUse(sql, { command, use, asked, act, ended: fit }));
+      this.#count(command.name, fit.end === 'gave' ? 'given' : fit.end);
     };
     const running = work()
       // The database is what failed: in time the use counts as one whose end is not known.
@@ -170,7 +189,9 @@ export class PlantCommands {
     const { code, params } = toFailure(thrown);
     // What failed is told where it is kept.
     if (code !== 'plant-command-refused' && code !== 'too-many-requests') return;
-    const { database, now } = this.#parts;
+    const { database, now, settings } = this.#parts;
+    // A name that a station made up is no label of a metric.
+    if (settings.has(asked.command)) this.#count(asked.command, 'refused');
     const reason = params['reason'] ?? params['seconds'] ?? '';
     const detail = { ...auditDetail(asked, null), code, reason };
     await database.transaction((sql) =>

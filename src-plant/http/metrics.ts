@@ -5,9 +5,11 @@ import { z } from 'zod';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { constantTimeEqual } from './constant-time.ts';
 import { plantGauges } from './plant-gauges.ts';
+import type { PlantCommands } from '../commands/commands.ts';
 import type { Sql } from '../database/database.ts';
 import type { KeyStores } from '../signing/key-stores.ts';
 import type { SigningCounts } from '../signing/signing-counts.ts';
+import { commandMetrics } from './command-metrics.ts';
 import { signingMetrics } from './signing-metrics.ts';
 import type { TlsKeeper } from './tls-keeper.ts';
 
@@ -20,6 +22,7 @@ export interface MetricsParts {
   readonly tls: TlsKeeper | null;
   readonly stores: KeyStores;
   readonly signingCounts: SigningCounts;
+  readonly commands: PlantCommands;
 }
 
 /** Seconds; a batch of a thousand records is among the long ones. */
@@ -51,6 +54,7 @@ export function serveMetrics(app: FastifyInstance, parts: MetricsParts): void {
   sessionGauge(registry, database, now);
   plantGauges(registry, database);
   signingMetrics(registry, parts);
+  commandMetrics(registry, parts);
   if (tls !== null) tlsGauges(registry, tls);
   app.addHook('onResponse', async (request, reply) => {
     seconds.observe({ call: callOf(request), status: String(reply.statusCode) }, reply.elapsedTime / 1000);

@@ -17,6 +17,7 @@ import type { AllHandlers } from './session-context.ts';
 import type { Oidc } from '../accounts/oidc.ts';
 import type { StationSessions } from '../accounts/station-sessions.ts';
 import type { UserSessions } from '../accounts/user-sessions.ts';
+import type { PlantCommands } from '../commands/commands.ts';
 import type { Database } from '../database/database.ts';
 import type { KeyStores } from '../signing/key-stores.ts';
 import type { SigningCounts } from '../signing/signing-counts.ts';
@@ -47,6 +48,7 @@ export interface ServerParts {
   readonly openId: Oidc | null;
   readonly stores: KeyStores;
   readonly signingCounts: SigningCounts;
+  readonly commands: PlantCommands;
 }
 
 /** A whole request must be there within this: an upload of the largest release over a slow line. */

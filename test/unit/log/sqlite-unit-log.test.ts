@@ -185,6 +185,17 @@ describe('runs of dead processes', () => {
     await log.begin(opening('lost'));
     await log.journal('lost', [{ kind: 'identified', uid: 'ab', locks: { APPROTECT: '0xFFFFFFFF' } }]);
     await log.journal('lost', [{ kind: 'step', step: 'identify', ms: 2 }]);
+    const given = {
+      command: 'licence',
+      plant: 'Plant 1',
+      request: 'r',
+      use: 'u',
+      size: 2,
+      madeAt: A_DAY,
+      again: false,
+    };
+    const unitData = { ...given, sha256: 'd'.repeat(64) };
+    await log.journal('lost', [{ kind: 'signed', images: [], signatures: [], unitData }]);
     await log.journal('lost', [{ kind: 'change', operation: '{"op":"erase"}', at: A_DAY }]);
     await log.close();
 
@@ -198,6 +209,7 @@ describe('runs of dead processes', () => {
       uid: 'ab',
       locks: { APPROTECT: '0xFFFFFFFF' },
       steps: [{ step: 'identify', ms: 2 }],
+      unitData,
       failure: { code: 'interrupted', where: { slot: '1', step: 'identify' } },
     });
     expect(record?.failure?.cause).toContain('{"op":"erase"}');

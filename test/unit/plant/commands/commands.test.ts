@@ -171,6 +171,11 @@ describe('a unit', () => {
     expect((await refusalOf(server, asked({ values: { 'scan.batch': '8C' } })))[2]).toContain('made for other values');
     expect((await refusalOf(server, asked({ uid: 'cd34' })))[2]).toBe('all 1 uses of its policy are used up');
     expect(await actions()).toEqual(['command.give', 'command.again', 'command.refuse', 'command.refuse']);
+    expect(server.counts()).toEqual([
+      { command: 'licence', end: 'given', count: 1 },
+      { command: 'licence', end: 'repeated', count: 1 },
+      { command: 'licence', end: 'refused', count: 2 },
+    ]);
   });
 
   it('that may have it once only is refused when it comes again, and its lost answer is not', async () => {
