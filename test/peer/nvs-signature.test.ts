@@ -15,10 +15,10 @@ import { executeRun } from '#main/station/run.ts';
 import { ROOT } from '#test/support/cli.ts';
 import { nvsKeys, nvsSignedBytes } from '#test/support/nvs-keys.ts';
 import { requirePrograms } from '#test/support/programs.ts';
+import { APPLICATION, manufacturedRecipe, PARTITION_AT } from '#test/support/manufactured.ts';
 import { memoryFiles } from '../unit/release/memory-files.ts';
 import { CHIP, FakeBoard, makeRig, type Rig } from '../unit/station/fixtures.ts';
 
-const PLACE = 0x30000;
 const SIZE = 0x3000;
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const PEM = String(publicKey.export({ type: 'spki', format: 'pem' }));
@@ -29,18 +29,10 @@ writeFileSync(join(folder, 'key.pem'), PEM);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function open(): Promise<Release> {
-  const recipe = `schema: 1
-product: { id: hello, revision: A, name: Hello board }
-chip: nrf51822
-interface: swd
-images:
-  - { role: application, file: app.bin, version: 1.0.0, address: 0 }
-manufacturing:
-  kind: nvs
-  version: '1'
-  address: ${PLACE}
-  size: ${SIZE}
-  namespaces:
+  const recipe = manufacturedRecipe(
+    'nvs',
+    SIZE,
+    `  namespaces:
     - namespace: unit
       keys:
         - { key: serial, type: string, from: serial }
@@ -52,11 +44,10 @@ manufacturing:
     - namespace: other
       keys:
         - { key: serial, type: string, value: somebody else’s }
-serial: { pattern: '^HB[0-9]{6}$' }
-`;
+`,
+  );
   const chips = await loadChips([join(ROOT, 'resources', 'chips')], nodeFiles);
-  const app = Uint8Array.from({ length: 2500 }, (_, index) => (index * 7 + 1) & 0x7f);
-  const files = memoryFiles({ '/r/recipe.yaml': recipe, '/r/app.bin': app, '/r/keys/unit-data.pem': PEM });
+  const files = memoryFiles({ '/r/recipe.yaml': recipe, '/r/app.bin': APPLICATION, '/r/keys/unit-data.pem': PEM });
   return { ...(await openRelease('/r', { chips, files })), chip: CHIP };
 }
 
@@ -119,7 +110,7 @@ describe.skipIf(!requirePrograms(['openssl']))('an NVS partition that the plant 
   it('verifies by OpenSSL, over what a reader of our own finds in the unit’s flash', async () => {
     const end = await run();
     expect([end.verdict, end.failure]).toEqual(['PASS', null]);
-    const keys = nvsKeys(board.flash.slice(PLACE, PLACE + SIZE));
+    const keys = nvsKeys(board.flash.slice(PARTITION_AT, PARTITION_AT + SIZE));
     expect(Buffer.from(keys.get('unit/serial') ?? []).toString()).toBe('HB000001');
     const proof = keys.get('unit/proof') ?? new Uint8Array();
     const over = ['trim', 'serial', 'chip', 'hw'];

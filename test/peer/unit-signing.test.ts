@@ -25,29 +25,21 @@ import { PlantUnderTest } from '#test/support/plant-http.ts';
 import { mcubootImage } from '#test/support/power/signing.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { SoftHsm } from '#test/support/softhsm.ts';
+import { APPLICATION, manufacturedRecipe, PARTITION_AT } from '#test/support/manufactured.ts';
 import { productConfig } from '../bench/atecc-rig.ts';
 import { CHIP, FakeBoard, makeRig, type Rig } from '../unit/station/fixtures.ts';
 import { makeSyncRig, NEVER, type SyncRig } from '../unit/sync/rig.ts';
 
-const PLACE = 0x30000;
-const RECIPE = `schema: 1
-product: { id: hello, revision: A, name: Hello board }
-chip: nrf51822
-interface: swd
-images:
-  - { role: application, file: app.bin, version: 1.0.0, address: 0 }
-manufacturing:
-  kind: template
-  version: '1'
-  address: ${PLACE}
-  size: 256
-  fields:
+const RECIPE = manufacturedRecipe(
+  'template',
+  256,
+  `  fields:
     - { at: 0, type: string, size: 16, from: serial }
     - { at: 16, type: bytes, size: 8, from: uid }
     - { name: proof, at: 128, type: signature, size: 72, encoding: der, over: { at: 0, size: 128 },
         by: { key: unit-data, algorithm: ecdsa-p256-sha256, publicKey: unit-data.pem } }
-serial: { pattern: '^HB[0-9]{6}$' }
-`;
+`,
+);
 const ELEMENT_RECIPE = `schema: 1
 product: { id: sensor, revision: A, name: Sensor }
 chip: atecc608b
@@ -137,8 +129,7 @@ describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a p
     });
     writeFileSync(join(folder, 'unit-data.pem'), pemOf(key.publicKey));
     writeFileSync(join(folder, 'recipe.yaml'), RECIPE);
-    const app = Uint8Array.from({ length: 2500 }, (_, index) => (index * 7 + 1) & 0x7f);
-    writeFileSync(join(folder, 'app.bin'), app);
+    writeFileSync(join(folder, 'app.bin'), APPLICATION);
   });
   afterAll(async () => {
     rules.close();
@@ -179,7 +170,7 @@ describe.skipIf(!requirePrograms(['softhsm2', 'openssl']))('a unit signed by a p
     await permit({ releases: [digest] });
     const { end, board } = await flash('HB000001');
     expect([end.verdict, end.failure]).toEqual(['PASS', null]);
-    const made = board.flash.subarray(PLACE, PLACE + 256);
+    const made = board.flash.subarray(PARTITION_AT, PARTITION_AT + 256);
     writeFileSync(join(folder, 'data.bin'), made.subarray(0, 128));
     const length = 2 + (made[129] ?? 0);
     writeFileSync(join(folder, 'signature.der'), made.subarray(128, 128 + length));

@@ -13,30 +13,23 @@ import { releaseEngine } from '#main/station/release-engine.ts';
 import { executeRun } from '#main/station/run.ts';
 import { ROOT } from '#test/support/cli.ts';
 import { DeviceCa, spkiOf } from '#test/support/device-ca.ts';
+import { APPLICATION, manufacturedRecipe, PARTITION_AT } from '#test/support/manufactured.ts';
 import { failureOf } from '../release/failure-of.ts';
 import { memoryFiles } from '../release/memory-files.ts';
 import { CHIP, FakeBoard, makeRig, type Rig } from './fixtures.ts';
 
-const PLACE = 0x30000;
 const CERTIFICATE = `certificate: { key: device-ca, issuer: ca.pem, publicKey: scan.key, organization: Example, years: 20,
     compressed: { templateId: 3, chainId: 0 } }`;
-const recipe = (certificate = CERTIFICATE, fields = '') => `schema: 1
-product: { id: hello, revision: A, name: Hello board }
-chip: nrf51822
-interface: swd
-images:
-  - { role: application, file: app.bin, version: 1.0.0, address: 0 }
-manufacturing:
-  kind: template
-  version: '1'
-  address: ${PLACE}
-  size: 1024
-  ${certificate}
+const recipe = (certificate = CERTIFICATE, fields = '') =>
+  manufacturedRecipe(
+    'template',
+    1024,
+    `  ${certificate}
   fields:
     - { at: 0, type: bytes, size: 72, from: certificate.compressed }
     - { at: 72, type: bytes, size: 600, pad: 0xff, from: certificate }
-${fields}serial: { pattern: '^HB[0-9]{6}$' }
-`;
+${fields}`,
+  );
 
 let chips: ChipLibrary;
 let ca: DeviceCa;
@@ -57,8 +50,7 @@ beforeEach(() => {
 afterEach(() => rig.remove());
 
 const open = async (text = recipe(), pem = ca.pem) => {
-  const app = Uint8Array.from({ length: 2500 }, (_, index) => (index * 7 + 1) & 0x7f);
-  const files = memoryFiles({ '/r/recipe.yaml': text, '/r/app.bin': app, '/r/ca.pem': pem });
+  const files = memoryFiles({ '/r/recipe.yaml': text, '/r/app.bin': APPLICATION, '/r/ca.pem': pem });
   return { ...(await openRelease('/r', { chips, files })), chip: CHIP };
 };
 
@@ -91,7 +83,7 @@ async function run(
   const request = { serial: 'HB000001', slot: '1', probe, rework: false, scans };
   const end = await executeRun(request, engine, services, new AbortController().signal, () => undefined);
   const untouched = !board.calls.some((call) => call === 'erase' || call === 'program');
-  const made = board.flash.slice(PLACE, PLACE + 1024);
+  const made = board.flash.slice(PARTITION_AT, PARTITION_AT + 1024);
   return { end, untouched, compressed: made.subarray(0, 72), der: made.subarray(72, 672) };
 }
 

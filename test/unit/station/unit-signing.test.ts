@@ -12,22 +12,14 @@ import { executeRun } from '#main/station/run.ts';
 import { p256 } from '@noble/curves/nist.js';
 import { join } from 'node:path';
 import { ROOT } from '#test/support/cli.ts';
+import { APPLICATION, manufacturedRecipe, PARTITION_AT } from '#test/support/manufactured.ts';
 import { memoryFiles } from '../release/memory-files.ts';
 import { CHIP, FakeBoard, makeRig, type Rig } from './fixtures.ts';
 
-const PLACE = 0x30000;
-const RECIPE = `schema: 1
-product: { id: hello, revision: A, name: Hello board }
-chip: nrf51822
-interface: swd
-images:
-  - { role: application, file: app.bin, version: 1.0.0, address: 0 }
-manufacturing:
-  kind: template
-  version: '1'
-  address: ${PLACE}
-  size: 256
-  fields:
+const RECIPE = manufacturedRecipe(
+  'template',
+  256,
+  `  fields:
     - { at: 0, type: string, size: 16, from: serial }
     - { at: 16, type: bytes, size: 8, from: uid }
     - { at: 24, type: crc32, over: { at: 0, size: 24 } }
@@ -35,16 +27,15 @@ manufacturing:
         by: { key: unit-data, algorithm: ecdsa-p256-sha256, publicKey: keys/unit-data.pem } }
     - { name: whole, at: 96, type: signature, size: 76, encoding: der, over: { at: 0, size: 96 },
         by: { key: unit-data, algorithm: ecdsa-p256-sha256, publicKey: keys/unit-data.pem } }
-serial: { pattern: '^HB[0-9]{6}$' }
-`;
+`,
+);
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const pemOf = (key: KeyObject) => String(key.export({ type: 'spki', format: 'pem' }));
 
 async function openSigned(pem = pemOf(publicKey)): Promise<Release> {
   const chips = await loadChips([join(ROOT, 'resources', 'chips')], nodeFiles);
-  const app = Uint8Array.from({ length: 2500 }, (_, index) => (index * 7 + 1) & 0x7f);
-  const files = memoryFiles({ '/r/recipe.yaml': RECIPE, '/r/app.bin': app, '/r/keys/unit-data.pem': pem });
+  const files = memoryFiles({ '/r/recipe.yaml': RECIPE, '/r/app.bin': APPLICATION, '/r/keys/unit-data.pem': pem });
   return { ...(await openRelease('/r', { chips, files })), chip: CHIP };
 }
 
@@ -96,7 +87,7 @@ describe('a unit whose partition the plant signs', () => {
   it('passes with signatures that verify by the release’s key, each over what it is to cover; the record says who signed', async () => {
     const { end, events, release } = await run(signer());
     expect([end.verdict, end.failure]).toEqual(['PASS', null]);
-    const made = board.flash.slice(PLACE, PLACE + 256);
+    const made = board.flash.slice(PARTITION_AT, PARTITION_AT + 256);
     const raw = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
     expect(verify('sha256', made.subarray(0, 32), raw, made.subarray(32, 96))).toBe(true);
     const der = made.subarray(96, 96 + 2 + (made[97] ?? 0));
@@ -185,7 +176,7 @@ describe('a unit whose partition the plant signs', () => {
       ['bench', undefined],
       ['bench', undefined],
     ]);
-    const made = board.flash.slice(PLACE, PLACE + 256);
+    const made = board.flash.slice(PARTITION_AT, PARTITION_AT + 256);
     const raw = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
     expect(verify('sha256', made.subarray(0, 32), raw, made.subarray(32, 96))).toBe(false);
   });
