@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { createBench } from '#main/bench/bench.ts';
+import { serveGdb } from '#main/bench/gdb/server.ts';
 import { cliHere as runCli } from '#test/support/cli-here.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flashline-service-'));
@@ -36,6 +38,18 @@ describe('service work on the command line', () => {
     const end = await runCli(args, { home });
     expect(end.code).toBe(1);
     expect(objects(end.lines)).toMatchObject([{ type: 'failed', code: 'verify-mismatch', where: { address: 0x2000 } }]);
+  });
+
+  it('erases what bench serve offers to debuggers, which takes its time for whoever waits', async () => {
+    const board = createBench({ startAt: 0, seed: 1 }).boardFor('nrf51822', 'A');
+    const server = await serveGdb({ board, port: 0, realMs: () => performance.now() });
+    for (let address = 0; address < 0x800; address += 4) board.chip.preload(address, 0);
+    const probe = `gdb:tcp:127.0.0.1:${server.port}`;
+    const args = ['erase', '--chip', 'nrf51822', '--probe', probe, '--address', '0', '--size', '2k', '--yes', '--json'];
+    const end = await runCli(args, { home });
+    await server.close();
+    expect(objects(end.lines)).toEqual([{ type: 'erased', memory: 'flash', address: 0, size: 0x800 }]);
+    expect([board.chip.peek(0), board.chip.peek(0x7fc)]).toEqual([0xffff_ffff, 0xffff_ffff]);
   });
 
   it('resets a unit, once it is the chip that was meant', async () => {

@@ -61,7 +61,7 @@ describe.skipIf(!requirePrograms(['gdb-multiarch', 'arm-none-eabi-gcc']))('gdb d
 
   beforeEach(async () => {
     board = createBench({ startAt: 0, seed: 5 }).boardFor('nrf52840', 'GDB1');
-    server = await serveGdb({ board, port: 0 });
+    server = await serveGdb({ board, port: 0, realMs: () => performance.now() });
   });
 
   afterEach(() => server.close());

@@ -6,10 +6,11 @@ import { realClock } from '../compose-home.ts';
 import { type Offer, usage, type Wanted } from './offer.ts';
 
 const MOST_PROBES = 32;
+const realMs = () => realClock.monotonic();
 
 /** A chip with a debug port as a gdb server. */
 export async function offerGdb({ bench, chip, serial }: Wanted, wanted: number): Promise<Offer> {
-  const server = await serveGdb({ board: bench.boardFor(chip, serial), port: wanted });
+  const server = await serveGdb({ board: bench.boardFor(chip, serial), port: wanted, realMs });
   const { port } = server;
   const hints = [`gdb-multiarch -ex 'target remote 127.0.0.1:${port}'`];
   return { port, url: `gdb:tcp:127.0.0.1:${port}`, hints, close: () => server.close() };
@@ -27,7 +28,6 @@ export async function offerBitbang({ bench, chip, serial }: Wanted, wanted: numb
 export function usbProbes({ bench, chip, serial, probe, count }: Wanted): UsbipDevice[] {
   const number = /^\d{1,3}$/u.test(count) ? Number(count) : 0;
   if (number < 1 || number > MOST_PROBES) throw usage(`--count is 1 to ${MOST_PROBES}, not ${count}`);
-  const realMs = () => realClock.monotonic();
   return Array.from({ length: number }, (_, index) => {
     const unit = index === 0 ? serial : `${serial}-${index + 1}`;
     // Asked for now, so that a chip that the bench has not is said before anybody attaches it.

@@ -2,17 +2,34 @@ import type { Socket } from 'node:net';
 import type { Board } from '../board.ts';
 import { frame, GdbFramer, type Frame } from './framing.ts';
 import { serveTcp, type TcpOptions, type TcpServer } from '../tcp-server.ts';
+import { toNs } from '../virtual-clock.ts';
 import { GdbSession } from './session.ts';
 
-/**
- * Offers a board to any gdb (`target remote :PORT`): memory through the chip's bus model, flash by its controller.
- * Rejects with the socket's error when the port cannot be had.
- */
-export function serveGdb({ board, ...where }: TcpOptions & { readonly board: Board }): Promise<TcpServer> {
-  return serveTcp(where, (socket) => converse(socket, new GdbSession(board)));
+export interface GdbOptions extends TcpOptions {
+  readonly board: Board;
+  readonly realMs: () => number;
 }
 
-function converse(socket: Socket, session: GdbSession): void {
+/** A debugger that was left alone overnight does not make the board live through a night at once. */
+const MOST_IDLE_MS = 10_000;
+
+/**
+ * Offers a board to any gdb (`target remote :PORT`): memory through the chip's bus model, flash by its controller. Time that passes
+ * between two packets passes for the board too: who waits for an erase finds that it helped. Rejects with the socket's error when
+ * the port cannot be had.
+ */
+export function serveGdb({ board, realMs, ...where }: GdbOptions): Promise<TcpServer> {
+  return serveTcp(where, (socket) => {
+    let quietSince = realMs();
+    converse(socket, new GdbSession(board), (handle) => {
+      board.clock.advance(toNs(Math.min(realMs() - quietSince, MOST_IDLE_MS)));
+      handle();
+      quietSince = realMs();
+    });
+  });
+}
+
+function converse(socket: Socket, session: GdbSession, inTime: (handle: () => void) => void): void {
   const framer = new GdbFramer();
   const encoder = new TextEncoder();
   let acknowledge = true;
@@ -41,6 +58,6 @@ function converse(socket: Socket, session: GdbSession): void {
     if (reply.end) socket.end();
   };
   socket.on('data', (chunk) => {
-    for (const received of framer.push(chunk)) answer(received);
+    inTime(() => framer.push(chunk).forEach(answer));
   });
 }
