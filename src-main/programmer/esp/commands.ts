@@ -74,10 +74,12 @@ export function syncRequest(): Uint8Array {
 export interface RegisterWrite {
   readonly address: number;
   readonly value: number;
+  /** Bits that are written; the others stay. All, if left out. */
+  readonly mask?: number;
 }
 
 export function writeRegisters(writes: readonly RegisterWrite[]): Uint8Array {
-  const words = writes.flatMap(({ address, value }) => [address, value, 0xffffffff, 0]);
+  const words = writes.flatMap(({ address, value, mask = 0xffff_ffff }) => [address, value, mask, 0]);
   return request(OP.WRITE_REG, wordsToBytes(words));
 }
 

@@ -41,8 +41,6 @@ export class EspFlash implements FlashDevice {
   readonly #left = new Map<number, Uint8Array>();
   readonly #pieces = new Pieces();
   readonly #reads: FastReads;
-  /** Fast reads were tried, and tell what slow ones do. */
-  #trusts = false;
   /** It was seen to hold something: it has to be erased before it is written. */
   #isUsed = false;
 
@@ -199,18 +197,20 @@ export class EspFlash implements FlashDevice {
   }
 
   async #hash(address: number, length: number, io: IoContext): Promise<string> {
-    if (this.#reads.allowed && !this.#trusts) await this.#tryFast(address, Math.min(length, SECTOR), io);
+    if (this.#reads.areToBeTried) await this.#tryFast(address, Math.min(length, SECTOR), io);
     // Switching costs more than it saves of a single sector.
     const pays = length > SECTOR || this.#reads.areOn;
-    return this.#hashOnce(address, length, pays && this.#reads.allowed && this.#trusts, io);
+    return this.#hashOnce(address, length, pays && this.#reads.areTrusted, io);
   }
 
   /** By the first sector in which there is anything. */
   async #tryFast(address: number, length: number, io: IoContext): Promise<void> {
     const slow = await this.#hashOnce(address, length, false, io);
     if (slow === md5(blank(length))) return;
-    this.#trusts = (await this.#hashOnce(address, length, true, io)) === slow;
-    if (!this.#trusts) this.#reads.forbid();
+    while (this.#reads.areToBeTried) {
+      if ((await this.#hashOnce(address, length, true, io)) === slow) this.#reads.trust();
+      else this.#reads.next();
+    }
   }
 
   #hashOnce(address: number, length: number, fast: boolean, io: IoContext): Promise<string> {

@@ -16,15 +16,23 @@ const PAGE = 0x100;
 const READ_BYTES = 64;
 const COPY_US = 2;
 
+/** How late data comes through the chip's pin matrix, in cycles (ESP-IDF, esp_rom/spi_flash.h, DUMMY_LEN_PLUS). */
+function lateAt(mhz: number): number {
+  if (mhz > 40) return 2;
+  return mhz > 26 ? 1 : 0;
+}
+
 /** How the controller reads. */
 export interface ReadBus {
   readonly mhz: number;
-  readonly lines: 1 | 2;
+  readonly lines: 1 | 2 | 4;
   readonly dummyCycles: number;
+  /** Of these, what the controller waits for because data comes late. */
+  readonly lateCycles: number;
 }
 
 /** As the loaders set it: a line at a quarter of 80 MHz (esp-stub-lib, SPI_CLK_DIV(4)). */
-export const SLOW_READS: ReadBus = { mhz: 20, lines: 1, dummyCycles: 0 };
+export const SLOW_READS: ReadBus = { mhz: 20, lines: 1, dummyCycles: 0, lateCycles: 0 };
 
 function readNs({ mhz, lines, dummyCycles }: ReadBus): number {
   const cycles = 32 + dummyCycles + (READ_BYTES * 8) / lines;
@@ -49,6 +57,8 @@ export interface NorFaults {
   readonly capacity?: number;
   /** On the board's wires: above that, what is read comes a bit late. */
   readonly readsUpToMhz?: number;
+  /** Its pins go past the matrix: data comes a cycle sooner. */
+  readonly directPins?: boolean;
 }
 
 /**
@@ -58,6 +68,8 @@ export interface NorFaults {
 export class NorFlash {
   readonly bytes: Uint8Array;
   bus: ReadBus = SLOW_READS;
+  /** QE of its status register, which a boot loader of ESP-IDF sets for good once an image wants four lines. */
+  quadEnabled = false;
   watch: CellWatch | undefined;
   readonly #faults: NorFaults;
   #work: Work[] = [];
@@ -107,9 +119,15 @@ export class NorFlash {
   read(address: number, size: number, at: number): { readonly bytes: Uint8Array; readonly end: number } {
     this.settle(Infinity);
     const bytes = this.bytes.slice(address, address + size);
-    if (this.bus.mhz > (this.#faults.readsUpToMhz ?? Infinity))
-      bytes.forEach((byte, index) => (bytes[index] = byte >> 1));
+    if (!this.#isReadRight()) bytes.forEach((byte, index) => (bytes[index] = byte >> 1));
     return { bytes, end: Math.max(at, this.#busyUntil) + size * readNs(this.bus) };
+  }
+
+  #isReadRight(): boolean {
+    const { mhz, lines, lateCycles } = this.bus;
+    const { readsUpToMhz = Infinity, directPins = false } = this.#faults;
+    const late = Math.max(0, lateAt(mhz) - Number(directPins));
+    return mhz <= readsUpToMhz && lateCycles === late && (lines < 4 || this.quadEnabled);
   }
 
   /** Does what is over by then. */

@@ -11,6 +11,9 @@ const CTRL = 0x08;
 const CLOCK = 0x18;
 const FAST = 1 << 13;
 const DUAL = 1 << 14;
+const QUAD = 1 << 20;
+/** The ROM's own, in RAM: dummy cycles that it adds, a byte each for SPI0 and SPI1 (ESP-IDF, esp32.rom.ld). */
+const DUMMIES = 0x3ffa_e290;
 const APB_MHZ = 80;
 /** What the stub's SPI set-up leaves in them (esp-stub-lib, target/esp32/flash.c). */
 const STUB_CTRL = 0x0020_8000;
@@ -51,20 +54,23 @@ export class EspRegisters {
       return;
     }
     this.#words.set(address, word);
-    if (this.#part.spiOld && (address === this.#part.spi + CTRL || address === this.#part.spi + CLOCK)) this.#setBus();
-    if (address === this.#part.spi && (value & START) !== 0) this.#command();
+    const { spi, spiOld } = this.#part;
+    if (spiOld && [spi + CTRL, spi + CLOCK, DUMMIES].includes(address)) this.#setBus();
+    if (address === spi && (value & START) !== 0) this.#command();
   }
 
-  /** The ROM's read takes its command from CTRL: 03, or 0B and 3B with eight dummy cycles (ESP-IDF, esp_rom_spiflash_read). */
+  /** The ROM's read takes its command from CTRL: 03, or 0B, 3B and 6B with eight dummy cycles (ESP-IDF, esp_rom_spiflash_read). */
   #setBus(): void {
     const { spi } = this.#part;
     const ctrl = this.#words.get(spi + CTRL) ?? 0;
     const clock = this.#words.get(spi + CLOCK) ?? 0;
     const isFast = (ctrl & FAST) !== 0;
+    const more = ((this.#words.get(DUMMIES) ?? 0) >>> 8) & 0xff;
     this.#flash.bus = {
       mhz: clock >>> 31 === 1 ? APB_MHZ : APB_MHZ / (((clock >>> 12) & 0x3f) + 1),
-      lines: isFast && (ctrl & DUAL) !== 0 ? 2 : 1,
-      dummyCycles: isFast ? 8 : 0,
+      lines: isFast ? linesOf(ctrl) : 1,
+      dummyCycles: (isFast ? 8 : 0) + more,
+      lateCycles: more,
     };
   }
 
@@ -74,4 +80,9 @@ export class EspRegisters {
     const command = (this.#words.get(spi + (spiOld ? 0x24 : 0x20)) ?? 0) & 0xff;
     this.#words.set(spi + (spiOld ? 0x80 : 0x58), command === READ_ID ? this.#flash.jedecId : 0);
   }
+}
+
+function linesOf(ctrl: number): 1 | 2 | 4 {
+  if ((ctrl & QUAD) !== 0) return 4;
+  return (ctrl & DUAL) === 0 ? 1 : 2;
 }
