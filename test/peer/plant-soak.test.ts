@@ -58,7 +58,7 @@ describe.skipIf(!requirePrograms(['postgresql']))(`a line and its plant in a sto
     folder.remove();
   });
 
-  it('agrees record for record once all is well again', { timeout: (SECONDS + 400) * 1000 }, async () => {
+  it('agrees record for record once all is well again', { timeout: (SECONDS * 2 + 400) * 1000 }, async () => {
     const database = await postgres.createDatabase('plant');
     soak = new Soak({ seconds: SECONDS, stations, postgres, disk, database, home, seed: SEED });
     const url = await soak.start();
