@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SyncState } from '#shared/contract/sync.ts';
 import { sealRecord } from '#shared/model/record-chain.ts';
@@ -282,20 +283,16 @@ describe('the loop', () => {
     const begun = heardOf(sync, ({ phase }) => phase === 'idle');
     sync.start();
     await begun;
-    await settle();
     await rig.record();
     const sent = heardOf(sync, ({ pending }) => pending === 0);
     const seen = heardOf(sync, ({ pending }) => pending === 1);
     sync.wake();
     await seen;
-    rig.clock.advance(500);
-    await sent;
+    await passes(500, sent);
     expect(plantBodies(rig.plant)).toHaveLength(1);
-    await settle();
     const { length } = rig.plant.reports;
     const again = heardOf(sync, () => rig.plant.reports.length > length);
-    rig.clock.advance(70_000);
-    await again;
+    await passes(10_000, again);
   });
 
   it('tries again after a failure without being woken', async () => {
@@ -308,18 +305,15 @@ describe('the loop', () => {
     rig.served.fault = () => null;
     await rig.record();
     const healed = heardOf(sync, ({ phase }) => phase === 'idle');
-    await settle();
-    rig.clock.advance(2000);
-    await healed;
+    await passes(500, healed);
     expect(plantBodies(rig.plant)).toHaveLength(1);
   });
 });
 
-/** Short I/O that stands between a phase and the wait after it. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 30);
-  });
+/** So much time again and again, until it is so: whoever sleeps may do so a little after what was heard. */
+async function passes(ms: number, until: Promise<void>): Promise<void> {
+  const ended = until.then(() => true);
+  while (!(await Promise.race([ended, pause(10, false)]))) rig.clock.advance(ms);
 }
 
 function heardOf(sync: Sync, isIt: (state: SyncState) => boolean): Promise<void> {
