@@ -80,11 +80,8 @@ async function composeWith(options: HostOptions, stores: Stores, autoStart: bool
   return withAttachedProbes(withBackups(withLiveSettings(composed, warn), options), bench ? [] : probes, warn);
 }
 
-/** A command may change settings while the station is open. */
-function withLiveSettings(composed: ComposedStation, warn: HostOptions['warn']): ComposedStation {
-  const { settings, station } = composed;
-  const watching = new AbortController();
-  const watched = settings.watch(realClock, () => station.plantChanged(), warn, watching.signal);
+/** What watches ends before what it tells is closed. */
+function closingFirst(composed: ComposedStation, watching: AbortController, watched: Promise<void>): ComposedStation {
   return {
     ...composed,
     async close() {
@@ -93,6 +90,14 @@ function withLiveSettings(composed: ComposedStation, warn: HostOptions['warn']):
       await composed.close();
     },
   };
+}
+
+/** A command may change settings while the station is open. */
+function withLiveSettings(composed: ComposedStation, warn: HostOptions['warn']): ComposedStation {
+  const { settings, station } = composed;
+  const watching = new AbortController();
+  const watched = settings.watch(realClock, () => station.plantChanged(), warn, watching.signal);
+  return closingFirst(composed, watching, watched);
 }
 
 const DAY_MS = 86_400_000;
@@ -135,14 +140,7 @@ function withAttachedProbes(
     watching.signal,
     // A station that cannot see its probes come and go still uses them.
   ).catch((thrown: unknown) => warn(toFailure(thrown)));
-  return {
-    ...composed,
-    async close() {
-      watching.abort();
-      await watched;
-      await composed.close();
-    },
-  };
+  return closingFirst(composed, watching, watched);
 }
 
 function benchSlots(): SlotOptions[] {
