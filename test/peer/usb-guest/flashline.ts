@@ -13,7 +13,7 @@ import { startCli } from '#test/support/cli.ts';
 import type { GuestEnd } from '#test/support/usb-guest/guest-process.ts';
 import type { Guest, User } from '#test/support/usb-guest/guest.ts';
 import { FLASHLINE_PROCESS } from '#test/support/usb-guest/flashline.ts';
-import { installRules, withoutRules } from '#test/support/usb-guest/rules.ts';
+import { installRules, rightsGiven, withoutRules } from '#test/support/usb-guest/rules.ts';
 import { application, programByOpenOcd, writeRelease } from '#test/support/usb-guest/program.ts';
 
 interface Outlet {
@@ -167,6 +167,7 @@ export function probesOnUsb(guestOf: () => Guest): void {
       await installRules(guest);
       await Promise.all([FULL, HID].map((index) => guest.unplug(index)));
       await Promise.all([FULL, HID].map(plugIn));
+      await rightsGiven(guest, FULL);
       const urls = ['cmsis-dap:FULL', 'cmsis-dap:V1'];
       const identify = (url: string) => cli(['identify', '--chip', CHIP, '--probe', url, '--json'], 'member');
       for (const { code, stdout, stderr } of await Promise.all(urls.map(identify)))

@@ -16,6 +16,17 @@ export async function installRules(guest: Guest): Promise<void> {
   await must(guest, `cp ${join(ROOT, 'resources/udev/60-flashline.rules')} ${RULES} && udevadm control --reload`);
 }
 
+/**
+ * Resolves once a device has the group that our rules name. Its place in /dev is there before that: interfaces, by whose names some
+ * probes are known, come after the device itself, and udev is told of both one after the other.
+ */
+export async function rightsGiven(guest: Guest, hubPort: number): Promise<void> {
+  const place = `/sys/bus/usb/devices/1-${hubPort + 1}`;
+  const node = `$(printf /dev/bus/usb/%03d/%03d $(cat ${place}/busnum ${place}/devnum))`;
+  const isGiven = `[ "$(stat -c %g ${node})" = 46 ]`;
+  await must(guest, `for turn in $(seq 300); do ${isGiven} && exit 0; sleep 0.1; done; ls -l ${node} >&2; exit 1`);
+}
+
 async function must(guest: Guest, script: string): Promise<void> {
   const { code, stderr } = await guest.run(['sh', '-c', script]);
   if (code !== 0) throw new Error(`${script}: ${stderr}`);
