@@ -16,7 +16,7 @@ import { newSigner, PlantChain } from '#test/support/plant-chain.ts';
 const Said = z.object({ url: z.string() });
 const START_MS = 30_000;
 /** As scripts/flashline.js starts `flashline plant serve`. */
-const HEAP = ['--max-semi-space-size=16', '--max-old-space-size=1024'];
+const HEAP = ['--max-semi-space-size=8', '--max-old-space-size=1024'];
 
 /** A server process, seen from outside. */
 export interface ServerProcess {
