@@ -7,7 +7,7 @@ import { seconds } from './format.ts';
 /** All steps in their order from the start, so that nothing moves while they are done; two columns. */
 export function StepList({ slot, dense = false }: { readonly slot: SlotState; readonly dense?: boolean }) {
   const { t, i18n } = useTranslation();
-  // Few units are locked; the step has no place on the others.
+  // Few units come locked or are given something by the plant; such a step has no place on the others.
   const steps = Step.options.filter((step) => !OPTIONAL.has(step) || slot.steps.some((entry) => entry.step === step));
   return (
     <Box
@@ -58,5 +58,5 @@ export function StepList({ slot, dense = false }: { readonly slot: SlotState; re
 }
 
 /** Shown only where a run has them. */
-const OPTIONAL: ReadonlySet<Step> = new Set<Step>(['unlock', 'badge', 'lock']);
+const OPTIONAL: ReadonlySet<Step> = new Set<Step>(['unlock', 'plant-data', 'badge', 'lock']);
 const MARKS = { later: '·', now: '▸', done: '✓' } as const;

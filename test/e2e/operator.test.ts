@@ -252,6 +252,11 @@ describe.skipIf(!requirePrograms(['chromium']))('the operator screen in Chromium
       await pause(350);
       await keyboard.press('Enter');
       await slot('1').locator('[data-step=program][data-state=now]').waitFor();
+      // Steps that this product has not are no steps that were left out.
+      const shown = await slot('1')
+        .locator('[data-step]')
+        .evaluateAll((items) => items.map((item) => item.dataset['step']));
+      for (const step of ['unlock', 'plant-data', 'badge', 'lock']) expect(shown).not.toContain(step);
       await keyboard.press('Escape');
       await slot('1').getByRole('button', { name: 'Yes, abort' }).waitFor();
       await keyboard.press('Escape');
