@@ -52,7 +52,7 @@ export function humanRun(context: CliContext): (event: RunEvent) => void {
           `  ${event.operations.length} operations, ${event.bytesToWrite} bytes to write, ${event.bytesSkipped} kept`,
         );
         for (const { action, reason, bytes } of event.pages ?? [])
-          settle(`    ${action === 'keep' ? 'keeps' : 'writes'} pages of ${bytes} bytes: ${REASONS[reason]}`);
+          settle(`    ${action === 'keep' ? 'keeps' : 'writes'} ${bytes} bytes in whole pages: ${REASONS[reason]}`);
         break;
       case 'lock.waiting':
         settle(`  written and read back; ${event.roles.join(' or ')} releases by a badge: ${event.steps.join(', ')}`);
