@@ -1,27 +1,20 @@
-import type { Failure } from '#shared/model/failure.ts';
 import type { SettingName } from '#shared/model/settings.ts';
 import type { SettingChange } from '../../log/settings-store.ts';
-import { homeFolder, openStoresOf, realClock, realRandom, type Stores, workplace } from '../compose-home.ts';
-import { noSeal, stationKey } from '../compose-key.ts';
+import { homeFolder, realClock, type Stores, workplace } from '../compose-home.ts';
 import { unsignedPlace } from '../compose-release.ts';
-import { openPlantRules, openSync } from '../compose-sync.ts';
+import { openPlantRules } from '../compose-sync.ts';
 import { type Changer, StationSettings } from '../station-settings.ts';
 import type { CliContext } from './command.ts';
 import { badgeOf } from './lock-badge.ts';
-import { warningLine } from './outcome.ts';
+import { withSync } from './with-sync.ts';
 
 export function openSettings({ settings }: Pick<Stores, 'settings'>, { env }: CliContext): Promise<StationSettings> {
   return StationSettings.open(settings, { 'release.unsigned': unsignedPlace(homeFolder(env)) });
 }
 
 /** Who may is asked here, where the plant's people are known, and not where the change was typed. */
-export async function changeSetting(name: SettingName, text: string, context: CliContext): Promise<SettingChange> {
-  const home = homeFolder(context.env);
-  const warn = (failure: Failure) => context.say(warningLine(failure, context));
-  const stores = await openStoresOf(home, warn);
-  try {
-    const key = stationKey(home, realRandom, noSeal);
-    const sync = await openSync({ stores, key, appVersion: context.appVersion, release: () => null, warn });
+export function changeSetting(name: SettingName, text: string, context: CliContext): Promise<SettingChange> {
+  return withSync(context, async (sync, _home, stores) => {
     const rules = await openPlantRules(sync, stores, { fromPlant: false, changed: () => undefined });
     try {
       const settings = await openSettings(stores, context);
@@ -34,9 +27,6 @@ export async function changeSetting(name: SettingName, text: string, context: Cl
       return await settings.set(name, text, changer);
     } finally {
       rules.close();
-      await sync.close();
     }
-  } finally {
-    await stores.log.close();
-  }
+  });
 }
