@@ -8,7 +8,7 @@ import { realRandom } from '#main/app/compose-home.ts';
 import { composeStation } from '#main/app/compose.ts';
 import type { SyncDesk } from '#main/app/host.ts';
 import type { Station } from '#main/station/station.ts';
-import { build } from 'vite';
+import { bundle } from '#test/support/bundle.ts';
 
 export const root = join(import.meta.dirname, '..', '..', '..');
 export const resources = join(root, 'resources');
@@ -82,8 +82,6 @@ export async function startStation(options: {
 /** Builds the screens (or by another config: the plant's pages) as they are shipped, into a folder of the test's own. */
 export async function buildScreens(config = 'vite.config.ts'): Promise<string> {
   const outDir = await mkdtemp(join(tmpdir(), 'flashline-screens-'));
-  // Vitest says "test", which would build React for development.
-  process.env['NODE_ENV'] = 'production';
-  await build({ configFile: join(root, config), logLevel: 'error', mode: 'production', build: { outDir } });
+  await bundle(join(root, config), outDir);
   return outDir;
 }

@@ -1,14 +1,8 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'vite';
+import { bundle } from '#test/support/bundle.ts';
 import { ROOT } from '#test/support/cli.ts';
 import { allowingUnsigned } from '#test/support/unsigned.ts';
-
-/** What brings binaries of its own, and stays a package beside the bundle. */
-const EXTERNAL = ['better-sqlite3', 'serialport', 'usb', 'node-hid', 'bufferutil', 'utf-8-validate'];
-
-/** No probe is plugged into a plant's server. */
-const isPlant = (id: string): boolean => id.includes('src-plant/') || id.startsWith('#plant/');
 
 /** Where the bundle lies in the guest: as deep as the source, because the command line finds its resources from there. */
 const APP = 'flashline/src-main/app';
@@ -38,27 +32,5 @@ export async function bundleFlashline(out: string): Promise<void> {
   const root = join(out, 'flashline');
   await mkdir(root);
   for (const name of ['resources', 'package.json', 'node_modules']) await symlink(join(ROOT, name), join(root, name));
-  await build({
-    configFile: false,
-    root: ROOT,
-    logLevel: 'warn',
-    publicDir: false,
-    ssr: { noExternal: true, external: EXTERNAL },
-    build: {
-      ssr: true,
-      outDir: join(out, APP),
-      emptyOutDir: true,
-      target: 'node24',
-      minify: false,
-      rolldownOptions: {
-        input: {
-          cli: join(ROOT, 'src-main', 'app', 'cli.ts'),
-          'log-thread': join(ROOT, 'src-main', 'app', 'log-thread.ts'),
-          'in-runner': join(import.meta.dirname, 'flashline-in-runner.ts'),
-        },
-        external: (id) => EXTERNAL.includes(id) || isPlant(id),
-        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name].js' },
-      },
-    },
-  });
+  await bundle(join(import.meta.dirname, 'flashline.vite.config.ts'), join(out, APP));
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { transformWithOxc } from 'vite';
 import { ROOT } from '#test/support/cli.ts';
 import type { FromRunner, ToRunner } from './runner-protocol.ts';
 import { FLASHLINE_MODULE, QUICK_START } from './flashline.ts';
@@ -98,9 +98,9 @@ export async function bootGuest(prepare: (out: string) => Promise<void> = () => 
   }
 }
 
-/** Node's own way to take types away is a WebAssembly module, which an emulated processor would have to compile. */
+/** Here and not in the guest: it is a WebAssembly module, which an emulated processor would have to compile. */
 async function asJavaScript(name: string): Promise<string> {
-  return (await transformWithOxc(await readFile(join(import.meta.dirname, name), 'utf8'), name)).code;
+  return stripTypeScriptTypes(await readFile(join(import.meta.dirname, name), 'utf8'));
 }
 
 /** udev first: it names device nodes, gives them their rights, and tells of hotplug. */
