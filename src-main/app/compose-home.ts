@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { createInstance } from 'i18next';
 import { z } from 'zod';
 import type { Failure } from '#shared/model/failure.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { LogWorker, type Remotes } from '../log/worker/log-worker.ts';
 import type { FailureText } from '../station/options.ts';
 import type { LogThreadData, StationStores } from './log-thread.ts';
+import { LongOpening } from './long-opening.ts';
 import { realClock } from './real-clock.ts';
 
 export { realClock, realRandom } from './real-clock.ts';
@@ -28,12 +30,23 @@ export type StationLog = Stores['log'];
 /** Beside this file, as it runs: TypeScript, or one bundle beside the other. */
 const LOG_THREAD = import.meta.url.endsWith('.ts') ? 'log-thread.ts' : 'log-thread.js';
 
-/** Opens what this station keeps, in a thread of its own. Rejects with `log-unwritable` or `log-damaged`. */
-export async function openStoresOf(home: string, warn: (failure: Failure) => void): Promise<Stores> {
-  const file = join(home, 'station.db');
-  const entry = new URL(LOG_THREAD, import.meta.url);
-  const data: LogThreadData = { file };
-  const worker = await LogWorker.start<StationStores>({ entry, data, file, clock: realClock, warn });
+export interface OpeningWatch {
+  /** Ends an opening that takes long; the log stands as it stood. */
+  readonly signal?: AbortSignal;
+  /** Told of an opening that lasts longer than a second, a few times a second. */
+  readonly opening?: (opening: LogOpening) => void;
+}
+
+/**
+ * Opens what this station keeps, in a thread of its own. Rejects with `log-unwritable` or `log-damaged`, or with `aborted` where the
+ * signal ended what took long.
+ */
+export async function openStoresOf(
+  home: string,
+  warn: (failure: Failure) => void,
+  watch: OpeningWatch = {},
+): Promise<Stores> {
+  const worker = await startWorker(join(home, 'station.db'), warn, watch);
   return {
     log: worker.remote('log'),
     outbox: worker.remote('outbox'),
@@ -44,6 +57,33 @@ export async function openStoresOf(home: string, warn: (failure: Failure) => voi
     safety: worker.remote('safety'),
     presence: worker.remote('presence'),
   };
+}
+
+async function startWorker(
+  file: string,
+  warn: (failure: Failure) => void,
+  { signal, opening = () => undefined }: OpeningWatch,
+): Promise<LogWorker<StationStores>> {
+  const entry = new URL(LOG_THREAD, import.meta.url);
+  const ending = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const data: LogThreadData = { file, ending: ending.buffer };
+  const end = () => Atomics.store(ending, 0, 1);
+  if (signal?.aborted === true) end();
+  signal?.addEventListener('abort', end, { once: true });
+  const long = new LongOpening(realClock, opening);
+  try {
+    return await LogWorker.start<StationStores>({
+      entry,
+      data,
+      file,
+      clock: realClock,
+      warn,
+      opening: (told) => long.hear(told),
+    });
+  } finally {
+    long.end();
+    signal?.removeEventListener('abort', end);
+  }
 }
 
 /** The unit log alone. Rejects with `log-unwritable` or `log-damaged`. */

@@ -4,7 +4,7 @@ import type { SlotOptions } from '../station/options.ts';
 import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
 import { archivesOf, startBackups } from './compose-backup.ts';
-import { openStoresOf, realClock, type Stores } from './compose-home.ts';
+import { type OpeningWatch, openStoresOf, realClock, type Stores } from './compose-home.ts';
 import { type ComposedStation, composeStation, noSamples } from './compose.ts';
 import type { StationKey } from './compose-key.ts';
 import { connectorOf } from './compose-connector.ts';
@@ -12,7 +12,7 @@ import { checkProbeUrl } from './connect/ways.ts';
 import { watchUsbProbes } from './compose-probes.ts';
 import { type LoggedValues, StationSettings } from './station-settings.ts';
 
-export interface HostOptions {
+export interface HostOptions extends OpeningWatch {
   readonly resources: string;
   readonly home: string;
   readonly appVersion: string;
@@ -26,7 +26,6 @@ export interface HostOptions {
   readonly key?: StationKey;
   /** Days that a record stays in the log once the plant has it; left out: as the setting says. */
   readonly keepDays?: number;
-  readonly signal?: AbortSignal;
 }
 
 const BENCH_SLOTS = 4;
@@ -39,7 +38,7 @@ const DEMO = 'hello-nrf52840';
 export async function composeHost(options: HostOptions): Promise<ComposedStation> {
   // A mistyped address is told at the start, not at the first board.
   for (const probe of options.probes) checkProbeUrl(probe);
-  const stores = await openStoresOf(options.home, options.warn);
+  const stores = await openStoresOf(options.home, options.warn, options);
   try {
     const { values } = await StationSettings.open(stores.settings);
     return await composeWith(withSettings(options, values), stores, values['start.auto']);

@@ -20,6 +20,7 @@ import { StationSettings } from './station-settings.ts';
 import { choosePlantRelease, isFromPlant, isPlantRelease } from './plant-release.ts';
 import {
   failureTexts,
+  type OpeningWatch,
   openStoresOf,
   realClock,
   realRandom,
@@ -28,7 +29,8 @@ import {
   workplace,
 } from './compose-home.ts';
 
-export interface StationComposition {
+/** `signal` also ends what waits for the plant while the station is put together. */
+export interface StationComposition extends OpeningWatch {
   /** The folder of chip descriptions, locales and demo releases. */
   readonly resources: string;
   /** Where the log is (compose-home.ts: homeFolder). */
@@ -46,8 +48,6 @@ export interface StationComposition {
   readonly connect: Connector;
   /** Left out: opened here. They are closed with the station; where it cannot be put together, by whoever opened them. */
   readonly stores?: Stores;
-  /** Ends what waits for the plant while the station is put together. */
-  readonly signal?: AbortSignal;
   /** Left out: in a file, without the operating system's key store. */
   readonly key?: StationKey;
   /** Failures that change no verdict. */
@@ -80,7 +80,7 @@ export async function composeStation(options: StationComposition): Promise<Compo
   const { home, release, warn, appVersion } = options;
   const key = options.key ?? stationKey(home, realRandom, noSeal);
   const named = release === null || isPlantRelease(release) ? null : await openEngine(release, options, key);
-  const stores = options.stores ?? (await openStoresOf(home, warn));
+  const stores = options.stores ?? (await openStoresOf(home, warn, options));
   const closing: (() => void | Promise<void>)[] = [() => stores.log.close()];
   const close = async () => {
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();

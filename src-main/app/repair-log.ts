@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { asError, type Failure } from '#shared/model/failure.ts';
+import type { OpenStep } from '../log/open-safely.ts';
 import { type RepairThreadData, RepairTold } from './repair-thread.ts';
 
 const THREAD = import.meta.url.endsWith('.ts') ? 'repair-thread.ts' : 'repair-thread.js';
@@ -11,8 +12,8 @@ export interface RepairOptions {
   readonly backups: string;
   /** Told `log-set-aside` where the log was made anew. */
   readonly warn: (failure: Failure) => void;
-  /** While it is made anew: each whole percent of the pages read, then of the records put in their places. */
-  readonly progress: (step: 'read' | 'place', percent: number) => void;
+  /** Each whole percent of each step; 0 alone for a step whose length nobody knows. */
+  readonly progress: (step: OpenStep, percent: number) => void;
   readonly signal: AbortSignal;
 }
 

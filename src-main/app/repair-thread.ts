@@ -2,15 +2,17 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { Failure, FlashlineError, toFailure } from '#shared/model/failure.ts';
-import { openSafely } from '../log/open-safely.ts';
+import { openSafely, type OpenStep } from '../log/open-safely.ts';
 import { realClock } from './real-clock.ts';
 
 /** `ending` is one integer that both threads see: anything but 0 ends the repair. */
 const Data = z.object({ file: z.string(), backups: z.string(), ending: z.instanceof(SharedArrayBuffer) });
 export type RepairThreadData = z.infer<typeof Data>;
 
+const STEPS = ['wait', 'check', 'copy', 'read', 'place', 'settle'] as const satisfies readonly OpenStep[];
+
 export const RepairTold = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('progress'), step: z.enum(['read', 'place']), percent: z.number() }),
+  z.object({ type: z.literal('progress'), step: z.enum(STEPS), percent: z.number() }),
   z.object({ type: z.literal('warning'), failure: Failure }),
   z.object({ type: z.literal('failure'), failure: Failure }),
   z.object({ type: z.literal('done') }),
@@ -20,9 +22,9 @@ export type RepairTold = z.infer<typeof RepairTold>;
 function repair({ file, backups, ending }: RepairThreadData, tell: (told: RepairTold) => void): void {
   const flag = new Int32Array(ending);
   let told = '';
-  const progress = (step: 'read' | 'place', done: number, total: number) => {
+  const progress = (step: OpenStep, done: number, total: number | null) => {
     if (Atomics.load(flag, 0) !== 0) throw new FlashlineError('aborted');
-    const percent = Math.floor((done / total) * 100);
+    const percent = total === null ? 0 : Math.floor((done / Math.max(1, total)) * 100);
     if (told === `${step} ${percent}`) return;
     told = `${step} ${percent}`;
     tell({ type: 'progress', step, percent });

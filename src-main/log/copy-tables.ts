@@ -30,23 +30,31 @@ const GROWING = [
 /** Ranges that could not be read, before a table is given up: where an inner page is broken, each half of it fails again. */
 const MOST_FAILURES = 500;
 
-/** What SQLite still reads of all other tables. True when the whole outbox was read. */
-export function copyTables(into: Sqlite.Database, damaged: string, backup: string | null): boolean {
+type Copied = (done: number, total: number) => void;
+
+/** What SQLite still reads of all other tables; `copied` is told with every row. True when the whole outbox was read. */
+export function copyTables(
+  into: Sqlite.Database,
+  damaged: string,
+  backup: string | null,
+  copied: Copied = () => undefined,
+): boolean {
   const sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
   const tables = into
     .prepare(sql)
     .all()
     .map((row) => Name.parse(row).name)
     .filter((table) => !DERIVED.has(table));
-  const complete = withFile(damaged, (from) => tables.map((table) => copyTable(from, into, table)));
+  const turned = rowCounter(damaged, tables, copied);
+  const complete = withFile(damaged, (from) => tables.map((table) => copyTable(from, into, table, turned)));
   const whole = new Set(tables.filter((_, index) => complete?.[index] === true));
   if (backup !== null)
     withFile(backup, (from) => {
-      for (const table of GROWING) if (!whole.has(table)) copyTable(from, into, table);
+      for (const table of GROWING) if (!whole.has(table)) copyTable(from, into, table, turned);
     });
   // Their records are in archives: nothing else knows their first attempt any more.
   for (const file of backup === null ? [damaged] : [damaged, backup])
-    withFile(file, (from) => copyTable(from, into, 'units', archivedUnits(into)));
+    withFile(file, (from) => copyTable(from, into, 'units', turned, archivedUnits(into)));
   return whole.has('outbox');
 }
 
@@ -66,11 +74,26 @@ function withFile<T>(file: string, work: (from: Sqlite.Database) => T): T | unde
   });
 }
 
+/** The largest row id of a table stands for how many rows it has: counting them would read them all once more. */
+function rowCounter(file: string, tables: readonly string[], copied: Copied): () => void {
+  const most = (from: Sqlite.Database, table: string) =>
+    attempt(() => Most.parse(from.prepare(`SELECT max(rowid) AS most FROM ${table}`).get()).most, isUnreadable) ?? 0;
+  const total = withFile(file, (from) => tables.reduce((sum, table) => sum + most(from, table), 0)) ?? 0;
+  let done = 0;
+  return () => copied(Math.min(++done, total), total);
+}
+
+/** Damaged, or a table that has no row ids. */
+function isUnreadable(thrown: unknown): boolean {
+  return isDamage(thrown) || (thrown instanceof Sqlite.SqliteError && thrown.code === 'SQLITE_ERROR');
+}
+
 /** True when every row was read. */
 function copyTable(
   from: Sqlite.Database,
   into: Sqlite.Database,
   table: string,
+  turned: () => void,
   isWanted: (row: Row) => boolean = () => true,
 ): boolean {
   const columns = into
@@ -82,6 +105,7 @@ function copyTable(
   const marks = columns.map(() => '?').join(', ');
   const insert = into.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${marks})`);
   const put = (each: unknown): void => {
+    turned();
     const row = Row.parse(each);
     // A value of another type than its column's is what a broken page made of it.
     if (isWanted(row)) attempt(() => insert.run(...columns.map((column) => row[column] ?? null)), isRefused);

@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3';
 import { z } from 'zod';
 import { chainFault, readRecord, recordHash } from '#shared/model/record-chain.ts';
 import { migrate, MIGRATIONS } from './migrate.ts';
-import { PAGE_BYTES, textsIn } from './page-scan.ts';
+import { PAGE_BYTES, pagesIn, textsIn } from './page-scan.ts';
 import { readU32be } from './sqlite-bytes.ts';
 import { isDamage } from './sqlite-error.ts';
 import { walHidesFrames } from './wal-check.ts';
@@ -19,6 +19,8 @@ export interface DamageOptions {
   readonly monotonic: () => number;
   /** All pages and all records, however long it takes. */
   readonly thorough: boolean;
+  /** Told while all records, or all pages, are looked at; `total` null while SQLite looks for itself. What it throws ends that. */
+  readonly progress?: (done: number, total: number | null) => void;
 }
 
 /** What is wrong with the file, in words for an engineer; null where nothing was found. Changes nothing. */
@@ -31,7 +33,7 @@ export function damageOf(options: DamageOptions): string | null {
   try {
     const database = new Sqlite(file, { readonly: true });
     try {
-      return contentFault(database, options) ?? hiddenFault(database, file);
+      return contentFault(database, options) ?? hiddenFault(database, options);
     } finally {
       database.close();
     }
@@ -71,7 +73,10 @@ function headerFault(file: string): string | null {
   return null;
 }
 
-function contentFault(database: Sqlite.Database, { file, monotonic, thorough }: DamageOptions): string | null {
+function contentFault(
+  database: Sqlite.Database,
+  { file, monotonic, thorough, progress }: DamageOptions,
+): string | null {
   const version = Number(database.pragma('user_version', { simple: true }));
   const schema = schemaOf(database);
   const newest = MIGRATIONS.at(-1)?.version ?? 0;
@@ -79,14 +84,26 @@ function contentFault(database: Sqlite.Database, { file, monotonic, thorough }: 
   if (version !== newest) return schema === newestSchema() ? `its header says that its format is ${version}` : null;
   if (schema !== newestSchema()) return 'its schema is not the one that it was made with';
   if (thorough || statSync(file).size <= WHOLE_CHECK_BYTES) {
+    if (thorough) progress?.(0, null);
     const said = database.pragma('integrity_check(1)', { simple: true });
     if (said !== 'ok') return String(said);
   }
   return newestFault(
     database,
     thorough ? { records: -1, until: Infinity } : { records: NEWEST, until: monotonic() + NEWEST_MS },
-    monotonic,
+    {
+      monotonic,
+      progress: thorough ? counter(Count.parse(database.prepare(COUNT).get()).count, progress) : () => undefined,
+    },
   );
+}
+
+const COUNT = 'SELECT count(*) AS count FROM records';
+const Count = z.object({ count: z.number() });
+
+function counter(total: number, progress: DamageOptions['progress']): () => void {
+  let done = 0;
+  return () => progress?.(++done, total);
 }
 
 const End = z.object({ sequence: z.number().nullable() });
@@ -95,10 +112,11 @@ const End = z.object({ sequence: z.number().nullable() });
  * Frames that SQLite passes over are nothing to worry about when a killed process left them behind before they were
  * committed; but a whole record among them, newer than all that SQLite shows, was hidden by a broken frame.
  */
-function hiddenFault(database: Sqlite.Database, file: string): string | null {
+function hiddenFault(database: Sqlite.Database, { file, progress }: DamageOptions): string | null {
   if (!walHidesFrames(file)) return null;
   const end = End.parse(database.prepare('SELECT max(sequence) AS sequence FROM records').get()).sequence ?? 0;
-  for (const text of textsIn(file, (start) => start.startsWith('{'))) {
+  const turned = counter(pagesIn(file), progress);
+  for (const text of textsIn(file, (start) => start.startsWith('{'), turned)) {
     const sequence = wholeRecord(text);
     if (sequence !== null && sequence > end) return 'its write-ahead log is broken in front of newer records';
   }
@@ -145,7 +163,7 @@ const Place = z.object({ sequence: z.number(), hash: z.string() });
 function newestFault(
   database: Sqlite.Database,
   limit: { readonly records: number; readonly until: number },
-  monotonic: () => number,
+  { monotonic, progress }: { readonly monotonic: () => number; readonly progress: () => void },
 ): string | null {
   const rows = database.prepare('SELECT sequence, hash, body FROM records ORDER BY sequence DESC LIMIT ?');
   const before = database.prepare(
@@ -154,6 +172,7 @@ function newestFault(
      ORDER BY sequence DESC LIMIT 1`,
   );
   for (const each of rows.iterate(limit.records)) {
+    progress();
     const row = Row.parse(each);
     const place = before.get(row.sequence, row.sequence - 1, row.sequence - 1);
     const previous = place === undefined ? null : Place.parse(place);

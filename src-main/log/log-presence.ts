@@ -5,6 +5,8 @@ import { isBusy } from './sqlite-error.ts';
 
 /** Whoever mends a log of a million records is waited for. */
 const OTHERS_MS = 120_000;
+/** So often it is seen whether to go on waiting. */
+const LOOK_MS = 250;
 /** Whoever works with the log does not go away. */
 const ALONE_MS = 5_000;
 
@@ -14,11 +16,19 @@ const ALONE_MS = 5_000;
  */
 export class LogPresence {
   readonly #lock: Sqlite.Database;
+  readonly #waits: () => void;
 
-  constructor(file: string) {
+  /** `waits` is told now and then while another process has the log for itself; what it throws ends the waiting. */
+  constructor(file: string, waits: () => void = () => undefined) {
     makeFolder(dirname(file));
+    this.#waits = waits;
     this.#lock = new Sqlite(`${file}-lock`);
-    this.#share();
+    try {
+      this.#share();
+    } catch (thrown) {
+      this.#lock.close();
+      throw thrown;
+    }
   }
 
   /** False, and nothing done, where another process kept the log open. */
@@ -54,7 +64,16 @@ export class LogPresence {
 
   /** In SQLite's rollback mode a reading transaction holds its shared lock to its end. */
   #share(): void {
-    this.#lock.pragma(`busy_timeout = ${OTHERS_MS}`);
-    this.#lock.exec('BEGIN; SELECT count(*) FROM sqlite_schema');
+    this.#lock.pragma(`busy_timeout = ${LOOK_MS}`);
+    this.#lock.exec('BEGIN');
+    for (let waited = LOOK_MS; ; waited += LOOK_MS) {
+      try {
+        this.#lock.exec('SELECT count(*) FROM sqlite_schema');
+        return;
+      } catch (thrown) {
+        if (!isBusy(thrown) || waited >= OTHERS_MS) throw thrown;
+      }
+      this.#waits();
+    }
   }
 }

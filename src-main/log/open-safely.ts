@@ -6,7 +6,7 @@ import { newestBackup } from './backup-files.ts';
 import { damageOf } from './damage.ts';
 import { syncFile, syncFolder } from './durable-file.ts';
 import { LogPresence } from './log-presence.ts';
-import { type Salvaged, type SalvageOptions, salvage } from './salvage.ts';
+import { type Salvaged, type SalvageStep, salvage } from './salvage.ts';
 import { asLogFailure } from './sqlite-error.ts';
 
 export interface OpenSafelyOptions {
@@ -18,9 +18,15 @@ export interface OpenSafelyOptions {
   readonly warn: (failure: Failure) => void;
   /** Look at everything, however long it takes. */
   readonly thorough?: boolean;
-  /** While a log is made anew; what it throws ends that, and the damaged one stands where it stood. */
-  readonly progress?: SalvageOptions['progress'];
+  /**
+   * Told of whatever may take long, `total` null where nobody knows how long. What it throws ends the opening, and a damaged log
+   * stands where it stood.
+   */
+  readonly progress?: (step: OpenStep, done: number, total: number | null) => void;
 }
+
+/** Waits for another process; looks at everything; makes the log anew. */
+export type OpenStep = 'wait' | 'check' | SalvageStep;
 
 /**
  * To be called before the log is opened: looks whether the file is whole; one that is not is set aside, and a log made of all
@@ -30,7 +36,7 @@ export interface OpenSafelyOptions {
 export function openSafely(options: OpenSafelyOptions): LogPresence {
   const { file } = options;
   try {
-    const presence = new LogPresence(file);
+    const presence = new LogPresence(file, () => options.progress?.('wait', 0, null));
     try {
       enter(presence, options);
       return presence;
@@ -53,9 +59,14 @@ function enter(presence: LogPresence, options: OpenSafelyOptions): void {
   throw new FlashlineError('log-damaged', { params: { file: options.file, detail } });
 }
 
-function findDamage({ file, clock, thorough = false }: OpenSafelyOptions): string | null {
+function findDamage({ file, clock, thorough = false, progress }: OpenSafelyOptions): string | null {
   if (existsSync(madeAnew(file))) return 'it was being made anew';
-  return damageOf({ file, monotonic: () => clock.monotonic(), thorough });
+  return damageOf({
+    file,
+    monotonic: () => clock.monotonic(),
+    thorough,
+    progress: (done, total) => progress?.('check', done, total),
+  });
 }
 
 /** What takes the log's place. It has this name from the moment when it is complete and on the disk. */
@@ -71,7 +82,8 @@ function mend(options: OpenSafelyOptions): void {
   const half = `${file}-salvaging`;
   let salvaged: Salvaged | null = null;
   if (!existsSync(madeAnew(file))) {
-    rmSync(half, { force: true });
+    // A process that was killed in the middle left both.
+    for (const left of [half, `${half}-journal`]) rmSync(left, { force: true });
     salvaged = makeAnew(options, half, basename(name));
     syncFile(half);
     renameSync(half, madeAnew(file));

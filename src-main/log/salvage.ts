@@ -21,11 +21,14 @@ export interface SalvageOptions {
   readonly name: string;
   /** UTC, ISO 8601. */
   readonly at: string;
-  /** Told with every page that is read, then with every record that is put in its place. What it throws ends the salvage. */
+  /**
+   * Told with every row that is copied, then with every page that is read, with every record that is put in its place, and once
+   * when what hangs on them is settled. What it throws ends the salvage.
+   */
   readonly progress: (step: SalvageStep, done: number, total: number) => void;
 }
 
-export type SalvageStep = 'read' | 'place';
+export type SalvageStep = 'copy' | 'read' | 'place' | 'settle';
 
 export interface Salvaged {
   readonly records: number;
@@ -105,12 +108,12 @@ class Salvage {
   }
 
   run(): Salvaged {
-    const { damaged, backup } = this.#options;
+    const { damaged, backup, progress } = this.#options;
     this.#database.exec(`
       CREATE TEMP TABLE found (sequence INTEGER, hash TEXT, previous TEXT, body TEXT, PRIMARY KEY (sequence, hash));
       CREATE TEMP TABLE broken (body TEXT PRIMARY KEY, reason TEXT);
       CREATE TEMP TABLE tails (sequence INTEGER, hash TEXT)`);
-    const readOutbox = copyTables(this.#database, damaged, backup);
+    const readOutbox = copyTables(this.#database, damaged, backup, (done, total) => progress('copy', done, total));
     const files = [damaged, ...(backup === null ? [] : [backup])];
     const turned = this.#counter(
       'read',
@@ -118,6 +121,7 @@ class Salvage {
     );
     for (const file of files) for (const text of textsIn(file, looksLikeRecord, turned)) this.#take(text);
     const gaps = this.#placeRecords(this.#counter('place', this.#count('SELECT count(*) AS count FROM found')));
+    progress('settle', 0, 1);
     this.#settleRuns(readOutbox);
     this.#keepStrays();
     const records = this.#count('SELECT count(*) AS count FROM records');

@@ -23,6 +23,8 @@ export interface CliContext {
   /** The folder of chip descriptions, locales and demo releases. */
   readonly resources: string;
   readonly appVersion: string;
+  /** Whether `--json` is on the line; `runCli` sets it. */
+  readonly json?: boolean;
   readonly describeFailure: (failure: Failure) => FailureText;
 }
 

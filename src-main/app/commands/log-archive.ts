@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { archivesOf } from '../compose-backup.ts';
-import { homeFolder, openStoresOf, realClock } from '../compose-home.ts';
+import { homeFolder, realClock } from '../compose-home.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
-import { warningLine } from './outcome.ts';
+import { openStores } from './with-log.ts';
 
 export function logArchiveCommand(context: CliContext, end: (code: ExitCode) => void): Command {
   return command('archive', 'moves old records, which the plant has, from the unit log into files', [
@@ -17,7 +17,7 @@ export function logArchiveCommand(context: CliContext, end: (code: ExitCode) => 
           params: { detail: `--before is a date such as 2026-01-31, not ${options.before}` },
         });
       const home = homeFolder(context.env);
-      const { log, safety } = await openStoresOf(home, (failure) => context.say(warningLine(failure, context)));
+      const { log, safety } = await openStores(context);
       try {
         const { records, files } = await safety.archive({
           folder: archivesOf(home),

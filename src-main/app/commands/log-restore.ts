@@ -3,11 +3,14 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { backUp } from '../../log/backup.ts';
+import type { OpenStep } from '../../log/open-safely.ts';
 import { backupsOf, logFileOf } from '../compose-backup.ts';
 import { homeFolder, openStoresOf } from '../compose-home.ts';
 import { repairLog } from '../repair-log.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode } from './command.ts';
 import { warningLine } from './outcome.ts';
+import { watchOpening } from './watch-opening.ts';
+import { withLog } from './with-log.ts';
 
 type End = (code: ExitCode) => void;
 
@@ -41,7 +44,7 @@ export function logRestoreCommand(context: CliContext, end: End): Command {
 
 /** Which of its leased numbers were used since, a backup cannot know: none of them is used again, and fresh ones are leased. */
 async function voidLeases(context: CliContext): Promise<void> {
-  const { log, plant } = await openStoresOf(homeFolder(context.env), () => undefined);
+  const { log, plant } = await openStoresOf(homeFolder(context.env), () => undefined, watchOpening(context));
   try {
     for (const { lease } of await plant.leases()) await plant.leaseReturned(lease);
   } finally {
@@ -78,18 +81,22 @@ export function logRepairCommand(context: CliContext, end: End): Command {
   });
 }
 
+const STEP_WORDS: Readonly<Record<OpenStep, string>> = {
+  wait: 'Another Flashline has the log for itself',
+  check: 'Pages and records looked at',
+  copy: 'What stands beside the records copied',
+  read: 'Pages read',
+  place: 'Records put in their places',
+  settle: 'What hangs on the records put in order',
+};
+
 /** Tenths; nobody needs a line a percent. */
-function tellRepair(context: CliContext, { json }: CommonOptions, step: 'read' | 'place', percent: number): void {
+function tellRepair(context: CliContext, { json }: CommonOptions, step: OpenStep, percent: number): void {
   if (percent % 10 !== 0) return;
   if (json) context.print(JSON.stringify({ type: 'log.repairing', step, percent }));
-  else context.say(`${step === 'read' ? 'Pages read' : 'Records put in their places'}: ${percent} %`);
+  else context.say(`${STEP_WORDS[step]}: ${percent} %`);
 }
 
 async function count(context: CliContext): Promise<number> {
-  const { log } = await openStoresOf(homeFolder(context.env), (failure) => context.say(warningLine(failure, context)));
-  try {
-    return (await log.verify()).records;
-  } finally {
-    await log.close();
-  }
+  return withLog(context, async (log) => (await log.verify()).records);
 }

@@ -42,8 +42,9 @@ async function commandsFor([first = '']: readonly string[]): Promise<readonly Ma
 }
 
 /** The whole command line; resolves to the exit code and never rejects. */
-export async function runCli(args: readonly string[], context: CliContext): Promise<ExitCode> {
+export async function runCli(args: readonly string[], given: CliContext): Promise<ExitCode> {
   const json = args.includes('--json');
+  const context = { ...given, json };
   let code: ExitCode = 0;
   const program = await programOf(args, context, (ended) => {
     code = ended;

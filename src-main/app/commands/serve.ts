@@ -6,6 +6,7 @@ import { homeFolder, realRandom } from '../compose-home.ts';
 import { type CliContext, command, type CommonOptions, type ExitCode, releaseOption } from './command.ts';
 import { failureLines } from './outcome.ts';
 import { numberOf } from './numbers.ts';
+import { watchOpening } from './watch-opening.ts';
 
 interface ServeOptions extends CommonOptions {
   readonly port: string;
@@ -53,7 +54,7 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
     release: options.release ?? null,
     probes: options.probe,
     ...(options.keepDays === undefined ? {} : { keepDays: numberOf('--keep-days', options.keepDays) }),
-    signal,
+    ...watchOpening(context),
     warn: (failure) => failureLines(failure, context.describeFailure(failure)).forEach((line) => context.say(line)),
   });
   const { mode, release } = host.station.state();

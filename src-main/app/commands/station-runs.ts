@@ -9,6 +9,7 @@ import { checkProbeUrl } from '../connect/ways.ts';
 import { homeFolder } from '../compose-home.ts';
 import type { CliContext, ExitCode } from './command.ts';
 import { exitCodeOf, failureLines, warningLine } from './outcome.ts';
+import { watchOpening } from './watch-opening.ts';
 
 export interface CommandStation {
   readonly release: string;
@@ -34,6 +35,7 @@ export async function openStation(options: CommandStation, context: CliContext):
     autoStart: false,
     trustKept,
     connect: connectorOf({ pace }),
+    ...watchOpening(context),
     warn: (failure) => context.say(warningLine(failure, context)),
   });
   for (const record of await host.log.interruptedAtOpening()) {

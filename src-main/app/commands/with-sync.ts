@@ -1,10 +1,11 @@
 import { type Failure, FlashlineError } from '#shared/model/failure.ts';
 import type { Sync } from '../../sync/sync.ts';
-import { homeFolder, openStoresOf, realRandom, type Stores } from '../compose-home.ts';
+import { homeFolder, realRandom, type Stores } from '../compose-home.ts';
 import { noSeal, stationKey } from '../compose-key.ts';
 import { openSync } from '../compose-sync.ts';
 import type { CliContext } from './command.ts';
 import { warningLine } from './outcome.ts';
+import { openStores } from './with-log.ts';
 
 /** Opens this station's link to its plant for one command, and closes it whatever happens. */
 export async function withSync<T>(
@@ -13,7 +14,7 @@ export async function withSync<T>(
 ): Promise<T> {
   const home = homeFolder(context.env);
   const warn = (failure: Failure) => context.say(warningLine(failure, context));
-  const stores = await openStoresOf(home, warn);
+  const stores = await openStores(context);
   try {
     const key = stationKey(home, realRandom, noSeal);
     const sync = await openSync({ stores, key, appVersion: context.appVersion, release: () => null, warn });

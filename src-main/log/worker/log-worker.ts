@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#shared/base/clock.ts';
 import { asError, type Failure, FlashlineError } from '#shared/model/failure.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { OPENING, type Request, Told, WORKER } from './messages.ts';
 import type { Served } from './serve.ts';
 
@@ -23,6 +24,8 @@ export interface LogWorkerOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly warn: (failure: Failure) => void;
+  /** What the opening is busy with, where that may take long. */
+  readonly opening?: (opening: LogOpening) => void;
 }
 
 /** A statement ends within SQLite's own waiting time (10 s); what takes longer than this to close hangs in the disk. */
@@ -146,6 +149,7 @@ export class LogWorker<S extends Served> {
 
   #hear(told: Told): void {
     if (told.type === 'warning') this.#options.warn(told.failure);
+    else if (told.type === 'opening') this.#options.opening?.(told.opening);
     else if (told.type === 'answer') this.#take(told.id)?.resolve(told.result);
     else this.#take(told.id)?.reject(asError(told.failure));
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Failure } from '#shared/model/failure.ts';
+import { LogOpening } from '#shared/model/log-opening.ts';
 
 /** What the station's thread asks of the worker: one method of one served object. */
 export const Request = z.object({
@@ -19,6 +20,8 @@ export const WORKER = '';
 export const Told = z.discriminatedUnion('type', [
   z.object({ type: z.literal('answer'), id: z.number().int(), result: z.unknown() }),
   z.object({ type: z.literal('refusal'), id: z.number().int(), failure: Failure }),
+  /** Before the opening's answer: what it is busy with. */
+  z.object({ type: z.literal('opening'), opening: LogOpening }),
   /** Changes no result: a statement that took long, say. */
   z.object({ type: z.literal('warning'), failure: Failure }),
 ]);

@@ -1,19 +1,29 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Failure, toFailure } from '#shared/model/failure.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { OPENING, Request, type Told, WORKER } from './messages.ts';
 
 /** Objects by the name that the other side calls them by. Arguments and results must be plain data (structured clone). */
 export type Served = Readonly<Record<string, object>>;
 
+/** What an opening tells on its way. */
+export interface OpeningTells {
+  readonly warn: (failure: Failure) => void;
+  readonly opening: (opening: LogOpening) => void;
+}
+
 /**
  * The worker's side: opens what it serves, tells how that went, then begins calls in the order in which they came.
  * Everything served shares the worker's one thread, so a method that takes long should pause now and then.
  */
-export function serve(port: MessagePort, open: (warn: (failure: Failure) => void) => Served): void {
+export function serve(port: MessagePort, open: (tells: OpeningTells) => Served): void {
   const tell = (told: Told) => port.postMessage(told);
   let served: Served;
   try {
-    served = open((failure) => tell({ type: 'warning', failure }));
+    served = open({
+      warn: (failure) => tell({ type: 'warning', failure }),
+      opening: (opening) => tell({ type: 'opening', opening }),
+    });
   } catch (thrown) {
     tell({ type: 'refusal', id: OPENING, failure: toFailure(thrown) });
     return port.close();

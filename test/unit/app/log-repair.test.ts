@@ -49,7 +49,9 @@ it('a repair that is stopped while it works leaves the damaged log as it is, and
   expect(readdirSync(folder.path).filter((name) => /salvag|damaged/.test(name))).toEqual([]);
 });
 
-async function repair(args: readonly string[]) {
+const repair = (args: readonly string[]) => run(['log', 'repair', ...args]);
+
+async function run(args: readonly string[], signal = new AbortController().signal) {
   const [lines, said]: [string[], string[]] = [[], []];
   const resources = join(ROOT, 'resources');
   const context: CliContext = {
@@ -58,23 +60,39 @@ async function repair(args: readonly string[]) {
     say: (line) => said.push(line),
     terminal: null,
     env: { FLASHLINE_HOME: folder.path },
-    signal: new AbortController().signal,
+    signal,
     resources,
     appVersion: '0.0.0-test',
     describeFailure: failureTexts(resources),
   };
-  return { code: await runCli(['log', 'repair', ...args], context), lines, said };
+  return { code: await runCli(args, context), lines, said };
 }
+
+it('any command that is stopped while the log is mended for it leaves the damaged log as it is', async () => {
+  const before = readFileSync(file);
+  const stop = new AbortController();
+  const running = run(['log', 'show', '--json'], stop.signal);
+  // Its thread has not begun yet, and looks with every page and record.
+  stop.abort(new FlashlineError('aborted'));
+  const { code, lines } = await running;
+  expect(code).toBe(4);
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([{ type: 'failed', code: 'aborted' }]);
+  expect(readFileSync(file).equals(before)).toBe(true);
+  expect(readdirSync(folder.path).filter((name) => /salvag|damaged/.test(name))).toEqual([]);
+});
 
 it('log repair tells how far it is, then what it made', async () => {
   const { code, lines, said } = await repair(['--json']);
   expect(code).toBe(0);
   const told: unknown[] = lines.map((line) => JSON.parse(line));
+  for (const step of ['check', 'copy', 'read', 'place'])
+    expect(told).toContainEqual({ type: 'log.repairing', step, percent: expect.any(Number) });
   for (const step of ['read', 'place']) expect(told).toContainEqual({ type: 'log.repairing', step, percent: 100 });
   expect(told.at(-1)).toMatchObject({ type: 'log.repaired', file, isSetAside: true });
   expect(said.join('\n')).toContain('station-damaged');
-  // The second time there is nothing to do, and nothing to tell on the way.
+  // The second time there is nothing to do but to look.
   const again = await repair([]);
-  expect(again).toMatchObject({ code: 0, said: [] });
+  expect(again).toMatchObject({ code: 0 });
+  expect(again.said.every((line) => line.startsWith('Pages and records looked at'))).toBe(true);
   expect(again.lines.join()).toMatch(/is whole: \d+ records/);
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Failure, FlashlineError } from '#shared/model/failure.ts';
 import type { UnitRecord } from '#shared/model/unit-record.ts';
 import { openLogDatabase } from '#main/log/log-database.ts';
-import { openSafely } from '#main/log/open-safely.ts';
-import type { SalvageOptions } from '#main/log/salvage.ts';
+import { openSafely, type OpenSafelyOptions } from '#main/log/open-safely.ts';
 import { SqliteUnitLog } from '#main/log/sqlite-unit-log.ts';
 import { draft, opening, standingClock, temporaryFolder, Village } from './fixtures.ts';
 
@@ -197,11 +197,11 @@ describe('a damaged log', () => {
     const read = () => ['', '-wal'].map((suffix) => readFileSync(file + suffix));
     const before = read();
     const backups = join(folder.path, 'backups');
-    const mend = (progress: SalvageOptions['progress']) =>
+    const mend = (progress: OpenSafelyOptions['progress'] & object) =>
       openSafely({ file, backups, clock: standingClock(), warn: () => undefined, progress }).close();
     const endAfter = (steps: number) => {
       const told: string[] = [];
-      const progress = (step: string, done: number, total: number) => {
+      const progress = (step: string, done: number, total: number | null) => {
         if (told.push(`${step} ${done}/${total}`) === steps) throw new FlashlineError('aborted');
       };
       expect(() => mend(progress)).toThrow(/^aborted/);
@@ -213,17 +213,44 @@ describe('a damaged log', () => {
       (sum, { length }, index) => sum + Math.floor(length / (index === 0 ? PAGE : PAGE + 24)),
       0,
     );
-    for (const steps of [1, 2, Math.floor(pages / 2), pages, pages + 1, pages + 50]) endAfter(steps);
+    let all = 0;
+    const toItsEnd = (step: string) => {
+      all += 1;
+      if (step === 'settle') throw new FlashlineError('aborted');
+    };
+    expect(() => mend(toItsEnd)).toThrow(/^aborted/);
+    for (const steps of [1, 2, 250, all - 150, all - 101, all - 50, all - 1, all]) endAfter(steps);
     const told: string[] = [];
     mend((step, done, total) => told.push(`${step} ${done}/${total}`));
-    const records = told.length - pages;
+    const copied = told.filter((each) => each.startsWith('copy ')).length;
+    expect(copied).toBeGreaterThan(2 * RECORDS);
+    const records = told.length - copied - pages - 1;
     expect(records).toBeGreaterThan(RECORDS - 20);
-    expect(told).toEqual([
+    expect(told.slice(copied)).toEqual([
       ...Array.from({ length: pages }, (_, index) => `read ${index + 1}/${pages}`),
       ...Array.from({ length: records }, (_, index) => `place ${index + 1}/${records}`),
+      'settle 0/1',
     ]);
     expect(existsSync(join(folder.path, 'station-damaged-2026-03-01.db'))).toBe(true);
   });
+
+  it.each(['place 50', 'settle 0'])(
+    'stands as it stood when its process is killed at %s, and the next opening mends it whole',
+    async (place) => {
+      take('half');
+      damage(file, (bytes) => bytes.fill(0xa5, 5 * PAGE, 6 * PAGE));
+      const read = () => ['', '-wal'].map((suffix) => readFileSync(file + suffix));
+      const before = read();
+      const died = spawnSync(process.execPath, [join(import.meta.dirname, 'die-mending.ts'), file, place]);
+      expect(died).toMatchObject({ signal: 'SIGKILL' });
+      expect(existsSync(`${file}-salvaging`)).toBe(true);
+      expect(read()).toEqual(before);
+      const { present, warnings } = await expectSound();
+      expect(warnings).toMatchObject([{ code: 'log-set-aside' }]);
+      expect(present.length).toBeGreaterThan(RECORDS - 20);
+      expect(readdirSync(folder.path).filter((name) => name.includes('salvag'))).toEqual([]);
+    },
+  );
 
   it('that is whole is left as it is', async () => {
     for (const state of ['whole', 'half'] as const) {

@@ -71,7 +71,8 @@ class Other {
 
 const { refuse, shared }: { refuse: boolean; shared: SharedArrayBuffer } = workerData;
 if (parentPort === null) throw new Error('not a worker');
-serve(parentPort, (warn): EchoStores => {
+serve(parentPort, ({ warn, opening }): EchoStores => {
+  opening({ step: 'mend', percent: 42 });
   if (refuse) throw new FlashlineError('log-unwritable', { params: { file: 'f' }, cause: 'no place' });
   warn(toFailure(new FlashlineError('internal', { cause: 'only a warning' })));
   const echo = new Echo();

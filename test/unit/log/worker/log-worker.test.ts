@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { type Failure, FlashlineError, toFailure } from '#shared/model/failure.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { realClock } from '#main/app/real-clock.ts';
 import { LogWorker } from '#main/log/worker/log-worker.ts';
 import type { EchoStores } from './echo-thread.ts';
@@ -8,6 +9,7 @@ const THREAD = new URL('echo-thread.ts', import.meta.url);
 
 async function start(refuse = false, entry = THREAD) {
   const warnings: Failure[] = [];
+  const openings: LogOpening[] = [];
   const shared = new SharedArrayBuffer(4);
   const worker = await LogWorker.start<EchoStores>({
     entry,
@@ -15,15 +17,17 @@ async function start(refuse = false, entry = THREAD) {
     file: 'station.db',
     clock: realClock,
     warn: (failure) => warnings.push(failure),
+    opening: (opening) => openings.push(opening),
   });
   const saidAtClose = () => Atomics.load(new Int32Array(shared), 0);
-  return { worker, echo: worker.remote('echo'), other: worker.remote('other'), warnings, saidAtClose };
+  return { worker, echo: worker.remote('echo'), other: worker.remote('other'), warnings, openings, saidAtClose };
 }
 
 const failureOf = (work: Promise<unknown>): Promise<Failure> => work.then(() => expect.fail('it resolved'), toFailure);
 
 it('begins calls in their order, over all that it serves, and answers each', async () => {
-  const { worker, echo, other, warnings } = await start();
+  const { worker, echo, other, warnings, openings } = await start();
+  expect(openings).toEqual([{ step: 'mend', percent: 42 }]);
   const texts = Array.from({ length: 50 }, (_, index) => `text ${index}`);
   const answers = texts.map((text) => echo.say(text));
   expect(await other.heard()).toEqual(texts);
