@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { equalBytes } from '#shared/base/bytes.ts';
+import { concat, equalBytes } from '#shared/base/bytes.ts';
 import { type NorFaults, SLOW_READS } from '#main/bench/uart/esp/nor-flash.ts';
+import type { SerialBenchLink } from '#main/bench/uart/serial-bench-link.ts';
 import { espImage, EspLine, firmware } from '#test/support/esp-unit.ts';
 import { imageOf, runEsp } from './esp-run.ts';
 
@@ -63,9 +64,10 @@ async function rewritten(
 }
 
 describe('an ESP32 whose digests are made', () => {
-  it('reads as fast as its image says that the board can, and is written as the stub does', async () => {
+  it('reads at 80 MHz where its image has the default of 40, and is written as the stub does', async () => {
     const fast = await rewritten('40 MHz');
-    expect(fast.read).toEqual(new Set([20, 40]));
+    expect(fast.read).toEqual(new Set([20, 80]));
+    expect(fast.lines).toEqual(new Set([1, 2]));
     expect(fast.changed).toEqual(new Set([20]));
     const slow = await rewritten('20 MHz');
     expect([...slow.read]).toEqual([20]);
@@ -89,26 +91,127 @@ describe('an ESP32 whose digests are made', () => {
   it('finds out by how much data comes late, and the rate that a board bears', async () => {
     const direct = await rewritten('80 MHz', { directPins: true });
     expect([...direct.read]).toEqual([20, 80]);
+    for (const mhz of [40, 79]) {
+      const said = await rewritten('40 MHz', { readsUpToMhz: mhz });
+      expect([...said.read]).toEqual([20, 80, 40]);
+      expect(said.line.unit.flash.bus).toEqual(SLOW_READS);
+    }
     const bad = await rewritten('80 MHz', { readsUpToMhz: 40 }, 'QIO', true);
     expect([...bad.read]).toEqual([20, 80, 40]);
     expect([...bad.lines]).toEqual([1, 4, 2]);
   });
 
   it('reads as all images of a release say', async () => {
-    const line = new EspLine('esp32');
-    const { read } = watch(line);
-    const loader = espImage(0, firmware(16 * KIB, 3));
-    loader[3] = CLOCKS['40 MHz'];
-    const images = [imageOf('bootloader', 0x1000, loader), application('80 MHz')];
-    for (let times = 0; times < 2; times++) await runEsp(line, images);
-    expect([...read]).toEqual([20, 40]);
+    for (const [clock, rates] of [
+      ['40 MHz', [20, 80]],
+      ['20 MHz', [20]],
+    ] as const) {
+      const line = new EspLine('esp32');
+      const { read } = watch(line);
+      const loader = espImage(0, firmware(16 * KIB, 3));
+      loader[3] = CLOCKS[clock];
+      const images = [imageOf('bootloader', 0x1000, loader), application('80 MHz')];
+      for (let times = 0; times < 2; times++) await runEsp(line, images);
+      expect([...read]).toEqual(rates);
+    }
   });
 
   it('is read slowly where fast reads tell something else: the unit is no worse for it', async () => {
     const { read, changed, line } = await rewritten('40 MHz', { readsUpToMhz: 26 });
-    expect(read).toEqual(new Set([20, 40]));
+    expect([...read]).toEqual([20, 80, 40]);
     expect(changed).toEqual(new Set([20]));
     expect(line.unit.flash.bus).toEqual(SLOW_READS);
+  });
+
+  describe.each([40, 20])('whose board errs in one place above %d MHz, where the trial is not', (aboveMhz) => {
+    const loader = imageOf('bootloader', 0x1000, espImage(0, firmware(16 * KIB, 3)));
+    const released = (seed: number) => [loader, application('40 MHz', seed)];
+    const held = async (at: number) => {
+      const line = new EspLine('esp32', { flashFaults: { misreads: { aboveMhz, at } } });
+      await runEsp(line, released(5));
+      return { line, ...watch(line) };
+    };
+
+    it.each([
+      ['of its boot loader', 0x3123],
+      ['of its application', 0x24567],
+    ])('is left untouched by a release that it holds, where that place is %s', async (_words, at) => {
+      const { line, read } = await held(at);
+      const { operations } = line.unit.flash;
+      const { outcome } = await runEsp(line, released(5));
+      expect(outcome.bytesWritten).toBe(0);
+      expect(outcome.provenBy).toEqual({ bootloader: 'md5', application: 'md5' });
+      expect(line.unit.flash.operations).toBe(operations);
+      // There is nothing behind the application that would be read any more.
+      expect([...read]).toEqual(at < 0x10000 ? [20, 80, 40] : [20, 80]);
+    });
+
+    it.each([
+      ['beside', 0x26fff],
+      ['in', 0x27800],
+    ])('has written what is other, %s that place, and nothing else', async (_words, at) => {
+      const { line } = await held(at);
+      const spoiled = 0x27800;
+      line.unit.flash.bytes[spoiled] = 0x00;
+      const { outcome } = await runEsp(line, released(5));
+      // The page, and the valid flag's.
+      expect(outcome.bytesWritten).toBe(2 * 4 * KIB);
+      const [{ address, data } = expect.unreachable()] = application('40 MHz', 5).image.segments;
+      line.unit.flash.settle(Infinity);
+      expect(equalBytes(line.unit.flash.bytes.subarray(address, address + data.length), data)).toBe(true);
+    });
+
+    it('is proven by digests once it was written over that place', async () => {
+      const { line } = await held(0x24567);
+      const { outcome } = await runEsp(line, released(6));
+      expect(outcome.provenBy).toEqual({ bootloader: 'md5', application: 'md5' });
+    });
+  });
+
+  it('is told right whichever question of a survey is lost, where its parts are all alike', async () => {
+    const part = firmware(64 * KIB, 8);
+    const image = imageOf('manufacturing', 0x10000, concat([part, part, part, part, part]));
+    const line = new EspLine();
+    await runEsp(line, [image]);
+    const holding = line.unit.flash.bytes.slice();
+    const MD5 = 0x13;
+    for (let lost = 0; lost < 8; lost++) {
+      line.unit.flash.bytes.set(holding);
+      line.unit.flash.bytes[0x2a000] = 0x00;
+      let asked = 0;
+      const onLink = (link: SerialBenchLink) => {
+        const write = link.write.bind(link);
+        link.write = (data, io) => {
+          const begins = data.indexOf(0xc0);
+          const isLost = data[begins + 2] === MD5 && asked++ === lost;
+          return write(isLost ? data.slice(0, begins) : data, io);
+        };
+      };
+      const { outcome, reach } = await runEsp(line, [image], { onLink });
+      expect(reach).toMatchObject({ usedHz: 460_800 });
+      expect(outcome.bytesWritten).toBe(4 * KIB);
+      line.unit.flash.settle(Infinity);
+      expect(equalBytes(line.unit.flash.bytes, holding)).toBe(true);
+    }
+  });
+
+  it('is asked no faster than it hears where the adapter brings answers together', async () => {
+    const line = new EspLine('esp32-c3');
+    const image = imageOf('application', 0x10000, espImage(5, firmware(96 * KIB, 8)));
+    await runEsp(line, [image]);
+    line.unit.flash.settle(Infinity);
+    line.unit.flash.bytes[0x1a000] = 0x00;
+    const onLink = (link: SerialBenchLink) => {
+      const read = link.read.bind(link);
+      // FT232R data sheet, 4.3: its latency timer as it is when nobody sets it.
+      link.read = async (timeoutMs, io) => {
+        await io.clock.sleep(16);
+        return read(timeoutMs, io);
+      };
+    };
+    const { outcome, reach } = await runEsp(line, [image], { onLink });
+    expect(reach).toMatchObject({ usedHz: 921_600 });
+    expect(outcome.bytesWritten).toBe(2 * 4 * KIB);
   });
 
   it('reads other chips as their stubs do', async () => {

@@ -5,7 +5,7 @@ import type { Progress } from '../../probe/memory-access.ts';
 import type { FlashDevice, FlashDigest } from '../flash-device.ts';
 import { blockRequest, deflateBegin, OP, request } from './commands.ts';
 import { FastReads } from './fast-reads.ts';
-import { findSame } from './find-same.ts';
+import { findSame, type Place } from './find-same.ts';
 import { type Guard, imageStarts } from './guard.ts';
 import { LineTrouble } from './loader.ts';
 import { BLOCK, fullPackets, windowPackets } from './packets.ts';
@@ -22,8 +22,8 @@ const ANSWER_MS = 3000;
 const PATIENCE = 10;
 /** Of MD5 and of reading, a thousand bytes a millisecond being the slowest thinkable flash. */
 const READ_MS_PER_BYTE = 0.008;
-/** Hashed at once in a survey: a question's way costs as much as reading 10 KiB, and what differs is read again to be found. */
-const PART = 0x20000;
+/** Hashed at once in a survey: what differs is read again, page by page. */
+const PART = 0x10000;
 
 /**
  * SPI flash behind Espressif's stub. Data goes compressed. The stub erases what it is about to write: `erase` is only remembered, and
@@ -41,6 +41,8 @@ export class EspFlash implements FlashDevice {
   readonly #left = new Map<number, Uint8Array>();
   readonly #pieces = new Pieces();
   readonly #reads: FastReads;
+  /** As the stub reads it by itself, a sector in which there is something: fast reads are tried by it. */
+  #trial: (Range & { readonly digest: string }) | undefined;
   /** It was seen to hold something: it has to be erased before it is written. */
   #isUsed = false;
 
@@ -67,7 +69,8 @@ export class EspFlash implements FlashDevice {
       wanted,
       page: memory.page,
       part: (offset) => PART - ((address + offset) % PART),
-      isSame: (offset, bytes) => this.#isSame(address + offset, bytes, io),
+      areSame: (places, closely) => this.#areSame(address, places, !closely, io),
+      wasMisled: () => this.#reads.doubt(),
       // Looking closer pays while it costs less than a good part of writing everything.
       giveUpAt: io.clock.monotonic() + (wanted.length * 10_000) / usedHz / 4,
       now: () => io.clock.monotonic(),
@@ -175,12 +178,16 @@ export class EspFlash implements FlashDevice {
     return bytes;
   }
 
-  async #isSame(address: number, wanted: Uint8Array, io: IoContext): Promise<boolean> {
-    const told = await this.#hash(address, wanted.length, io);
-    const isSame = told === md5(wanted);
-    if (isSame) this.#pieces.prove({ address, bytes: wanted });
-    this.#isUsed ||= !isSame && told !== md5(blank(wanted.length));
-    return isSame;
+  async #areSame(address: number, places: readonly Place[], fast: boolean, io: IoContext): Promise<boolean[]> {
+    const ranges = places.map(({ offset, bytes }) => ({ address: address + offset, length: bytes.length }));
+    if (fast) await this.#tryFast(address + firstTelling(places), io);
+    const told = await this.#hashes(ranges, fast && this.#reads.areTrusted, io);
+    return places.map(({ offset, bytes }, index) => {
+      const isSame = told[index] === md5(bytes);
+      if (isSame) this.#pieces.prove({ address: address + offset, bytes });
+      this.#isUsed ||= !isSame && told[index] !== md5(blank(bytes.length));
+      return isSame;
+    });
   }
 
   /** What was proven is not hashed again, and nothing twice because of where parts end. */
@@ -188,41 +195,53 @@ export class EspFlash implements FlashDevice {
     await this.#eraseDue(io);
     const known = this.#pieces.cover(address, length);
     if (!known) return this.#hash(address, length, io);
-    for (const { piece } of known) {
-      if (piece.proven || (await this.#isSame(piece.address, piece.bytes, io))) continue;
-      this.#reads.forbid();
-      return this.#hash(address, length, io);
-    }
-    return md5Of(known);
+    const open = known.flatMap(({ piece: { address: offset, bytes, proven } }) => (proven ? [] : [{ offset, bytes }]));
+    const fast = this.#pays(open.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    if (open.length === 0 || !(await this.#areSame(0, open, fast, io)).includes(false)) return md5Of(known);
+    this.#reads.forbid();
+    return this.#hash(address, length, io);
   }
 
   async #hash(address: number, length: number, io: IoContext): Promise<string> {
-    if (this.#reads.areToBeTried) await this.#tryFast(address, Math.min(length, SECTOR), io);
-    // Switching costs more than it saves of a single sector.
-    const pays = length > SECTOR || this.#reads.areOn;
-    return this.#hashOnce(address, length, pays && this.#reads.areTrusted, io);
+    const fast = this.#pays(length);
+    if (fast) await this.#tryFast(address, io);
+    const [told = ''] = await this.#hashes([{ address, length }], fast && this.#reads.areTrusted, io);
+    return told;
   }
 
-  /** By the first sector in which there is anything. */
-  async #tryFast(address: number, length: number, io: IoContext): Promise<void> {
-    const slow = await this.#hashOnce(address, length, false, io);
-    if (slow === md5(blank(length))) return;
+  /** Switching costs more than it saves of a single sector. */
+  #pays(length: number): boolean {
+    return length > SECTOR || this.#reads.areOn;
+  }
+
+  /** By a sector that was read for its digest before, or the one there, if there is anything in it. */
+  async #tryFast(address: number, io: IoContext): Promise<void> {
+    if (!this.#reads.areToBeTried) return;
+    if (!this.#trial) await this.#hashes([{ address, length: SECTOR }], false, io);
+    const trial = this.#trial;
+    if (!trial) return;
     while (this.#reads.areToBeTried) {
-      if ((await this.#hashOnce(address, length, true, io)) === slow) this.#reads.trust();
+      const [told] = await this.#hashes([trial], true, io);
+      if (told === trial.digest) this.#reads.trust();
       else this.#reads.next();
     }
   }
 
-  #hashOnce(address: number, length: number, fast: boolean, io: IoContext): Promise<string> {
+  async #hashes(ranges: readonly Range[], fast: boolean, io: IoContext): Promise<string[]> {
     const { loader } = this.#session;
-    const words = request(OP.SPI_FLASH_MD5, wordsToBytes([address, length, 0, 0]));
-    const timeoutMs = ANSWER_MS + length * READ_MS_PER_BYTE;
+    const words = ranges.map(({ address, length }) => request(OP.SPI_FLASH_MD5, wordsToBytes([address, length, 0, 0])));
+    const timeoutMs = ANSWER_MS + Math.max(...ranges.map(({ length }) => length)) * READ_MS_PER_BYTE;
     const ask = async () => {
       await this.#reads.set(fast, io);
-      const { body } = await loader.ask(OP.SPI_FLASH_MD5, words, io, { data: 16, timeoutMs });
-      return toHex(body.subarray(0, 16));
+      const answers = await loader.askAll(OP.SPI_FLASH_MD5, words, io, { data: 16, timeoutMs });
+      return answers.map(({ body }) => toHex(body.subarray(0, 16)));
     };
-    return this.#session.steady(address, timeoutMs, ask, io);
+    const told = await this.#session.steady(ranges[0]?.address ?? 0, timeoutMs, ask, io);
+    ranges.forEach((range, index) => {
+      const digest = told[index] ?? '';
+      if (!fast && range.length === SECTOR && digest !== BLANK_SECTOR) this.#trial = { ...range, digest };
+    });
+    return told;
   }
 
   async #eraseDue(io: IoContext): Promise<void> {
@@ -243,6 +262,7 @@ export class EspFlash implements FlashDevice {
     if (!sectors.every((at) => at === cleared || this.#due.has(at))) return;
     await this.#eraseNow(block, ERASE_BLOCK, io);
     for (const at of sectors) this.#due.delete(at);
+    this.#wrote({ address: block, bytes: blank(ERASE_BLOCK) });
   }
 
   async #eraseNow(address: number, size: number, io: IoContext): Promise<void> {
@@ -264,13 +284,30 @@ export class EspFlash implements FlashDevice {
   #changes(address: number, size: number): void {
     if (address % SECTOR !== 0 || size % SECTOR !== 0) throw new RangeError(`not whole sectors: ${size} at ${address}`);
     this.#pieces.forget(address, size);
+    this.#trial = undefined;
     for (let at = address; at < address + size; at += SECTOR) this.#left.delete(at);
   }
+}
+
+interface Range {
+  readonly address: number;
+  readonly length: number;
 }
 
 function blank(size: number): Uint8Array {
   return new Uint8Array(size).fill(0xff);
 }
+
+/** Where the first sector is that is not blank. */
+function firstTelling(places: readonly Place[]): number {
+  for (const { offset, bytes } of places) {
+    for (let at = 0; at < bytes.length; at += SECTOR)
+      if (!isFilledWith(bytes.subarray(at, at + SECTOR), 0xff)) return offset + at;
+  }
+  return places[0]?.offset ?? 0;
+}
+
+const BLANK_SECTOR = md5(blank(SECTOR));
 
 /** Between two parts the line waits for the last write of the first, 0.1 s; line trouble costs a part. */
 const PROGRAM_PART = 0x200000;

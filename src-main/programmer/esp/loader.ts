@@ -1,4 +1,4 @@
-import { wordsToBytes } from '#shared/base/bytes.ts';
+import { concat, wordsToBytes } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { SerialLink } from '../../link/link.ts';
@@ -17,6 +17,13 @@ const SYNC_ANSWERS = 8;
 /** What a ROM takes in one MEM_DATA. */
 const RAM_BLOCK = 0x1800;
 const HEARD = 512;
+/**
+ * Between two frames for a stub that may be idle: behind one it hears nothing until its interrupt, at the next 32 bytes or ten bytes of
+ * silence, has handed that over (esp-flasher-stub, transport.c); and an adapter may well send both as one, or bring both answers as
+ * one. Outside of a frame SLIP skips zeros.
+ */
+const GAP = new Uint8Array(64);
+const NOTHING = new Uint8Array();
 
 /** What went wrong between the two UARTs: another try may well do, a lower rate even more so. */
 export class LineTrouble extends Error {
@@ -91,6 +98,25 @@ export class EspLoader {
   ): Promise<Response> {
     await this.link.write(slipFrame(frame), io);
     return this.answer(op, io, { data, timeoutMs });
+  }
+
+  /**
+   * Questions to the stub that need not know each other's answers: while it works on one it takes the next. Answers have no number: they
+   * count only together, once there are as many as questions. Rejects as `ask`, with some still on their way after `Refused`.
+   */
+  async askAll(op: Op, frames: readonly Uint8Array[], io: IoContext, ask: Ask = {}): Promise<Response[]> {
+    const send = async (index: number) => {
+      const frame = frames[index];
+      if (frame) await this.link.write(concat([index === 0 ? NOTHING : GAP, slipFrame(frame)]), io);
+    };
+    await send(0);
+    await send(1);
+    const responses: Response[] = [];
+    while (responses.length < frames.length) {
+      responses.push(await this.answer(op, io, ask));
+      await send(responses.length + 1);
+    }
+    return responses;
   }
 
   /** The answer to what was sent before. */

@@ -126,7 +126,7 @@ export class EspSession {
 
   /** The stub runs, at the fastest rate that works, and knows its flash. The ROM loader runs before. */
   async startStub(io: IoContext): Promise<void> {
-    for (;;) {
+    for (let refusals = 0; ;) {
       try {
         // The stub is 6 KB: at the ROM's first rate it alone takes half a second.
         if (this.#romRaises) await this.#raise(false, io);
@@ -135,8 +135,9 @@ export class EspSession {
         if (!this.#romRaises) await this.#raise(true, io);
         return await this.#attach(io);
       } catch (error) {
-        if (error instanceof Refused) throw this.#protocol(error);
-        if (!(error instanceof LineTrouble)) throw error;
+        // A request has no checksum of its own: what came spoiled may be refused, but hardly twice.
+        if (error instanceof Refused && refusals++ > 0) throw this.#protocol(error);
+        if (!(error instanceof LineTrouble || error instanceof Refused)) throw error;
         // A ROM that was built for another crystal gets its rates wrong; the stub measures its own.
         if (this.#romRaises) this.#romRaises = false;
         else if (!this.#stepDown()) throw this.#noise(error);
@@ -150,7 +151,7 @@ export class EspSession {
    * or `flash-timeout` where the unit does not answer twice in a row.
    */
   async steady<T>(address: number, timeoutMs: number, work: () => Promise<T>, io: IoContext): Promise<T> {
-    for (let silences = 0; ;) {
+    for (let silences = 0, refusals = 0; ;) {
       try {
         return await work();
       } catch (error) {
@@ -161,8 +162,8 @@ export class EspSession {
             cause: error,
           });
         }
-        if (error instanceof Refused) throw this.#protocol(error);
-        if (!(error instanceof LineTrouble)) throw error;
+        if (error instanceof Refused && refusals++ > 0) throw this.#protocol(error);
+        if (!(error instanceof LineTrouble || error instanceof Refused)) throw error;
         if (error.kind === 'silent' && silences++ > 0) {
           const seconds = Math.round(timeoutMs / 1000);
           throw new FlashlineError('flash-timeout', {
@@ -257,7 +258,7 @@ export class EspSession {
     return first;
   }
 
-  #noise(cause: LineTrouble): FlashlineError {
+  #noise(cause: LineTrouble | Refused): FlashlineError {
     const detail = `${cause.message} at ${this.loader.baud} baud`;
     return new FlashlineError('wire-noise', { params: { detail }, cause });
   }

@@ -19,8 +19,9 @@ const ROM_FORMAT: SerialFormat = { baudRate: 115_200, parity: 'none' };
 const BOOT_NS = toNs(5);
 /** From the jump to OHAI: clock, flash, and a wait of 10 ms for the ROM's last answer (esp-flasher-stub, transport.c). */
 const STUB_START_NS = toNs(11);
-/** Of a frame's end, its interrupt takes what else the UART has by then: the stub waits ten bytes' time for more. */
-const DEAF_BYTES = 10;
+/** The stub's interrupt: at so many bytes, or after as many bytes' time of silence. */
+const INTERRUPT_BYTES = 32;
+const SILENCE_BYTES = 10;
 /** What the stub sets the bus of some chips to. */
 const BOOSTED_MHZ = 80;
 /** What the UART keeps for a ROM that is busy. */
@@ -67,7 +68,10 @@ export class EspDevice implements UartDevice {
   #ends: number[] = [];
   #freeAt = 0;
   #late = 0;
-  #deafUntil = 0;
+  /** Of a frame's end, its interrupt takes what else the UART has by then, and nobody keeps it. */
+  #deaf = false;
+  #waiting = 0;
+  #heardAt = 0;
   #dead = Infinity;
   #lines: Required<SerialLines> = { dtr: false, rts: false };
   #starts: ReturnType<typeof startOf>[] = [];
@@ -124,11 +128,21 @@ export class EspDevice implements UartDevice {
   receive(byte: number, at: number, format: SerialFormat): void {
     if (at >= this.#dead || (this.#mode !== 'rom' && this.#mode !== 'stub') || this.#parts.faults.mute) return;
     const heard = this.#noisy(understands(this.#format, format) ? byte : garbled(byte, this.#format, format));
-    if (!this.#hasRoom(at) || at < this.#deafUntil) return this.#frame.clear();
+    if (!this.#hasRoom(at) || this.#isDeaf(at)) return this.#frame.clear();
     const frame = this.#frame.take(heard, at);
     if (!frame) return;
-    if (this.#mode === 'stub') this.#deafUntil = at + (DEAF_BYTES * 1e10) / this.#format.baudRate;
+    this.#deaf = this.#mode === 'stub' && this.#waiting > 0;
     this.#frameCame(frame, at);
+  }
+
+  /** Counts what waits for the interrupt, the byte that comes at `at` too. */
+  #isDeaf(at: number): boolean {
+    const silent = at - this.#heardAt > ((SILENCE_BYTES + 1) * 1e10) / this.#format.baudRate;
+    const deaf = this.#deaf && !silent;
+    this.#waiting = ((silent ? 0 : this.#waiting) + 1) % INTERRUPT_BYTES;
+    this.#heardAt = at;
+    this.#deaf = deaf && this.#waiting > 0;
+    return deaf;
   }
 
   /** The stub has two buffers, and takes a frame into the second while it works on the first; the ROM has the UART's own. */
@@ -202,7 +216,8 @@ export class EspDevice implements UartDevice {
     this.#loader = this.#newLoader(false);
     this.#ends = [];
     this.#late = 0;
-    this.#deafUntil = 0;
+    this.#deaf = false;
+    this.#waiting = 0;
     this.#freeAt = at + BOOT_NS;
     if (faults.mute) return;
     if (download && !faults.neverDownload && !this.#security.noDownload) {

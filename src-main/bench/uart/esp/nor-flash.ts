@@ -57,6 +57,8 @@ export interface NorFaults {
   readonly capacity?: number;
   /** On the board's wires: above that, what is read comes a bit late. */
   readonly readsUpToMhz?: number;
+  /** Above that rate one bit of the byte there is read wrong, and nothing else. */
+  readonly misreads?: { readonly aboveMhz: number; readonly at: number };
   /** Its pins go past the matrix: data comes a cycle sooner. */
   readonly directPins?: boolean;
 }
@@ -120,6 +122,9 @@ export class NorFlash {
     this.settle(Infinity);
     const bytes = this.bytes.slice(address, address + size);
     if (!this.#isReadRight()) bytes.forEach((byte, index) => (bytes[index] = byte >> 1));
+    const { aboveMhz = Infinity, at: wrong = 0 } = this.#faults.misreads ?? {};
+    const misread = this.bus.mhz > aboveMhz ? bytes[wrong - address] : undefined;
+    if (misread !== undefined) bytes[wrong - address] = misread ^ 0x10;
     return { bytes, end: Math.max(at, this.#busyUntil) + size * readNs(this.bus) };
   }
 
