@@ -5,6 +5,7 @@ import { FlashlineError } from '#shared/model/failure.ts';
 import { startOf } from '#main/bench/uart/esp/boots.ts';
 import { ESP_PARTS } from '#main/bench/uart/esp/parts.ts';
 import type { EspBenchOptions } from '#main/bench/uart/esp/esp-bench.ts';
+import type { SerialBenchLink } from '#main/bench/uart/serial-bench-link.ts';
 import type { Faults } from '#main/bench/faults.ts';
 import { ESP_CHIPS, espImage, EspLine, firmware } from '#test/support/esp-unit.ts';
 import { imageOf, runEsp } from './esp-run.ts';
@@ -110,6 +111,30 @@ describe('an ESP32 on the bench', () => {
     // What has no valid flag is written last: a unit that starts may still lack its settings.
     const vouchedFor = images.filter(({ role }) => role !== 'manufacturing' || end === 'PASS');
     expect(starts ? holds(line, vouchedFor) : end === 'wire-noise').toBe(true);
+  });
+
+  it.each([
+    ['once', 1, 'PASS'],
+    ['again and again', 99, 'probe-protocol'],
+  ])('whose request comes spoiled %s (%d times) and is refused ends in %s', async (_words, times, expected) => {
+    const MEM_BEGIN = 5;
+    let left = times;
+    const onLink = (link: SerialBenchLink) => {
+      const write = link.write.bind(link);
+      link.write = (data, io) => {
+        const spoiled = data.slice();
+        // The highest byte of where the stub goes: there is no memory.
+        if (data[2] === MEM_BEGIN && left-- > 0) spoiled[24] = 0x20;
+        return write(spoiled, io);
+      };
+    };
+    const images = release('esp32');
+    const end = await runEsp(line, images, { onLink }).then(
+      () => 'PASS',
+      (error: unknown) => (error instanceof FlashlineError ? error.failure.code : error),
+    );
+    expect(end).toBe(expected);
+    expect(holds(line, images)).toBe(end === 'PASS');
   });
 
   it.each<[string, string, Faults]>([
