@@ -71,7 +71,7 @@ process.exitCode = different === 0 ? 0 : 1;
 /** The controller's own source between the files that all loaders share. */
 function buildLoader(cwd, controller) {
   cpSync(join(root, ALGORITHMS, COMMON), cwd, { recursive: true });
-  const elf = compile(cwd, 'cortex-m0', ['entry.S', 'loader.c', 'flash.c'], 'loader.ld', []);
+  const elf = compile(cwd, 'cortex-m0', ['entry.S', 'loader.c', 'digest.S', 'flash.c'], 'loader.ld', []);
   run(cwd, 'objcopy', ['-O', 'binary', elf, 'loader.bin']);
   const code = readFileSync(join(cwd, 'loader.bin'));
   const symbols = symbolsOf(cwd, elf);

@@ -1,7 +1,7 @@
-import { crc32 } from '#shared/base/digest.ts';
 import type { Operation, Plan } from '#shared/model/plan.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import type { Layout, PageRange } from './layout.ts';
+import { blankDigest } from './page-digest.ts';
 import type { PageState } from './page-state.ts';
 import { WRITE_ORDER } from './write-order.ts';
 
@@ -27,7 +27,7 @@ export function statesAfterRot({ layout, survey, plan, pages, operation }: RotIn
     const { address, memory } = page;
     const known = states.get(address);
     if (before.includes(page.role))
-      states.set(address, { address, blank: false, crc32: page.crc32, by: known?.by ?? 'read' });
+      states.set(address, { address, blank: false, digest: page.digest, by: known?.by ?? 'read' });
     else if (cleared.has(address) || erased.has(memory.name)) states.set(address, blankPage(memory, address));
   }
   for (const { address } of pages) states.set(address, { address, blank: false, by: 'rot' });
@@ -35,5 +35,5 @@ export function statesAfterRot({ layout, survey, plan, pages, operation }: RotIn
 }
 
 function blankPage(memory: FlashMemory, address: number): PageState {
-  return { address, blank: true, crc32: crc32(new Uint8Array(memory.page).fill(memory.erased)), by: 'read' };
+  return { address, blank: true, digest: blankDigest(memory), by: 'read' };
 }

@@ -1,5 +1,5 @@
 import { concat, hexAddress } from '#shared/base/bytes.ts';
-import { crc32, sha256Hex } from '#shared/base/digest.ts';
+import { sha256Hex } from '#shared/base/digest.ts';
 import { bootMemories, type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { Role } from '#shared/model/recipe.ts';
@@ -9,6 +9,7 @@ import { markerFlag, type PlacedBlock, placeBlock } from './placed-block.ts';
 import { type Contents, contentsOf } from './contents.ts';
 import type { KeptRegion } from './kept-region.ts';
 import { backgroundOf, withoutLockWords } from './locks.ts';
+import { pageDigest } from './page-digest.ts';
 
 /** An image of the release as the recipe names it. */
 export interface ReleaseImage {
@@ -49,7 +50,8 @@ export interface WantedPage {
   readonly address: number;
   readonly role: Role;
   readonly bytes: Uint8Array;
-  readonly crc32: number;
+  /** pageDigest of them. */
+  readonly digest: number;
   /** How many of its bytes stand in the image; the others are background. */
   readonly imageBytes: number;
 }
@@ -211,7 +213,7 @@ function wantedPages(chip: ChipDescription, placements: readonly Placement[]): W
   return [...pages]
     .toSorted(([a], [b]) => a - b)
     .map(([address, { memory, owner, bytes, imageBytes }]) => {
-      return { memory, address, role: owner.role, bytes, crc32: crc32(bytes), imageBytes };
+      return { memory, address, role: owner.role, bytes, digest: pageDigest(bytes), imageBytes };
     });
 }
 

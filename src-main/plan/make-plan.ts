@@ -87,7 +87,7 @@ interface FlaggedPage extends PageRange {
 
 function decideRole(layout: Layout, role: Role, states: ReadonlyMap<number, PageState>): RoleDecision {
   const pages = layout.pages.filter((page) => page.role === role);
-  const differs = (page: WantedPage) => states.get(page.address)?.crc32 !== page.crc32;
+  const differs = (page: WantedPage) => states.get(page.address)?.digest !== page.digest;
   const isBlank = (page: WantedPage) => states.get(page.address)?.blank === true;
   const data = VOUCHED[role] ?? [];
   if (!pages.some(differs) && !layout.pages.some((page) => data.includes(page.role) && differs(page))) {

@@ -36,7 +36,7 @@ function reasonOf(
   holder: () => PageReason,
 ): PageReason {
   if (!state) return 'unseen';
-  const isAsWanted = state.crc32 === page.crc32;
+  const isAsWanted = state.digest === page.digest;
   if (action === 'write' && isAsWanted) return holder();
   return state.by ?? 'read';
 }

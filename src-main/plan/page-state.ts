@@ -2,7 +2,7 @@
 export type KnownBy =
   /** The unit's checksum block and the image's say the same of it. */
   | 'block'
-  /** The unit made a checksum of it. */
+  /** The unit made a digest of it. */
   | 'digest'
   | 'read'
   /** A few bytes of it are not as wanted. */
@@ -17,8 +17,8 @@ export interface PageState {
   readonly address: number;
   /** False also where nobody looked closely. */
   readonly blank: boolean;
-  /** crc32 of the whole page (base/digest.ts); left out where it is known to differ from what is wanted. */
-  readonly crc32?: number;
+  /** pageDigest of the whole page; left out where it is known to differ from what is wanted. */
+  readonly digest?: number;
   readonly by?: KnownBy;
   /** The end marker of the unit's own checksum block stands here: an address in this page. */
   readonly marker?: number;

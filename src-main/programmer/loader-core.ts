@@ -38,6 +38,8 @@ export class LoaderCore {
   readonly #target: Target;
   readonly #algorithm: FlashAlgorithm;
   #loaded = false;
+  /** A command has ended well since the loader was put in place, and none has begun since: each leaves flash closed and readable. */
+  #readable = false;
 
   constructor(target: Target, algorithm: FlashAlgorithm) {
     this.#target = target;
@@ -56,14 +58,20 @@ export class LoaderCore {
   }
 
   /** Puts the loader in place; flash is readable then, whatever state the firmware had left it in. */
-  async load(io: IoContext): Promise<void> {
+  async makeReadable(io: IoContext): Promise<void> {
+    await this.#load(io);
+    if (!this.#readable) await this.#readOnly(io);
+  }
+
+  async #load(io: IoContext): Promise<void> {
     if (this.#loaded) return;
     const { memory, core } = this.#target;
     const { code, load, done } = this.#algorithm;
     if (this.live) await core.reset('halt', io);
     else await core.halt(io);
     const kept = this.live ? new Map<FlashMemory, Uint8Array>() : await this.#smallMemories(io);
-    const taken = await core.takeOver?.(load, io);
+    // A reset has left nothing to take over: privileged, on the main stack, no memory protection (ARMv7-M B1.5.5).
+    const taken = this.live ? undefined : await core.takeOver?.(load, io);
     await memory.write(load, code, io);
     const found = await memory.read(load, code.length, io);
     const wrong = firstDifference(found, code);
@@ -73,17 +81,19 @@ export class LoaderCore {
     }
     await core.setBreakpoint(done, io);
     this.#loaded = true;
-    if (this.live) await this.#readOnly(io);
     if (taken === 'reset') await this.#restore(kept, io);
   }
 
   /** Leaves the flash readable and closed, and the core without our breakpoint. */
   async release(io: IoContext): Promise<void> {
     if (!this.#loaded) return;
-    await this.#target.core.halt(io);
-    await this.#readOnly(io);
+    if (!this.#readable) {
+      await this.#target.core.halt(io);
+      await this.#readOnly(io);
+    }
     await this.#target.core.clearBreakpoint(this.#algorithm.done, io);
     this.#loaded = false;
+    this.#readable = false;
   }
 
   /** One command from start to end; `data` is the first of the loader's data. */
@@ -93,14 +103,15 @@ export class LoaderCore {
     io: IoContext,
     data?: { readonly offset: number; readonly bytes: Uint8Array },
   ): Promise<void> {
-    await this.load(io);
+    await this.#load(io);
     await this.#call(request, timeoutMs, io, data);
   }
 
   /** Starts a command and leaves it running; `live` only. */
   async launch(request: Omit<LoaderRequest, 'controller'>, io: IoContext): Promise<void> {
-    await this.load(io);
+    await this.#load(io);
     const { core, memory, chip } = this.#target;
+    this.#readable = false;
     await memory.write(this.#algorithm.mailbox, mailboxBytes({ ...request, controller: chip.controller.base }), io);
     await core.launch?.(this.#algorithm.entry, io);
   }
@@ -118,6 +129,7 @@ export class LoaderCore {
     await this.#waitForHalt(timeoutMs, io);
     const answer = await this.#answer(io);
     if (answer.status !== 'ok') throw await this.#failure(answer, command, io);
+    this.#readable = true;
   }
 
   /** The failure of a command that has not moved for `ms`. */
@@ -138,6 +150,7 @@ export class LoaderCore {
     const bytes = new Uint8Array(HEADER_SIZE + (data ? data.offset + data.bytes.length : 0));
     bytes.set(header);
     if (data) bytes.set(data.bytes, HEADER_SIZE + data.offset);
+    this.#readable = false;
     if (core.call) {
       await core.call({ address: mailbox, bytes, entry }, timeoutMs, io);
     } else {
@@ -148,6 +161,7 @@ export class LoaderCore {
     }
     const answer = await this.#answer(io);
     if (answer.status !== 'ok') throw await this.#failure(answer, request.command, io);
+    this.#readable = true;
   }
 
   async #readOnly(io: IoContext): Promise<void> {

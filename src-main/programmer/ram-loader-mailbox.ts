@@ -12,11 +12,8 @@ export const ANSWER_SIZE = 12;
 export const WRITTEN = 0x0c;
 /** Data is consumed in chunks that end at multiples of this; the ring is whole chunks. */
 export const CHUNK = 256;
-/** A survey makes its CRC table at the start of the data, its results follow: { crc32, blank } a page. */
-export const SURVEY_SCRATCH = 1024;
-export const SURVEY_RESULT = 8;
-/** A word a page. */
-export const BLANK_RESULT = 4;
+/** What a survey tells of a page, its digest, and what a blank check does: a word each. */
+export const PAGE_RESULT = 4;
 
 export const COMMANDS = { erase: 1, program: 2, survey: 3, readOnly: 4, eraseAll: 5, blank: 6 } as const;
 export type Command = keyof typeof COMMANDS;

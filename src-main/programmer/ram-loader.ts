@@ -3,6 +3,7 @@ import type { IoContext } from '#shared/base/clock.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
 import { type ProgramRun, programRuns } from '../plan/contents.ts';
 import { type EraseUnit, eraseUnits } from '../plan/erase-cost.ts';
+import { blankDigest } from '../plan/page-digest.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { Target } from '../target/target.ts';
@@ -10,7 +11,7 @@ import type { FlashDevice } from './flash-device.ts';
 import { CALL_MS, LoaderCore } from './loader-core.ts';
 import { streamRun, wholeWords } from './loader-stream.ts';
 import type { FlashAlgorithm } from './ram-loader-algorithm.ts';
-import { BLANK_RESULT, CHUNK, type Command, SURVEY_RESULT, SURVEY_SCRATCH } from './ram-loader-mailbox.ts';
+import { CHUNK, type Command, PAGE_RESULT } from './ram-loader-mailbox.ts';
 
 /** Data sheets give typical times; deadlines allow this many of them. */
 const PATIENCE = 10;
@@ -19,13 +20,13 @@ const ERASE_CALL_MS = 350;
 /** An emulator erases in no time: calls grow that much, and then wait for twice the typical time only. */
 const ERASE_GROWTH = 8;
 const QUICK_PATIENCE = 2;
-/** The slowest cores that we know (8 MHz) check 1 KiB in about 3 ms. */
-const SURVEY_MS_PER_BYTE = 0.015;
+/** The slowest cores that we know (1 MHz) check 1 KiB in 1.4 ms; emulators on a busy machine need longer. */
+const SURVEY_MS_PER_BYTE = 0.004;
 /** Checking is the core's work alone, and steady: it needs less patience than flash does. */
 const SURVEY_PATIENCE = 3;
 const SURVEY_CALL_BYTES = 32 * 1024;
 /** Where a call is a few round trips: what it costs to hear of the progress. */
-const LIVE_SURVEY_CALL_BYTES = 256 * 1024;
+const LIVE_SURVEY_CALL_BYTES = 1024 * 1024;
 /** Erased bytes that are sent along rather than spending another call; the loader leaves erased words alone. */
 const JOINED_GAP = 1024;
 const LIVE_JOINED_GAP = 4096;
@@ -63,18 +64,17 @@ class RamLoader implements FlashDevice {
     progress?: Progress,
   ): Promise<PageState[]> {
     const states: PageState[] = [];
-    const layout = { scratch: SURVEY_SCRATCH, result: SURVEY_RESULT };
-    for await (const { page, bytes, at } of this.#checked('survey', memory, address, size, layout, io, progress)) {
-      states.push({ address: page, crc32: readU32(bytes, at), blank: readU32(bytes, at + 4) === 1 });
+    const blank = blankDigest(memory);
+    for await (const { page, result } of this.#checked('survey', memory, address, size, io, progress)) {
+      states.push({ address: page, digest: result, blank: result === blank });
     }
     return states;
   }
 
   async blank(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {
     const blank: boolean[] = [];
-    const layout = { scratch: 0, result: BLANK_RESULT };
-    for await (const { bytes, at } of this.#checked('blank', memory, address, size, layout, io, progress)) {
-      blank.push(readU32(bytes, at) === 1);
+    for await (const { result } of this.#checked('blank', memory, address, size, io, progress)) {
+      blank.push(result === 1);
     }
     return blank;
   }
@@ -144,19 +144,19 @@ class RamLoader implements FlashDevice {
     memory: FlashMemory,
     address: number,
     size: number,
-    { scratch, result }: { readonly scratch: number; readonly result: number },
     io: IoContext,
     progress?: Progress,
-  ): AsyncGenerator<{ page: number; bytes: Uint8Array; at: number }> {
+  ): AsyncGenerator<{ page: number; result: number }> {
     const { data } = this.loader;
-    const room = Math.floor((data.size - scratch) / result);
+    const room = Math.floor(data.size / PAGE_RESULT);
     const pages = Math.max(1, Math.min(room, Math.floor(this.surveyCallBytes / memory.page)));
     for (const part of parts(address, size, pages * memory.page)) {
       const timeoutMs = CALL_MS + part.size * SURVEY_MS_PER_BYTE * SURVEY_PATIENCE;
       await this.loader.call({ command, address: part.address, length: part.size, page: memory.page }, timeoutMs, io);
       const count = part.size / memory.page;
-      const bytes = await this.target.memory.read(data.start + scratch, count * result, io);
-      for (let i = 0; i < count; i++) yield { page: part.address + i * memory.page, bytes, at: i * result };
+      const bytes = await this.target.memory.read(data.start, count * PAGE_RESULT, io);
+      for (let i = 0; i < count; i++)
+        yield { page: part.address + i * memory.page, result: readU32(bytes, i * PAGE_RESULT) };
       progress?.(part.address + part.size - address);
     }
   }
@@ -190,12 +190,12 @@ class LiveLoader extends RamLoader {
 
   /** Flash that is read straight away must be readable: only the loader knows how to make it so. */
   override async read(address: number, length: number, io: IoContext, progress?: Progress): Promise<Uint8Array> {
-    await this.loader.load(io);
+    await this.loader.makeReadable(io);
     return this.target.memory.read(address, length, io, progress);
   }
 
   async sample(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array> {
-    await this.loader.load(io);
+    await this.loader.makeReadable(io);
     const { memory } = this.target;
     if (memory.readEach) return memory.readEach(addresses, length, io);
     const out = new Uint8Array(addresses.length * length);

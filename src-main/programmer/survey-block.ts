@@ -28,7 +28,7 @@ export async function surveyByBlock(layout: Layout, device: FlashDevice, io: IoC
   const { unchanged, uncovered } = compareBlocks(layout, placed, unit);
   const told = new Set([...unchanged, ...uncovered]);
   const states = [
-    ...unchanged.map(({ address, crc32 }): PageState => ({ address, blank: false, crc32, by: 'block' })),
+    ...unchanged.map(({ address, digest }): PageState => ({ address, blank: false, digest, by: 'block' })),
     ...uncovered.map(({ address }): PageState => ({ address, blank: false, by: 'uncovered' })),
   ];
   return {

@@ -1,8 +1,8 @@
 import { equalBytes, isFilledWith } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { crc32 } from '#shared/base/digest.ts';
 import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { coalescePages, type Layout, surveyRanges, type WantedPage } from '../plan/layout.ts';
+import { blankDigest } from '../plan/page-digest.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { FlashDevice } from './flash-device.ts';
@@ -17,10 +17,17 @@ const SMALL_PAGE = 1024;
 /** Typical cost of learning whether a byte is blank, before the first has been looked at: a probe of 0.7 MB/s. */
 const CHECK_MS_PER_BYTE = 0.0014;
 
-/** A page of the chip, and how its samples look. */
-interface Sampled {
+interface PagePlace {
   readonly memory: FlashMemory;
   readonly address: number;
+}
+
+interface Wanted extends PagePlace {
+  readonly wanted: WantedPage;
+}
+
+/** A page of the chip, and how its samples look. */
+interface Sampled extends PagePlace {
   /** What the release wants of it; undefined where it says nothing. */
   readonly wanted: WantedPage | undefined;
   readonly looksBlank: boolean;
@@ -29,7 +36,7 @@ interface Sampled {
 
 /**
  * What the unit holds in the pages that the release touches, no dearer than it has to be: a page whose samples differ from
- * what is wanted needs no checksum. Where the chip's mass erase may pay, also which other pages of its memories are
+ * what is wanted needs no digest. Where a few pages, spread over all, look right most of them will be: then all are looked at at once. Where the chip's mass erase may pay, also which other pages of its memories are
  * blank; touched pages that only look blank are then left at `blank: false`, which costs the plan nothing.
  */
 export async function surveyUnit(
@@ -86,13 +93,13 @@ async function onTrial(
   const trial = trialPlaces(pages.length).flatMap((index) => pages[index] ?? []);
   const looked = { pages: 0, bytes: 0, ms: 0, same: 0, blank: 0 };
   const begun = io.clock.monotonic();
-  for (const { memory, address, crc32: wanted } of trial) {
+  for (const { memory, address, digest: wanted } of trial) {
     for (const state of await surveyPages(device, memory, address, memory.page, io)) {
       states.set(state.address, known(state, device));
       looked.pages++;
       looked.bytes += memory.page;
-      looked.same += Number(state.crc32 === wanted);
-      looked.blank += Number(state.blank && state.crc32 !== wanted);
+      looked.same += Number(state.digest === wanted);
+      looked.blank += Number(state.blank && state.digest !== wanted);
     }
     tried(looked.bytes);
   }
@@ -117,7 +124,7 @@ async function surveyByChecksums(
     for (const [index, isSame] of same.entries()) {
       const page = wanted.get(address + index * memory.page);
       if (page)
-        states.push({ address: page.address, blank: false, by: 'digest', ...(isSame ? { crc32: page.crc32 } : {}) });
+        states.push({ address: page.address, blank: false, by: 'digest', ...(isSame ? { digest: page.digest } : {}) });
     }
     before += size;
   }
@@ -144,19 +151,29 @@ class Survey {
   }
 
   async carry(): Promise<PageState[]> {
-    const touched = await this.#sampled(this.#layout.pages.map((page) => ({ ...page, wanted: page })));
-    for (const { address } of touched) this.#states.set(address, { address, blank: false, by: 'sample' });
-    await this.#checksum(touched.filter(({ looksRight, looksBlank }) => looksRight && !looksBlank));
-    const blanks = touched.filter(({ looksBlank }) => looksBlank);
-    if (!(await this.#massErasePays(touched, blanks))) await this.#checkBlank(blanks);
-    const total = this.#layout.pages.reduce((sum, { memory }) => sum + memory.page, 0);
-    this.#progress?.(total);
+    const pages = this.#layout.pages.map((page) => ({ ...page, wanted: page }));
+    if (await this.#looksRight(pages)) await this.#digest(pages);
+    else await this.#look(pages);
+    this.#progress?.(pages.reduce((sum, { memory }) => sum + memory.page, 0));
     return [...this.#states.values()];
   }
 
-  async #sampled(
-    pages: readonly { readonly memory: FlashMemory; readonly address: number; readonly wanted?: WantedPage }[],
-  ): Promise<Sampled[]> {
+  /** Of many pages a few. */
+  async #looksRight(pages: readonly Wanted[]): Promise<boolean> {
+    if (pages.length < FEW_PAGES) return false;
+    const few = await this.#sampled(trialPlaces(pages.length).flatMap((index) => pages[index] ?? []));
+    return few.every(({ looksRight }) => looksRight);
+  }
+
+  async #look(pages: readonly Wanted[]): Promise<void> {
+    const touched = await this.#sampled(pages);
+    for (const { address } of touched) this.#states.set(address, { address, blank: false, by: 'sample' });
+    await this.#digest(touched.filter(({ looksRight, looksBlank }) => looksRight && !looksBlank));
+    const blanks = touched.filter(({ looksBlank }) => looksBlank);
+    if (!(await this.#massErasePays(touched, blanks))) await this.#checkBlank(blanks);
+  }
+
+  async #sampled(pages: readonly (PagePlace & { readonly wanted?: WantedPage })[]): Promise<Sampled[]> {
     const places = pages.map((page) => placesIn(page.memory).map((offset) => page.address + offset));
     const bytes = await this.#device.sample?.(places.flat(), SAMPLE, this.#io);
     let next = 0;
@@ -173,7 +190,7 @@ class Survey {
     });
   }
 
-  async #checksum(pages: readonly Sampled[]): Promise<void> {
+  async #digest(pages: readonly PagePlace[]): Promise<void> {
     for (const { memory, address, size } of coalescePages(pages)) {
       for (const state of await this.#timed(size, () => surveyPages(this.#device, memory, address, size, this.#io))) {
         this.#states.set(state.address, { by: this.#by, ...state });
@@ -184,13 +201,13 @@ class Survey {
   /** Which of these are blank; of those that are not, what they hold. */
   async #checkBlank(pages: readonly Sampled[]): Promise<void> {
     if (!this.#device.blank) {
-      await this.#checksum(pages);
+      await this.#digest(pages);
       return;
     }
     const written: Sampled[] = [];
     const byAddress = new Map(pages.map((page) => [page.address, page]));
     for (const { memory, address, size } of coalescePages(pages)) {
-      const crc = crc32(new Uint8Array(memory.page).fill(memory.erased));
+      const digest = blankDigest(memory);
       const found = await this.#timed(
         size,
         () => this.#device.blank?.(memory, address, size, this.#io) ?? Promise.resolve([]),
@@ -198,11 +215,11 @@ class Survey {
       for (const [index, isBlank] of found.entries()) {
         const at = address + index * memory.page;
         const page = byAddress.get(at);
-        if (isBlank) this.#states.set(at, { address: at, blank: true, crc32: crc, by: this.#by });
+        if (isBlank) this.#states.set(at, { address: at, blank: true, digest, by: this.#by });
         else if (page) written.push(page);
       }
     }
-    await this.#checksum(written.filter(({ wanted }) => wanted !== undefined));
+    await this.#digest(written.filter(({ wanted }) => wanted !== undefined));
   }
 
   /**
@@ -215,7 +232,7 @@ class Survey {
     const { ms, memories: names } = chip.massErase;
     const memories = flashMemories(chip).filter(({ name }) => names.includes(name));
     const mine = touched.filter(({ memory }) => memories.includes(memory));
-    const kept = mine.some(({ address, wanted }) => wanted && this.#states.get(address)?.crc32 === wanted.crc32);
+    const kept = mine.some(({ address, wanted }) => wanted && this.#states.get(address)?.digest === wanted.digest);
     const others = untouchedPages(memories, mine);
     const singleMs = mine.reduce((sum, { looksBlank, memory }) => sum + (looksBlank ? 0 : memory.eraseMs), 0);
     const cost = this.#checkMs(others) + ms;

@@ -1,7 +1,7 @@
 import { isFilledWith } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
-import { crc32 } from '#shared/base/digest.ts';
 import type { FlashMemory } from '#shared/model/chip.ts';
+import { pageDigest } from '../plan/page-digest.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { FlashDevice } from './flash-device.ts';
@@ -23,6 +23,10 @@ export async function surveyPages(
 export function pageStates(memory: FlashMemory, address: number, bytes: Uint8Array): PageState[] {
   return Array.from({ length: bytes.length / memory.page }, (_, index) => {
     const page = bytes.subarray(index * memory.page, (index + 1) * memory.page);
-    return { address: address + index * memory.page, blank: isFilledWith(page, memory.erased), crc32: crc32(page) };
+    return {
+      address: address + index * memory.page,
+      blank: isFilledWith(page, memory.erased),
+      digest: pageDigest(page),
+    };
   });
 }

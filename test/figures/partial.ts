@@ -114,10 +114,10 @@ function planner(): object {
     locks: [],
   });
   const layout = layOut(chip, [application(size, 3)]);
-  const survey = layout.pages.map(({ address, crc32 }, index): PageState => ({
+  const survey = layout.pages.map(({ address, digest }, index): PageState => ({
     address,
     blank: false,
-    crc32: crc32 + Number(index === 99),
+    digest: digest + Number(index === 99),
   }));
   const times = Array.from({ length: 7 }, () => timed(layout, survey));
   const before = process.memoryUsage();

@@ -10,7 +10,7 @@ import { nrfCore, RAM_START } from '#test/support/bare-core.ts';
 import { chipDescription, memoryOf, nvmcAlgorithm, openTarget, realIo } from '#test/support/nrf51.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { type Qemu, startQemu } from '#test/support/qemu.ts';
-import { surveyPages } from '#main/programmer/survey.ts';
+import { pageStates, surveyPages } from '#main/programmer/survey.ts';
 
 /** Code, then 64 words of input, and 64 of results behind them. */
 const INPUT = RAM_START + 0x2000;
@@ -135,7 +135,7 @@ describe.skipIf(!requirePrograms([...programs]))('the bench’s core and QEMU’
     },
   );
 
-  it('survey flash by the same loader to the same checksums', async () => {
+  it('survey flash by the same loader to the same digests, which are the host’s', async () => {
     const chip = await chipDescription('nrf51822');
     const io = realIo();
     const target = await openTarget(qemu.url, chip, io);
@@ -155,19 +155,23 @@ describe.skipIf(!requirePrograms([...programs]))('the bench’s core and QEMU’
     // QEMU's flash powers up as zeros.
     for (let at = 0x800; at < 0x1000; at += 4) made.flash.program(at, 0);
     const ours = surveyOnBench(made.core, algorithm, 4);
-    expect(ours).toEqual(theirs.map(({ crc32, blank }) => [crc32, blank ? 1 : 0]));
+    expect(ours).toEqual(theirs.map(({ digest }) => digest));
+    const held = new Uint8Array(0x1000);
+    held.fill(0xff, 0, 0x800);
+    held.set(image);
+    expect(ours).toEqual(pageStates(flash, 0, held).map(({ digest }) => digest));
+    expect(theirs.map(({ blank }) => blank)).toEqual([false, true, false, false]);
   });
 });
 
 const SURVEY = 3;
-const SCRATCH_WORDS = 256;
 
 /** The loader's mailbox as its source has it (resources/flash-algorithms/common/loader.h). */
 function surveyOnBench(
   core: ReturnType<typeof nrfCore>['core'],
   { load, entry, mailbox, code }: Awaited<ReturnType<typeof nvmcAlgorithm>>,
   pages: number,
-): number[][] {
+): number[] {
   core.halt();
   core.load(load, code);
   const box = [0xffffffff, 0, 0, 0, SURVEY, 0, pages * 0x400, 0x400, 0x4001e000, 0, 0, 0];
@@ -175,6 +179,6 @@ function surveyOnBench(
   core.run(entry);
   core.now += 1e9;
   expect(core.read(mailbox)).toBe(0);
-  const results = mailbox + box.length * 4 + SCRATCH_WORDS * 4;
-  return Array.from({ length: pages }, (_, page) => [core.read(results + page * 8), core.read(results + page * 8 + 4)]);
+  const results = mailbox + box.length * 4;
+  return Array.from({ length: pages }, (_, page) => core.read(results + page * 4));
 }

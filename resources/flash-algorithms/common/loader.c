@@ -5,8 +5,6 @@
  */
 #include "loader.h"
 
-#define SURVEY_SCRATCH_WORDS 256u
-
 __attribute__((weak)) uint32_t flash_erase_all(mailbox *box) {
     (void)box;
     return BAD_COMMAND;
@@ -45,37 +43,13 @@ OWN_REGISTERS uint32_t program(mailbox *box) {
     return OK;
 }
 
-/* CRC-32/ISO-HDLC, the reflected polynomial 0xEDB88320, by a table made in the scratch words. */
-OWN_REGISTERS void make_table(volatile uint32_t *table) {
-    for (uint32_t index = 0; index < 256u; index++) {
-        uint32_t crc = index;
-        for (uint32_t bit = 0; bit < 8u; bit++) crc = (crc >> 1) ^ (0xEDB88320u & (0u - (crc & 1u)));
-        table[index] = crc;
-    }
-}
-
 OWN_REGISTERS void survey(mailbox *box) {
-    volatile uint32_t *table = box->data;
-    volatile uint32_t *out = box->data + SURVEY_SCRATCH_WORDS;
-    uint32_t at = box->address;
-    uint32_t end = at + box->length;
+    volatile uint32_t *out = box->data;
+    uint32_t end = box->address + box->length;
     uint32_t page = box->page;
-    make_table(table);
-    while (at != end) {
-        uint32_t crc = 0xFFFFFFFFu;
-        uint32_t all = ERASED_WORD;
-        for (uint32_t left = page; left != 0u; left -= 4u, at += 4u) {
-            uint32_t word = WORD(at);
-            all &= word;
-            /* Not a loop: that would cost as much again as what is in it. */
-            crc ^= word;
-            crc = (crc >> 8) ^ table[crc & 0xFFu];
-            crc = (crc >> 8) ^ table[crc & 0xFFu];
-            crc = (crc >> 8) ^ table[crc & 0xFFu];
-            crc = (crc >> 8) ^ table[crc & 0xFFu];
-        }
-        *out++ = ~crc;
-        *out++ = all == ERASED_WORD;
+    for (uint32_t at = box->address; at != end;) {
+        *out++ = page_digest(at, page);
+        at += page;
         box->taken = at - box->address;
     }
 }
@@ -101,24 +75,18 @@ static uint32_t changed(mailbox *box) {
     case ERASE: return erase(box);
     case PROGRAM: return program(box);
     case ERASE_ALL: return flash_erase_all(box);
-    default: return OK; /* READ_ONLY: opened and closed, whatever an earlier call that was broken off left behind */
+    case READ_ONLY: case SURVEY: case BLANK: return OK;
+    default: return BAD_COMMAND;
     }
 }
 
+/* Opened and closed in any case: flash is readable then, whatever firmware or a call that was broken off left behind. */
 void loader_run(mailbox *box) {
-    uint32_t status = OK;
-    uint32_t command = box->command;
-    if (command == SURVEY) {
-        survey(box);
-    } else if (command == BLANK) {
-        blank(box);
-    } else if (command == ERASE || command == PROGRAM || command == ERASE_ALL || command == READ_ONLY) {
-        status = flash_open(box);
-        if (status == OK) status = changed(box);
-        uint32_t closed = flash_close(box);
-        if (status == OK) status = closed;
-    } else {
-        status = BAD_COMMAND;
-    }
+    uint32_t status = flash_open(box);
+    if (status == OK) status = changed(box);
+    uint32_t closed = flash_close(box);
+    if (status == OK) status = closed;
+    if (status == OK && box->command == SURVEY) survey(box);
+    if (status == OK && box->command == BLANK) blank(box);
     box->status = status;
 }

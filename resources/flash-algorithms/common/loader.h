@@ -21,7 +21,7 @@ struct mailbox {
     uint32_t reserved[2];
     /*
      * 0x30 PROGRAM: the ring. The byte for address A stands at (A - first chunk's address) modulo its size.
-     * SURVEY: 256 words of scratch, then {crc32, blank} per page. BLANK: one word per page.
+     * SURVEY: the digest of each page (digest.S). BLANK: one word per page.
      */
     uint32_t data[];
 };
@@ -56,6 +56,9 @@ uint32_t flash_erase(mailbox *box, uint32_t address);
 uint32_t flash_erase_all(mailbox *box);
 /* Whole words inside one chunk; `from` is where they stand in RAM. Leaves erased words alone; sets box->fault where it fails. */
 uint32_t flash_program(mailbox *box, uint32_t to, const volatile uint32_t *from, uint32_t bytes);
+
+/* Of whole words; digest.S. */
+uint32_t page_digest(uint32_t at, uint32_t bytes);
 
 /* Whether there is nothing to program in these whole words. */
 INLINE uint32_t all_erased(const volatile uint32_t *from, uint32_t bytes) {

@@ -331,7 +331,7 @@ describe('the order of operations', () => {
           const vouched = image.role === 'application' ? DATA : [];
           const matches = layout.pages
             .filter(({ role }) => role === image.role || vouched.includes(role))
-            .every((page) => survey.some(({ address, crc32 }) => address === page.address && crc32 === page.crc32));
+            .every((page) => survey.some(({ address, digest }) => address === page.address && digest === page.digest));
           const touching = pages
             .flatMap((page) => operationsTouching(plan, page.address, page.bytes.length))
             .filter(changes);
@@ -417,10 +417,10 @@ describe('a worked example', () => {
   });
 
   test('only the customer word differs: the application’s flag is cleared and set, its other pages are kept', () => {
-    const survey = layout.pages.map(({ address, crc32 }) => ({
+    const survey = layout.pages.map(({ address, digest }) => ({
       address,
       blank: false,
-      crc32: address === 0x1000 ? 0 : crc32,
+      digest: address === 0x1000 ? 0 : digest,
     }));
     const plan = makePlan({ layout, survey });
     expect(
@@ -432,7 +432,7 @@ describe('a worked example', () => {
   });
 
   test('a blank unit is not erased', () => {
-    const survey = layout.pages.map(({ address }) => ({ address, blank: true, crc32: 0 }));
+    const survey = layout.pages.map(({ address }) => ({ address, blank: true, digest: 0 }));
     const plan = makePlan({ layout, survey });
     expect(plan.operations.filter(({ op }) => op === 'erase' || op === 'invalidate')).toEqual([]);
     expect(plan.pagesToErase).toBe(0);

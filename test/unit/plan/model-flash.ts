@@ -1,6 +1,7 @@
-import { crc32, sha256Hex } from '#shared/base/digest.ts';
+import { sha256Hex } from '#shared/base/digest.ts';
 import { type ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import type { MemoryOperation, Operation, Plan } from '#shared/model/plan.ts';
+import { pageDigest } from '#main/plan/page-digest.ts';
 import type { PageState } from '#main/plan/page-state.ts';
 
 /** A chip small enough that fast-check meets every border: 12 pages of 32 bytes, and one page with a lock word. */
@@ -68,7 +69,7 @@ export class ModelFlash {
   state(address: number): PageState {
     const { memory } = this.#at(address);
     const page = this.read(address, memory.page);
-    return { address, blank: page.every((byte) => byte === memory.erased), crc32: crc32(page) };
+    return { address, blank: page.every((byte) => byte === memory.erased), digest: pageDigest(page) };
   }
 
   /** Everything at once: what a cut in its middle leaves of any page is chance. */

@@ -1,6 +1,6 @@
 import type { Clock, IoContext } from '#shared/base/clock.ts';
 import { isFilledWith } from '#shared/base/bytes.ts';
-import { crc32 } from '#shared/base/digest.ts';
+import { pageDigest } from '#main/plan/page-digest.ts';
 import { ChipDescription, type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import type { PageState } from '#main/plan/page-state.ts';
 import type { FlashDevice } from '#main/programmer/flash-device.ts';
@@ -60,7 +60,11 @@ export class ArrayFlash implements FlashDevice {
   readonly calls: string[] = [];
   finished = 0;
   onCall: (call: 'erase' | 'program' | 'read', address: number, size: number) => void = () => undefined;
-  readonly #bytes = new Map(flashMemories(TINY).map((memory) => [memory, new Uint8Array(memory.size).fill(0xff)]));
+  readonly #bytes: ReadonlyMap<FlashMemory, Uint8Array>;
+
+  constructor(chip = TINY) {
+    this.#bytes = new Map(flashMemories(chip).map((memory) => [memory, new Uint8Array(memory.size).fill(0xff)]));
+  }
 
   at(address: number, size: number): Uint8Array {
     for (const [memory, bytes] of this.#bytes) {
@@ -73,7 +77,7 @@ export class ArrayFlash implements FlashDevice {
   async survey(memory: FlashMemory, address: number, size: number): Promise<PageState[]> {
     return Array.from({ length: size / memory.page }, (_, index) => {
       const page = this.at(address + index * memory.page, memory.page);
-      return { address: address + index * memory.page, blank: isFilledWith(page, 0xff), crc32: crc32(page) };
+      return { address: address + index * memory.page, blank: isFilledWith(page, 0xff), digest: pageDigest(page) };
     });
   }
 

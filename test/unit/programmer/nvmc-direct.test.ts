@@ -1,7 +1,7 @@
 import * as fc from '#test/support/fast-check.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { isFilledWith, wordsToBytes, writeU32 } from '#shared/base/bytes.ts';
-import { crc32 } from '#shared/base/digest.ts';
+import { pageDigest } from '#main/plan/page-digest.ts';
 import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { MemoryAccess } from '#main/probe/memory-access.ts';
@@ -173,7 +173,9 @@ describe('a survey', () => {
       [64, false],
       [128, true],
     ]);
-    expect(states.map((state) => state.crc32)).toEqual([0, 64, 128].map((address) => crc32(nvmc.at(address, 64))));
+    expect(states.map((state) => state.digest)).toEqual(
+      [0, 64, 128].map((address) => pageDigest(nvmc.at(address, 64))),
+    );
     expect(isFilledWith(nvmc.at(0, 64), 0xff)).toBe(true);
   });
 });

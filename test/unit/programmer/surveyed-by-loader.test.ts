@@ -33,7 +33,7 @@ function devices(trouble?: FailureCode) {
   const loader: Surveyor = {
     survey: async (_, address) => {
       await look('survey');
-      return [{ address, blank: false, crc32: 7 }];
+      return [{ address, blank: false, digest: 7 }];
     },
     blank: async () => {
       await look('blank');
@@ -52,7 +52,7 @@ function failureOf(code: FailureCode) {
 describe('a device whose pages a loader looks at', () => {
   it('asks the loader about many pages, and reads few', async () => {
     const { device, asked } = devices();
-    expect(await device.survey?.(memory, 0, MANY, ioWith())).toEqual([{ address: 0, blank: false, crc32: 7 }]);
+    expect(await device.survey?.(memory, 0, MANY, ioWith())).toEqual([{ address: 0, blank: false, digest: 7 }]);
     expect(await device.blank?.(memory, 0, MANY, ioWith())).toEqual([false]);
     const few = await device.survey?.(memory, 0, 2048, ioWith());
     expect(few?.map(({ blank, by }) => ({ blank, by }))).toEqual([

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, IoContext } from '#shared/base/clock.ts';
-import { crc32 } from '#shared/base/digest.ts';
 import { type DebugChip, debugChip, type FlashMemory } from '#shared/model/chip.ts';
 import type { Failure } from '#shared/model/failure.ts';
 import type { RunEvent } from '#shared/model/run-event.ts';
@@ -10,6 +9,7 @@ import type { UnitLog } from '#main/log/log.ts';
 import { processesOfThisMachine } from '#main/log/process-owner.ts';
 import { openUnitLog, type SqliteUnitLog } from '#main/log/sqlite-unit-log.ts';
 import { layOut } from '#main/plan/layout.ts';
+import { pageDigest } from '#main/plan/page-digest.ts';
 import type { FlashDevice } from '#main/programmer/flash-device.ts';
 import { parseChip } from '#main/release/chip-library.ts';
 import type { Release } from '#main/release/open-release.ts';
@@ -120,7 +120,7 @@ export class FakeBoard {
           Array.from({ length: size / memory.page }, (_, index) => {
             const page = slice(address + index * memory.page, memory.page);
             const blank = page.every((byte) => byte === memory.erased);
-            return { address: address + index * memory.page, blank, crc32: crc32(page) };
+            return { address: address + index * memory.page, blank, digest: pageDigest(page) };
           }),
         ),
       erase: (memory: FlashMemory, address, size) =>
