@@ -20,7 +20,9 @@ export function secretAsker(
       if (hidden) input.setRawMode(true);
       const text = await readLine(input, signal);
       if (text !== '') return text;
-      throw new FlashlineError('usage', { params: { detail: 'nothing was typed' } });
+      throw new FlashlineError('usage', {
+        params: { detail: `nothing was typed for “${prompt.replace(/[: ]+$/, '')}”` },
+      });
     } finally {
       if (hidden) {
         input.setRawMode(false);

@@ -43,7 +43,7 @@ export async function issueForUnit(order: Omit<IssueRequest, 'request'>, io: Sig
   return insisting(io, () => session.call('station.issue', { body }, { signal, deadlineMs: SIGN_MS }));
 }
 
-/** Asks again, with pauses, where another try may end otherwise. */
+/** Asks again, with pauses, where another try may end otherwise. Rejects with the last failure, `plant-needed` for silence. */
 export async function insisting<T>(
   { clock, signal }: Pick<SigningIo, 'clock' | 'signal'>,
   ask: () => Promise<T>,
@@ -54,10 +54,19 @@ export async function insisting<T>(
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       const pauseMs = pauseBefore(attempt, thrown);
-      if (pauseMs === null) throw thrown;
+      if (pauseMs === null) throw asNeeded(thrown);
       await clock.sleep(pauseMs, signal);
     }
   }
+}
+
+/** A plant that is away lets work go on, but not for a unit that is waiting for it. */
+function asNeeded(thrown: unknown): unknown {
+  if (!(thrown instanceof FlashlineError) || thrown.failure.code !== 'plant-unreachable') return thrown;
+  return new FlashlineError('plant-needed', {
+    params: { url: thrown.failure.params['url'] ?? '' },
+    cause: thrown.failure.cause,
+  });
 }
 
 /** Null where it is not asked again. */

@@ -38,6 +38,7 @@ const STATUS: Readonly<Record<PlantCode, number> & Partial<Record<FailureCode, n
   'plant-command-wrong': 502,
   'plant-protocol': 502,
   'plant-unreachable': 502,
+  'plant-needed': 502,
   'plant-untrusted': 502,
   'plant-database': 503,
   'plant-keys': 503,

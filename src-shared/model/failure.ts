@@ -128,6 +128,7 @@ export const FAILURES = {
   'log-end-lost': { verdict: 'ERROR', blame: 'station', params: ['first', 'last'] },
   'key-unavailable': { verdict: 'ERROR', blame: 'station', params: ['detail'] },
   'plant-unreachable': { verdict: 'ERROR', blame: 'plant', params: ['url'] },
+  'plant-needed': { verdict: 'ERROR', blame: 'plant', params: ['url'] },
   'plant-untrusted': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'plant-protocol': { verdict: 'ERROR', blame: 'plant', params: ['detail'] },
   'plant-database': { verdict: 'ERROR', blame: 'plant', params: [] },

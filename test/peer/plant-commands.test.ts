@@ -159,7 +159,7 @@ describe.skipIf(!requirePrograms(['openssl']))('a command of the plant', () => {
     await expect.poll(() => isAlive(Number(readFileSync(hangs, 'utf8'))), { timeout: 30_000 }).toBe(false);
     expect(await running).toMatchObject({
       verdict: 'ERROR',
-      code: 'plant-unreachable',
+      code: 'plant-needed',
       blame: 'plant',
       record: { bytesWritten: 0 },
     });

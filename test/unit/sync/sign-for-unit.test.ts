@@ -64,6 +64,11 @@ describe('a signature for a unit', () => {
     expect(waited.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(5000);
   });
 
+  it('says of a plant that stays away that this unit needs it: others may go on', async () => {
+    const failure = await failureOf(() => signForUnit(ORDER, plantWith(gone).io()));
+    expect(failure).toMatchObject({ code: 'plant-needed', blame: 'plant', params: { url: 'https://plant' } });
+  });
+
   it('that is refused is not asked for again', async () => {
     for (const code of ['signing-refused', 'station-revoked', 'plant-untrusted'] as const) {
       const params = { key: 'k', reason: 'x', station: 'L1', detail: 'x' };

@@ -102,7 +102,7 @@ describe('what the plant makes for a unit', () => {
 
   it('is given up where nothing comes of it', async () => {
     const dead = plantWith(gone);
-    expect((await failureOf(() => dead.ask())).code).toBe('plant-unreachable');
+    expect((await failureOf(() => dead.ask())).code).toBe('plant-needed');
     expect(dead.requests).toHaveLength(SIGN_ATTEMPTS);
     const slow = plantWith('working');
     expect((await failureOf(() => slow.ask())).code).toBe('plant-command-failed');
