@@ -2,20 +2,27 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RandomBytes } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { startBridgeServer, type BridgeServer } from '../bridge/server.ts';
 import type { Station } from '../station/station.ts';
 import { findBrowser, hasDisplay, openAppWindow } from './app-window.ts';
-import { hostStation, type SyncDesk } from './host.ts';
+import { hostOpening, hostStation, type StationHost, type SyncDesk } from './host.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** Flashes a bench unit without any screen. */
 const TERMINAL_TRY =
   'npx flashline flash --release resources/demo/hello-nrf52840 --serial HB800001 --probe bench:nrf52840';
 
-export interface BrowserShellOptions {
+/** As it was put together (compose.ts): what is shown of it. */
+interface Opened {
   readonly station: Station;
-  /** Left out: a station that keeps to itself. */
-  readonly sync?: SyncDesk;
+  readonly sync: SyncDesk;
+  close(): Promise<void>;
+}
+
+export interface BrowserShellOptions {
+  /** Puts the station together, telling where its log takes long to open. It is closed with the shell. */
+  readonly open: (opening: (opening: LogOpening) => void) => Promise<Opened>;
   /** 0 takes any free port. */
   readonly port: number;
   /** Open an app window when this computer can show one. */
@@ -33,32 +40,59 @@ export interface BrowserShellOptions {
   readonly signal: AbortSignal;
 }
 
-/** Serves the station to browsers until `signal` aborts. Closing the station itself stays with whoever made it. */
+/**
+ * Serves the station to browsers until `signal` aborts. Where its log takes long to open, the address is there before it, and the
+ * page says what is going on; else it is told once there is something to see.
+ */
 export async function runBrowserShell(options: BrowserShellOptions): Promise<void> {
   const { say, signal } = options;
-  const shell = await serveStation(options);
-  try {
+  const host = hostOpening();
+  const shell = await serveHost(host, options);
+  let isAnnounced = false;
+  const announce = (): void => {
+    if (isAnnounced) return;
+    isAnnounced = true;
     say(`Flashline is at ${shell.url}`);
     announceWindow(shell.url, options);
     say('Ctrl+C stops it.');
+  };
+  let opened: Opened | null = null;
+  try {
+    opened = await options.open((opening) => {
+      host.opening(opening);
+      announce();
+    });
+    host.opened(opened.station, opened.sync);
+    announce();
     await untilAborted(signal);
     say('Stopping.');
   } finally {
     await shell.close();
+    await opened?.close();
   }
 }
 
-/** The part without words and windows; resolves once browsers can connect. Throws `usage` for a port in use. */
-export async function serveStation(
-  options: Pick<BrowserShellOptions, 'station' | 'sync' | 'port' | 'files' | 'random'>,
+interface ServeOptions extends Pick<BrowserShellOptions, 'port' | 'files' | 'random'> {
+  readonly station: Station;
+  /** Left out: a station that keeps to itself. */
+  readonly sync?: SyncDesk;
+}
+
+/** A station that is put together, without words and windows; closing it stays with whoever made it. */
+export function serveStation({ station, sync, ...options }: ServeOptions): Promise<BridgeServer> {
+  return serveHost(hostStation(station, sync), options);
+}
+
+/** Resolves once browsers can connect. Throws `usage` for a port in use. */
+export async function serveHost(
+  host: StationHost,
+  { files, port, random }: Pick<BrowserShellOptions, 'port' | 'files' | 'random'>,
 ): Promise<BridgeServer> {
-  const { files, station, sync, port, random } = options;
   if (!existsSync(join(files, 'index.html')))
     throw new FlashlineError('file-missing', {
       params: { file: join(files, 'index.html') },
       cause: 'the screens are not built: npm run build',
     });
-  const host = hostStation(station, sync);
   try {
     const server = await startBridgeServer({ files, port, random, attach: (client) => host.bridge.attach(client) });
     return {

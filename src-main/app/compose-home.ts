@@ -38,8 +38,8 @@ export interface OpeningWatch {
 }
 
 /**
- * Opens what this station keeps, in a thread of its own. Rejects with `log-unwritable` or `log-damaged`, or with `aborted` where the
- * signal ended what took long.
+ * Opens what this station keeps, in a thread of its own. Rejects with `log-unwritable` or `log-damaged`, or with `log-opening-stopped`
+ * where the signal ended what took long.
  */
 export async function openStoresOf(
   home: string,

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Menu, app, dialog, protocol, safeStorage, session } from 'electron';
-import { toFailure } from '#shared/model/failure.ts';
+import { FlashlineError, toFailure } from '#shared/model/failure.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { failureTexts, homeFolder, realClock, realRandom } from './compose-home.ts';
 import { composeHost } from './compose-host.ts';
 import { stationKey } from './compose-key.ts';
@@ -76,7 +77,8 @@ async function open(options: ShellOptions, { home, resources, texts }: Places): 
   protocol.handle(SCHEME, serveAssets(join(import.meta.dirname, '..', 'renderer')));
   const { bench, release, probes, kiosk, hidden } = options;
   const inWords = failureTexts(resources);
-  const composed = await composeHost({
+  const stop = new AbortController();
+  const composing = composeHost({
     resources,
     home,
     appVersion: app.getVersion(),
@@ -87,11 +89,47 @@ async function open(options: ShellOptions, { home, resources, texts }: Places): 
       electronSeal({ safeStorage, platform: process.platform, clock: realClock }),
     ),
     warn: (failure) => tell(`${failure.code}: ${inWords(failure).message} ${failure.cause ?? ''}`),
+    signal: stop.signal,
+    opening: (opening) => hear(opening),
   });
-  const host = shellHost(composed.station, () => composed.close(), composed.sync);
+  const host = shellHost(async () => {
+    stop.abort(new FlashlineError('aborted', { cause: 'the window was closed' }));
+    const composed = await composing.catch(() => null);
+    await composed?.close();
+  });
 
+  let shown: Promise<void> | null = null;
+  const show = (): Promise<void> => (shown ??= showStation(host, { kiosk, hidden, development, texts, resources }));
+  const hear = (opening: LogOpening): void => {
+    tell(`the log takes long to open: ${opening.step} ${opening.percent ?? '?'} %`);
+    host.opening(opening);
+    // What it fails with is heard below.
+    show().catch(() => undefined);
+  };
+  try {
+    const { station, sync } = await composing;
+    host.opened(station, sync);
+  } catch (thrown) {
+    // Closed while its log was opened: whoever did that waits for no more.
+    if (stop.signal.aborted) return;
+    throw thrown;
+  }
+  await show();
+}
+
+interface ShownStation {
+  readonly kiosk: boolean;
+  readonly hidden: boolean;
+  readonly development: boolean;
+  readonly texts: ShellTexts;
+  readonly resources: string;
+}
+
+/** The one window; closing it is quitting, from its first moment on. */
+async function showStation(host: ShellHost, { resources, ...look }: ShownStation): Promise<void> {
+  const { texts } = look;
   const preload = join(import.meta.dirname, 'preload.cjs');
-  const window = createWindow({ preload, kiosk, hidden, development, texts, clock: realClock, tell });
+  const window = createWindow({ preload, ...look, clock: realClock, tell });
   const stopServing = serveBridge(window, host.attach, tell);
   app.on('second-instance', () => bringToFront(window));
   guardQuit(host, {

@@ -1,11 +1,24 @@
 import { NEXT_CODE, stationCalls, stationEvents } from '#shared/contract/station.ts';
 import type { syncCalls, SyncState } from '#shared/contract/sync.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { createBridge, type Bridge } from '../bridge/bridge.ts';
 import type { Handlers } from '../bridge/handlers.ts';
 import type { Station } from '../station/station.ts';
+import { AwaitedStation } from './awaited-station.ts';
 
 export type StationBridge = Bridge<typeof stationEvents>;
+
+/** The station behind the contract, for whichever shell carries it. */
+export interface StationHost {
+  readonly bridge: StationBridge;
+  /** Tells every page that waits for the station what its log is busy with. */
+  opening(opening: LogOpening): void;
+  /** The station is put together: from here on pages see it. */
+  opened(station: Station, sync?: SyncDesk): void;
+  /** Takes the bridge off the station again. */
+  close(): void;
+}
 
 /** What the screens see and ask of a station's dealings with its plant. */
 export interface SyncDesk {
@@ -17,21 +30,31 @@ export interface SyncDesk {
   subscribe(listener: (state: SyncState) => void): () => void;
 }
 
-/** The station behind the contract, for whichever shell carries it. `close` takes it off the station again. */
-export function hostStation(
-  station: Station,
-  sync: SyncDesk = noPlant,
-): { readonly bridge: StationBridge; close(): void } {
-  const bridge = createBridge(stationCalls, stationEvents, { ...stationHandlers(station), ...syncHandlers(sync) });
-  const unsubscribe = [
-    station.subscribe({
-      slotChanged: (slot) => bridge.broadcast('slot.changed', slot, slot.id),
-      stationChanged: (state) => bridge.broadcast('station.changed', state, 'station'),
-    }),
-    sync.subscribe((state) => bridge.broadcast('sync.changed', state, 'sync')),
-  ];
+/** Of a station that is put together. */
+export function hostStation(station: Station, sync: SyncDesk = noPlant): StationHost {
+  const host = hostOpening();
+  host.opened(station, sync);
+  return host;
+}
+
+/** Of one that is still to come: its log may take minutes to open, and pages are there before. */
+export function hostOpening(): StationHost {
+  const station = new AwaitedStation();
+  const bridge = createBridge(stationCalls, stationEvents, station.handlers());
+  const unsubscribe: (() => void)[] = [];
   return {
     bridge,
+    opening: (opening) => station.tell(opening),
+    opened(opened, sync = noPlant) {
+      unsubscribe.push(
+        opened.subscribe({
+          slotChanged: (slot) => bridge.broadcast('slot.changed', slot, slot.id),
+          stationChanged: (state) => bridge.broadcast('station.changed', state, 'station'),
+        }),
+        sync.subscribe((state) => bridge.broadcast('sync.changed', state, 'sync')),
+      );
+      station.opened({ ...stationHandlers(opened), ...syncHandlers(sync) });
+    },
     close() {
       for (const each of unsubscribe) each();
       bridge.close();

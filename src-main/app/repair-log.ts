@@ -18,8 +18,8 @@ export interface RepairOptions {
 }
 
 /**
- * Looks at every page and record, and makes the log anew where it is damaged. Rejects with `aborted` (before it begins: the signal's
- * reason) when the signal ended that, and the damaged file stands where it stood; once the new log is complete it takes its place
+ * Looks at every page and record, and makes the log anew where it is damaged. Rejects with `log-opening-stopped` (before it begins: the
+ * signal's reason) when the signal ended that, and the damaged file stands where it stood; once the new log is complete it takes its place
  * whatever the signal says.
  */
 export async function repairLog({ file, backups, warn, progress, signal }: RepairOptions): Promise<void> {

@@ -23,7 +23,7 @@ function repair({ file, backups, ending }: RepairThreadData, tell: (told: Repair
   const flag = new Int32Array(ending);
   let told = '';
   const progress = (step: OpenStep, done: number, total: number | null) => {
-    if (Atomics.load(flag, 0) !== 0) throw new FlashlineError('aborted');
+    if (Atomics.load(flag, 0) !== 0) throw new FlashlineError('log-opening-stopped');
     const percent = total === null ? 0 : Math.floor((done / Math.max(1, total)) * 100);
     if (told === `${step} ${percent}`) return;
     told = `${step} ${percent}`;

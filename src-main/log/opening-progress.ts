@@ -18,7 +18,7 @@ export interface OpeningProgressOptions {
   readonly clock: Clock;
   /** Told whenever the step or its percent is another one, but not more often than anybody can read. */
   readonly tell: (opening: LogOpening) => void;
-  /** Asked with every page and record; true ends the opening with `aborted`, and the damaged log stands where it stood. */
+  /** Asked with every page and record; true ends the opening with `log-opening-stopped`, and the damaged log stands where it stood. */
   readonly isEnded: () => boolean;
 }
 
@@ -27,7 +27,7 @@ export function openingProgress({ clock, tell, isEnded }: OpeningProgressOptions
   let told: LogOpening | null = null;
   let toldAt = 0;
   return (step: OpenStep, done: number, total: number | null): void => {
-    if (isEnded()) throw new FlashlineError('aborted');
+    if (isEnded()) throw new FlashlineError('log-opening-stopped');
     const opening = openingAt(step, done, total);
     const isNext = told?.step !== opening.step;
     if (!isNext && (told?.percent === opening.percent || clock.monotonic() - toldAt < EVERY_MS)) return;

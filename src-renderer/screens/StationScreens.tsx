@@ -1,8 +1,9 @@
 import { useEffect } from 'react';
 import { assertNever } from '#shared/base/assert-never.ts';
-import { usePage } from '../parts/station-context.ts';
+import { usePage, useStation } from '../parts/station-context.ts';
 import { pageOfKey } from '../stores/page-store.ts';
 import { LogScreen } from './LogScreen.tsx';
+import { OpeningScreen } from './OpeningScreen.tsx';
 import { OperatorScreen } from './OperatorScreen.tsx';
 import { PlantScreen } from './PlantScreen.tsx';
 
@@ -19,6 +20,8 @@ export function StationScreens() {
     document.addEventListener('keydown', down);
     return () => document.removeEventListener('keydown', down);
   }, [open]);
+  const opening = useStation((state) => state.opening);
+  if (opening !== null) return <OpeningScreen opening={opening} />;
   switch (page) {
     case 'operator':
       return <OperatorScreen />;

@@ -1,5 +1,6 @@
 import type { LogFindings, SlotState, StationState } from '#shared/contract/station.ts';
 import type { SyncState } from '#shared/contract/sync.ts';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { toFailure, type Failure } from '#shared/model/failure.ts';
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { CallFailed, ConnectionLost } from '../client/client.ts';
@@ -15,6 +16,8 @@ export type ConnectionState = 'connecting' | 'open' | 'lost' | 'locked-out';
 export interface StationStore {
   readonly connection: ConnectionState;
   readonly station: StationState | null;
+  /** What the station's log is busy with before there is a station; null where it is open, or nobody said. */
+  readonly opening: LogOpening | null;
   readonly sync: SyncState | null;
   readonly notice: Notice | null;
   /** Counts accepted scans, so that what listens can tell one from the next. */
@@ -50,6 +53,7 @@ export function createStationModel(): StationModel {
   const store = createStore<StationStore>(() => ({
     connection: 'connecting',
     station: null,
+    opening: null,
     sync: null,
     notice: null,
     accepted: 0,
@@ -104,14 +108,17 @@ export function createStationModel(): StationModel {
         opened.on('slot.changed', (slot) => store.setState(({ station }) => withSlot(station, slot)));
         opened.on('sync.changed', (sync) => store.setState({ sync }));
         void ask(async (host) => {
-          store.setState({ sync: await host.call('sync.state', {}) });
-          const station = await host.call('station.state', {});
-          store.setState({ station, connection: 'open' });
+          const onProgress = (opening: LogOpening): void => store.setState({ opening });
+          const [sync, station] = await Promise.all([
+            host.call('sync.state', {}),
+            host.call('station.state', {}, { onProgress }),
+          ]);
+          store.setState({ sync, station, opening: null, connection: 'open' });
         });
       },
       lost(why) {
         client = null;
-        store.setState({ connection: why === 'locked-out' ? 'locked-out' : 'lost', notice: null });
+        store.setState({ connection: why === 'locked-out' ? 'locked-out' : 'lost', opening: null, notice: null });
       },
     },
   };

@@ -21,8 +21,12 @@ interface CallOptions<G extends z.ZodType> {
   readonly onDisconnect?: 'cancel' | 'continue';
 }
 
-export function query<P extends z.ZodType, R extends z.ZodType>(params: P, result: R): CallSpec<P, R, z.ZodNever> {
-  return { kind: 'query', params, result, onDisconnect: 'cancel' };
+export function query<P extends z.ZodType, R extends z.ZodType, G extends z.ZodType = z.ZodNever>(
+  params: P,
+  result: R,
+  options: Pick<CallOptions<G>, 'progress'> = {},
+): CallSpec<P, R, G> {
+  return { kind: 'query', params, result, onDisconnect: 'cancel', ...options };
 }
 
 export function command<P extends z.ZodType, R extends z.ZodType, G extends z.ZodType = z.ZodNever>(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LogOpening } from '../model/log-opening.ts';
 import { Failure, Verdict } from '../model/failure.ts';
 import { ReleaseRole } from '../model/recipe.ts';
 import { ReasonTotal } from '../model/plan.ts';
@@ -130,7 +131,8 @@ const Empty = z.strictObject({});
 
 /** Every call of the station's bridge. The host checks `params` and the client `result`. */
 export const stationCalls = {
-  'station.state': query(Empty, StationState),
+  /** Answered once the station is put together; until then it tells what the log is busy with, where that takes long. */
+  'station.state': query(Empty, StationState, { progress: LogOpening }),
   /** A scanned or typed code: goes to `slot`, else to the next slot without a unit waiting. */
   'station.scan': command(z.strictObject({ code: z.string().max(256), slot: z.string().optional() }), ScanOutcome),
   'station.acknowledge-interrupted': command(Empty, Empty),

@@ -124,6 +124,7 @@ export const FAILURES = {
   'log-nearly-full': { verdict: 'ERROR', blame: 'station', params: ['file', 'free'] },
   'log-slow': { verdict: 'ERROR', blame: 'station', params: ['file', 'ms'] },
   'log-full': { verdict: 'ERROR', blame: 'station', params: ['file'] },
+  'log-opening-stopped': { verdict: 'ABORTED', blame: 'station', params: [] },
   'log-set-aside': { verdict: 'ERROR', blame: 'station', params: ['file', 'detail'] },
   'log-end-lost': { verdict: 'ERROR', blame: 'station', params: ['first', 'last'] },
   'key-unavailable': { verdict: 'ERROR', blame: 'station', params: ['detail'] },

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import type { Locator, Page } from 'playwright-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ShellProcess, buildApp, temporaryHome } from '#test/support/electron-stand-in/shell-process.ts';
@@ -60,6 +61,28 @@ describe.skipIf(!requirePrograms(['chromium']))('the station in the desktop shel
     await again.locator('[data-slot="1"][data-phase="finished"]').waitFor();
     expect(await slot(again).locator('[data-part=verdict]').innerText()).toMatch(/pass/i);
     expect(app.count('shown')).toBe(0);
+  });
+
+  it('says in its window what the log is busy with, lets itself be closed meanwhile, and becomes the station', async () => {
+    home = temporaryHome();
+    // As another Flashline that mends this log: it has it for itself.
+    const other = new Sqlite(join(home.path, 'station.db-lock'));
+    other.exec('BEGIN EXCLUSIVE');
+    const waiting = async (): Promise<Page> => {
+      shell = new ShellProcess(main, home.path, ['--bench']);
+      const page = await shell.page();
+      await page.locator('[data-page=opening][data-step=wait]').waitFor();
+      return page;
+    };
+    await waiting();
+    shell?.ask({ type: 'close-window' });
+    expect(await shell?.exited).toBe(0);
+    expect(shell?.count('error-box')).toBe(0);
+    await shell?.end();
+    const page = await waiting();
+    other.close();
+    await page.locator('[data-connection="open"] [data-slot="1"]').waitFor();
+    expect(shell?.said).not.toMatch(/refused (a message|to)|did not load|preload/);
   });
 
   it('passes the smoke test that a machine with Electron’s binary runs, and fails it without an app', () => {

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { serveHost } from '#main/app/browser.ts';
+import { realRandom } from '#main/app/compose-home.ts';
 import { unsignedPlace } from '#main/app/compose-release.ts';
+import { hostOpening } from '#main/app/host.ts';
 import { requirePrograms } from '#test/support/programs.ts';
 import { launchBrowser, openStation } from './support/browser.ts';
 import { Desk, ENROLLED } from './support/plant-desk.ts';
@@ -53,6 +56,36 @@ describe.skipIf(!requirePrograms(['chromium']))('the station’s log and plant p
     under.station.scan({ code: serial, slot });
     await under.station.runSlot({ slot, rework: false });
   }
+
+  it('says in both languages how far its log is mended, large, and is the station once that is done', async () => {
+    const host = hostOpening();
+    host.opening({ step: 'mend', percent: 41 });
+    const server = await serveHost(host, { files, port: 0, random: realRandom });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, locale: 'zh-CN' });
+    const waiting = await context.newPage();
+    try {
+      await waiting.goto(server.url);
+      const opening = waiting.locator('[data-page=opening]');
+      await opening.filter({ hasText: '41 %' }).waitFor();
+      host.opening({ step: 'mend', percent: 42 });
+      await opening.filter({ hasText: '42 %' }).filter({ hasText: 'is being mended' }).waitFor();
+      await opening.locator('[lang=zh-CN]', { hasText: '正在修复' }).waitFor();
+      const sizes = await opening.locator('[lang]').evaluateAll((all) =>
+        all.map((each) => ({
+          px: parseFloat(getComputedStyle(each).fontSize),
+          bottom: each.getBoundingClientRect().bottom,
+        })),
+      );
+      expect(sizes.map(({ px, bottom }) => px >= 40 && bottom <= 720)).toEqual([true, true]);
+      const shot = process.env['FLASHLINE_SHOT_OPENING'];
+      if (shot !== undefined) await waiting.screenshot({ path: shot });
+      host.opened(under.station);
+      await waiting.locator('[data-connection=open] [data-slot]').first().waitFor();
+    } finally {
+      await context.close();
+      await server.close();
+    }
+  });
 
   it('says before Start that nobody signed the release, by whose leave it runs, and when it does not', async () => {
     const home = await mkdtemp(join(tmpdir(), 'flashline-unsigned-e2e-'));

@@ -59,7 +59,10 @@ export async function runCli(args: readonly string[], given: CliContext): Promis
       // Commander has said it on stderr already; a program that reads JSON is told on stdout.
       return json ? reportFailure(new FlashlineError('usage', { params: { detail } }).failure, true, context) : 2;
     }
-    return reportFailure(toFailure(context.signal.aborted ? context.signal.reason : thrown), json, context);
+    const failure = toFailure(thrown);
+    // Why it was stopped is what matters, unless what was stopped says more: there was no board yet.
+    const isTold = !context.signal.aborted || failure.code === 'log-opening-stopped';
+    return reportFailure(isTold ? failure : toFailure(context.signal.reason), json, context);
   }
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { LogOpening } from '#shared/model/log-opening.ts';
 import { runBrowserShell } from '../browser.ts';
 import { composeHost } from '../compose-host.ts';
 import { homeFolder, realRandom } from '../compose-home.ts';
@@ -46,35 +47,38 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
     if (options.json) context.print(JSON.stringify({ type: 'serve', line }));
     else context.print(line);
   };
-  const host = await composeHost({
-    resources,
-    home,
-    appVersion,
-    bench: options.bench === true,
-    release: options.release ?? null,
-    probes: options.probe,
-    ...(options.keepDays === undefined ? {} : { keepDays: numberOf('--keep-days', options.keepDays) }),
-    ...watchOpening(context),
-    warn: (failure) => failureLines(failure, context.describeFailure(failure)).forEach((line) => context.say(line)),
-  });
-  const { mode, release } = host.station.state();
-  if (release === null) say('No --release was named: this station has nothing to flash yet.');
-  if (mode === 'bench') say('The virtual bench: every probe, board and time is simulated.');
-  try {
-    await runBrowserShell({
-      station: host.station,
-      sync: host.sync,
-      port: numberOf('--port', options.port),
-      openWindow: options.open === true,
-      files: join(resources, '..', 'dist', 'renderer'),
+  const watch = watchOpening(context);
+  const open = async (opening: (told: LogOpening) => void) => {
+    const host = await composeHost({
+      resources,
       home,
-      random: realRandom,
-      env,
-      platform: process.platform,
-      say,
+      appVersion,
+      bench: options.bench === true,
+      release: options.release ?? null,
+      probes: options.probe,
+      ...(options.keepDays === undefined ? {} : { keepDays: numberOf('--keep-days', options.keepDays) }),
       signal,
+      opening(told) {
+        opening(told);
+        watch.opening(told);
+      },
+      warn: (failure) => failureLines(failure, context.describeFailure(failure)).forEach((line) => context.say(line)),
     });
-  } finally {
-    await host.close();
-  }
+    const { mode, release } = host.station.state();
+    if (release === null) say('No --release was named: this station has nothing to flash yet.');
+    if (mode === 'bench') say('The virtual bench: every probe, board and time is simulated.');
+    return host;
+  };
+  await runBrowserShell({
+    open,
+    port: numberOf('--port', options.port),
+    openWindow: options.open === true,
+    files: join(resources, '..', 'dist', 'renderer'),
+    home,
+    random: realRandom,
+    env,
+    platform: process.platform,
+    say,
+    signal,
+  });
 }

@@ -40,7 +40,7 @@ it('a repair that is stopped while it works leaves the damaged log as it is, and
   const running = repairLog({ file, backups: folder.path, warn: tell, progress: tell, signal: stop.signal });
   // Its thread looks before each step, and has not begun yet.
   stop.abort(new FlashlineError('aborted'));
-  expect(await failureOf(() => running)).toMatchObject({ code: 'aborted' });
+  expect(await failureOf(() => running)).toMatchObject({ code: 'log-opening-stopped' });
   expect(
     await failureOf(() => repairLog({ file, backups: folder.path, warn: tell, progress: tell, signal: stop.signal })),
   ).toMatchObject({ code: 'aborted' });
@@ -76,7 +76,9 @@ it('any command that is stopped while the log is mended for it leaves the damage
   stop.abort(new FlashlineError('aborted'));
   const { code, lines } = await running;
   expect(code).toBe(4);
-  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([{ type: 'failed', code: 'aborted' }]);
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { type: 'failed', code: 'log-opening-stopped' },
+  ]);
   expect(readFileSync(file).equals(before)).toBe(true);
   expect(readdirSync(folder.path).filter((name) => /salvag|damaged/.test(name))).toEqual([]);
 });

@@ -50,5 +50,5 @@ it('says nothing wrong of a log without anything in it, and ends with the next s
   progress('read', 7, 3);
   expect(told).toEqual([{ step: 'mend', percent: 0 }]);
   end();
-  expect(() => progress('place', 1, 2)).toThrow(/^aborted/);
+  expect(() => progress('place', 1, 2)).toThrow(/^log-opening-stopped/);
 });
