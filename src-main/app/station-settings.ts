@@ -1,5 +1,6 @@
 import type { Clock } from '#shared/base/clock.ts';
 import { type Failure, FlashlineError, toFailure } from '#shared/model/failure.ts';
+import type { ReleaseRole } from '#shared/model/recipe.ts';
 import {
   isSettingText,
   type SettingName,
@@ -107,7 +108,7 @@ export class StationSettings {
   /** Throws `setting-value`, `setting-no-role`, or what keeps the badge from being known. */
   async set(name: SettingName, text: string, changer: Changer): Promise<SettingChange> {
     requireSettingText(name, text);
-    const change = { name, value: text, by: await whoMay(name, changer), at: changer.at };
+    const change = { name, value: text, by: await whoMay(name, SETTINGS[name].roles, changer), at: changer.at };
     // First where it counts: what the log says of it was done.
     this.#places[name]?.write(change);
     await this.#store.change(change);
@@ -132,9 +133,12 @@ export function requireSettingText(name: SettingName, text: string): void {
 }
 
 /** Where the plant knows people, a badge says who it is; else whoever has the station's account and its files. */
-async function whoMay(setting: SettingName, { account, plant, badge }: Changer): Promise<string> {
+export async function whoMay(
+  setting: string,
+  roles: readonly ReleaseRole[],
+  { account, plant, badge }: Changer,
+): Promise<string> {
   if (plant === undefined) return account;
-  const { roles } = SETTINGS[setting];
   const { name, roles: has } = plant.holderOf(await badge(roles));
   if (roles.some((role) => has.includes(role))) return name;
   throw new FlashlineError('setting-no-role', { params: { name, setting, roles: roles.join(', ') } });

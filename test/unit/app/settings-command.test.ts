@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
@@ -153,6 +154,46 @@ describe('at a station of a plant', () => {
     plant.catalog = { ...plant.catalog, withdrawn: [record?.release ?? ''] };
     await cliHere(['sync', 'now'], { home });
     expect((await flash())[0]).toBe('release-withdrawn');
+  });
+
+  it('has its release keys changed by the same badge, and every change is kept with who made it', async () => {
+    const keyFile = join(home, 'release.pub.pem');
+    const { publicKey } = generateKeyPairSync('ed25519');
+    writeFileSync(keyFile, publicKey.export({ type: 'spki', format: 'pem' }));
+    const trust = (badge: string | null, ...args: string[]) =>
+      cliHere(['release', 'trust', ...args, '--json'], {
+        home,
+        unsigned: 'refuse',
+        ...(badge === null ? {} : { env: { FLASHLINE_BADGE: badge } }),
+      });
+    const keys = async () => json(await trust(null, 'list')).filter(({ type }) => type === 'release.key');
+    const add = ['add', keyFile, '--name', 'Release 2027'];
+    const refused = async (badge: string | null, ...args: string[]) => {
+      const end = await trust(badge, ...args);
+      return [end.code, json(end).at(-1)?.code];
+    };
+    // Neither a supervisor, nor a badge that nobody has, nor nobody at all.
+    expect(await refused('A-2', ...add)).toEqual([3, 'setting-no-role']);
+    expect(await refused('Z-SECRET', ...add)).toEqual([3, 'badge-unknown']);
+    expect(await refused(null, ...add)).toEqual([2, 'usage']);
+    expect(await keys()).toEqual([]);
+    expect((await trust('J-3', ...add)).code).toBe(0);
+    const [key] = await keys();
+    expect(key).toMatchObject({ name: 'Release 2027', addedBy: 'jan' });
+    // What is mistyped is told before a badge is asked for.
+    expect(await refused(null, 'remove', 'Release 2028')).toEqual([2, 'usage']);
+    expect(await refused('W-1', 'remove', 'Release 2027')).toEqual([3, 'setting-no-role']);
+    expect(await keys()).toHaveLength(1);
+    expect((await trust('J-3', 'remove', 'Release 2027')).code).toBe(0);
+    expect(await keys()).toEqual([]);
+    const changes = json(await trust(null, 'list', '--changes')).filter(({ type }) => type === 'release.keys.changed');
+    const id = String(key?.['keyId']);
+    expect(changes).toMatchObject([
+      { value: `remove ${id} Release 2027`, by: 'jan' },
+      { value: expect.stringMatching(`^add ${id} Release 2027, from `), by: 'jan' },
+    ]);
+    // No setting of that name has come up.
+    expect(json(await settings(['list', '--json'])).map(({ name }) => name)).toEqual(settingNames);
   });
 
   it('asks for the badge, and says where it may stand where nobody can be asked', async () => {
