@@ -6,10 +6,10 @@ const PLACES = 13;
 
 /**
  * What a survey tells pages apart by: 32 bits, made by a unit's own core as by us (resources/flash-algorithms/common/digest.S), little
- * endian words, zeros behind the last. A hint, never a proof: whatever it is taken for is read back and hashed.
+ * endian words, zeros behind the last. A hint, never a proof: what was skipped for it is read back and hashed.
  *
- * Two sums, and six cycles a word: `a` takes each word and is rotated, so that every bit comes to be a low one, and multiplied, so that
- * low ones reach all above; `b` adds up what `a` was. A change that later words undo in `a` stays in `b`.
+ * Two sums, and five cycles a word: `a` takes each word and is rotated, so that every bit comes to be a low one, and after every second
+ * word multiplied, so that low ones reach all above; `b` adds up what `a` was. A change that later words undo in `a` stays in `b`.
  */
 export function pageDigest(bytes: Uint8Array): number {
   const { length } = bytes;
@@ -19,7 +19,8 @@ export function pageDigest(bytes: Uint8Array): number {
   for (let at = 0; at < length; at += 4) {
     a ^= at + 4 <= length ? view.getInt32(at, true) : lastWord(bytes.subarray(at));
     b = (b + a) | 0;
-    a = Math.imul((a >>> PLACES) | (a << (32 - PLACES)), FACTOR);
+    a = (a >>> PLACES) | (a << (32 - PLACES));
+    if (at & 4) a = Math.imul(a, FACTOR);
   }
   return (a ^ b) >>> 0;
 }

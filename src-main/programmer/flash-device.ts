@@ -34,8 +34,6 @@ export interface FlashDevice {
    * this way of writing has none.
    */
   eraseAll?(memories: readonly FlashMemory[], ms: number, io: IoContext, progress?: Progress): Promise<void>;
-  /** Whether each page of [address, address + size) is blank: absent where a survey is no dearer. */
-  blank?(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<boolean[]>;
   /** `length` bytes at each address, one after another, in few round trips; absent where there is no such way. */
   sample?(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array>;
   /**

@@ -45,5 +45,5 @@ function surveyorOf(target: Target, algorithm: FlashAlgorithm): Surveyor | undef
 }
 
 function isSurveyor(device: FlashDevice): device is FlashDevice & Surveyor {
-  return device.survey !== undefined && device.blank !== undefined;
+  return device.survey !== undefined;
 }

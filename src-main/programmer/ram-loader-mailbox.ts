@@ -12,10 +12,10 @@ export const ANSWER_SIZE = 12;
 export const WRITTEN = 0x0c;
 /** Data is consumed in chunks that end at multiples of this; the ring is whole chunks. */
 export const CHUNK = 256;
-/** What a survey tells of a page, its digest, and what a blank check does: a word each. */
+/** What a survey tells of a page: its digest. */
 export const PAGE_RESULT = 4;
 
-export const COMMANDS = { erase: 1, program: 2, survey: 3, readOnly: 4, eraseAll: 5, blank: 6 } as const;
+export const COMMANDS = { erase: 1, program: 2, survey: 3, readOnly: 4, eraseAll: 5 } as const;
 export type Command = keyof typeof COMMANDS;
 
 /** What the host writes: a loader that never ran leaves it. */

@@ -63,20 +63,24 @@ class RamLoader implements FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<PageState[]> {
+    const { data } = this.loader;
+    const room = Math.floor(data.size / PAGE_RESULT);
+    const pages = Math.max(1, Math.min(room, Math.floor(this.surveyCallBytes / memory.page)));
     const states: PageState[] = [];
     const blank = blankDigest(memory);
-    for await (const { page, result } of this.#checked('survey', memory, address, size, io, progress)) {
-      states.push({ address: page, digest: result, blank: result === blank });
+    for (const part of parts(address, size, pages * memory.page)) {
+      const timeoutMs = CALL_MS + part.size * SURVEY_MS_PER_BYTE * SURVEY_PATIENCE;
+      const request = { command: 'survey', address: part.address, length: part.size, page: memory.page } as const;
+      await this.loader.call(request, timeoutMs, io);
+      const count = part.size / memory.page;
+      const bytes = await this.target.memory.read(data.start, count * PAGE_RESULT, io);
+      for (let i = 0; i < count; i++) {
+        const digest = readU32(bytes, i * PAGE_RESULT);
+        states.push({ address: part.address + i * memory.page, digest, blank: digest === blank });
+      }
+      progress?.(part.address + part.size - address);
     }
     return states;
-  }
-
-  async blank(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {
-    const blank: boolean[] = [];
-    for await (const { result } of this.#checked('blank', memory, address, size, io, progress)) {
-      blank.push(result === 1);
-    }
-    return blank;
   }
 
   async erase(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress): Promise<void> {
@@ -135,29 +139,6 @@ class RamLoader implements FlashDevice {
       patience = quick ? QUICK_PATIENCE : PATIENCE;
       done += some;
       progress?.(done * unit.size);
-    }
-  }
-
-  /** Every page's result, checked on the target in calls of as many pages as their results have room. */
-  async *#checked(
-    command: Command,
-    memory: FlashMemory,
-    address: number,
-    size: number,
-    io: IoContext,
-    progress?: Progress,
-  ): AsyncGenerator<{ page: number; result: number }> {
-    const { data } = this.loader;
-    const room = Math.floor(data.size / PAGE_RESULT);
-    const pages = Math.max(1, Math.min(room, Math.floor(this.surveyCallBytes / memory.page)));
-    for (const part of parts(address, size, pages * memory.page)) {
-      const timeoutMs = CALL_MS + part.size * SURVEY_MS_PER_BYTE * SURVEY_PATIENCE;
-      await this.loader.call({ command, address: part.address, length: part.size, page: memory.page }, timeoutMs, io);
-      const count = part.size / memory.page;
-      const bytes = await this.target.memory.read(data.start, count * PAGE_RESULT, io);
-      for (let i = 0; i < count; i++)
-        yield { page: part.address + i * memory.page, result: readU32(bytes, i * PAGE_RESULT) };
-      progress?.(part.address + part.size - address);
     }
   }
 }

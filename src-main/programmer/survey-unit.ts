@@ -2,7 +2,6 @@ import { equalBytes, isFilledWith } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { type FlashMemory, flashMemories } from '#shared/model/chip.ts';
 import { coalescePages, type Layout, surveyRanges, type WantedPage } from '../plan/layout.ts';
-import { blankDigest } from '../plan/page-digest.ts';
 import type { PageState } from '../plan/page-state.ts';
 import type { Progress } from '../probe/memory-access.ts';
 import type { FlashDevice } from './flash-device.ts';
@@ -158,10 +157,13 @@ class Survey {
     return [...this.#states.values()];
   }
 
-  /** Of many pages a few. */
+  /** Of many pages a few, by their first bytes. */
   async #looksRight(pages: readonly Wanted[]): Promise<boolean> {
     if (pages.length < FEW_PAGES) return false;
-    const few = await this.#sampled(trialPlaces(pages.length).flatMap((index) => pages[index] ?? []));
+    const few = await this.#sampled(
+      trialPlaces(pages.length).flatMap((index) => pages[index] ?? []),
+      () => [0],
+    );
     return few.every(({ looksRight }) => looksRight);
   }
 
@@ -170,11 +172,14 @@ class Survey {
     for (const { address } of touched) this.#states.set(address, { address, blank: false, by: 'sample' });
     await this.#digest(touched.filter(({ looksRight, looksBlank }) => looksRight && !looksBlank));
     const blanks = touched.filter(({ looksBlank }) => looksBlank);
-    if (!(await this.#massErasePays(touched, blanks))) await this.#checkBlank(blanks);
+    if (!(await this.#massErasePays(touched, blanks))) await this.#digest(blanks);
   }
 
-  async #sampled(pages: readonly (PagePlace & { readonly wanted?: WantedPage })[]): Promise<Sampled[]> {
-    const places = pages.map((page) => placesIn(page.memory).map((offset) => page.address + offset));
+  async #sampled(
+    pages: readonly (PagePlace & { readonly wanted?: WantedPage })[],
+    placesOf = placesIn,
+  ): Promise<Sampled[]> {
+    const places = pages.map((page) => placesOf(page.memory).map((offset) => page.address + offset));
     const bytes = await this.#device.sample?.(places.flat(), SAMPLE, this.#io);
     let next = 0;
     return pages.map(({ memory, address, wanted }, index) => {
@@ -198,30 +203,6 @@ class Survey {
     }
   }
 
-  /** Which of these are blank; of those that are not, what they hold. */
-  async #checkBlank(pages: readonly Sampled[]): Promise<void> {
-    if (!this.#device.blank) {
-      await this.#digest(pages);
-      return;
-    }
-    const written: Sampled[] = [];
-    const byAddress = new Map(pages.map((page) => [page.address, page]));
-    for (const { memory, address, size } of coalescePages(pages)) {
-      const digest = blankDigest(memory);
-      const found = await this.#timed(
-        size,
-        () => this.#device.blank?.(memory, address, size, this.#io) ?? Promise.resolve([]),
-      );
-      for (const [index, isBlank] of found.entries()) {
-        const at = address + index * memory.page;
-        const page = byAddress.get(at);
-        if (isBlank) this.#states.set(at, { address: at, blank: true, digest, by: this.#by });
-        else if (page) written.push(page);
-      }
-    }
-    await this.#digest(written.filter(({ wanted }) => wanted !== undefined));
-  }
-
   /**
    * Whether everything is going to be erased at once, as far as that can be known: nothing is kept, and what the
    * release does not touch is blank; that is looked at here, if it costs less than it may save.
@@ -239,7 +220,7 @@ class Survey {
     if (kept || mine.length === 0 || cost >= singleMs + this.#checkMs(blanks)) return false;
     const sampled = await this.#sampled(others);
     if (!sampled.every(({ looksBlank }) => looksBlank)) return false;
-    await this.#checkBlank(sampled);
+    await this.#digest(sampled);
     const pays = ms < singleMs + this.#checkMs(blanks);
     return pays && others.every(({ address }) => this.#states.get(address)?.blank === true);
   }

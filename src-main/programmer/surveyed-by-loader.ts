@@ -10,7 +10,7 @@ import { pageStates } from './survey.ts';
 const LEAST_BYTES = 0x4000;
 
 /** A loader that looks at pages. */
-export type Surveyor = Pick<FlashDevice, 'finish'> & Required<Pick<FlashDevice, 'survey' | 'blank'>>;
+export type Surveyor = Pick<FlashDevice, 'finish'> & Required<Pick<FlashDevice, 'survey'>>;
 
 /**
  * `direct` writes, and reads what is proven; what many pages hold before is told by code in RAM, for all of it is read once more in
@@ -41,17 +41,10 @@ class Surveyed implements FlashDevice {
     io: IoContext,
     progress?: Progress,
   ): Promise<PageState[]> {
-    const told = await this.#ask(size, () => this.#loader.survey(memory, address, size, io, progress));
+    const told = await this.#ask(memory, address, size, io, progress);
     if (told) return told;
     const bytes = await this.direct.read(address, size, io, progress);
     return pageStates(memory, address, bytes).map((state) => Object.assign(state, { by: 'read' as const }));
-  }
-
-  async blank(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {
-    const told = await this.#ask(size, () => this.#loader.blank(memory, address, size, io, progress));
-    if (told) return told;
-    const bytes = await this.direct.read(address, size, io, progress);
-    return pageStates(memory, address, bytes).map(({ blank }) => blank);
   }
 
   async sample(addresses: readonly number[], length: number, io: IoContext): Promise<Uint8Array> {
@@ -90,11 +83,11 @@ class Surveyed implements FlashDevice {
     await this.#loader.finish(io);
   }
 
-  async #ask<T>(size: number, look: () => Promise<T>): Promise<T | undefined> {
+  async #ask(memory: FlashMemory, address: number, size: number, io: IoContext, progress?: Progress) {
     if (!this.#isUsable || size < LEAST_BYTES) return undefined;
     this.#isOpen = true;
     try {
-      return await look();
+      return await this.#loader.survey(memory, address, size, io, progress);
     } catch (error) {
       // Its RAM or its core may be broken; that is for its firmware's test to tell.
       if (!(error instanceof FlashlineError) || error.failure.blame !== 'unit') throw error;

@@ -1,7 +1,7 @@
 import { hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
-import type { MemoryAccess } from '../probe/memory-access.ts';
+import type { AddressedWord, MemoryAccess } from '../probe/memory-access.ts';
 import type { CoreCall, CoreRegister, CoreRegisters, RunControl } from '../probe/run-control.ts';
 import { Breakpoints } from './breakpoints.ts';
 import { CONTROL_AND_MASKS, QUIET_MASKS, REGISTER_NUMBER, XPSR_THUMB } from './core-registers.ts';
@@ -136,11 +136,13 @@ export class CortexM implements RunControl {
 
   /** Interrupts held back, hard faults caught. */
   async launch(entry: number, io: IoContext): Promise<void> {
-    await this.#memory.writeWord(DEMCR, VC_HARDERR | VC_CORERESET, io);
-    await this.#memory.writeWord(DFSR, DFSR_ALL, io);
+    const catches = [
+      [DEMCR, VC_HARDERR | VC_CORERESET],
+      [DFSR, DFSR_ALL],
+    ] as const;
+    await this.#write(catches, io);
     await this.writeRegisters({ pc: entry, xpsr: XPSR_THUMB }, io);
-    await this.#control(C_HALT | C_MASKINTS, io);
-    await this.#control(C_MASKINTS, io);
+    await this.#write([controlled(C_HALT | C_MASKINTS), controlled(C_MASKINTS)], io);
   }
 
   async #astray(io: IoContext): Promise<FlashlineError> {
@@ -192,9 +194,17 @@ export class CortexM implements RunControl {
     }
   }
 
-  /** DHCSR's control bits, beside the one that gives the debugger its say. */
   async #control(bits: number, io: IoContext): Promise<void> {
-    await this.#memory.writeWord(DHCSR, DBGKEY | C_DEBUGEN | bits, io);
+    await this.#write([controlled(bits)], io);
+  }
+
+  /** In this order, and in as few packets as can be. */
+  async #write(words: readonly AddressedWord[], io: IoContext): Promise<void> {
+    if (this.#memory.writeWords) {
+      await this.#memory.writeWords(words, io);
+      return;
+    }
+    for (const [address, value] of words) await this.#memory.writeWord(address, value, io);
   }
 
   async #readRegister(number: number, io: IoContext): Promise<number> {
@@ -204,8 +214,11 @@ export class CortexM implements RunControl {
   }
 
   async #writeRegister(number: number, value: number, io: IoContext): Promise<void> {
-    await this.#memory.writeWord(DCRDR, value, io);
-    await this.#memory.writeWord(DCRSR, DCRSR_WRITE | number, io);
+    const words = [
+      [DCRDR, value],
+      [DCRSR, DCRSR_WRITE | number],
+    ] as const;
+    await this.#write(words, io);
     await this.#waitForBit(DHCSR, S_REGRDY, REGISTER_MS, io);
   }
 
@@ -236,6 +249,11 @@ export class CortexM implements RunControl {
 /** The chip refused this access, and may not refuse the next one. */
 function isRefusal(error: unknown): boolean {
   return error instanceof FlashlineError && error.failure.code === 'target-fault';
+}
+
+/** DHCSR's control bits, beside the one that gives the debugger its say. */
+function controlled(bits: number): AddressedWord {
+  return [DHCSR, DBGKEY | C_DEBUGEN | bits];
 }
 
 function stuck(timeoutMs: number, status: number): FlashlineError {

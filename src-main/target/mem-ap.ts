@@ -2,7 +2,7 @@ import { hexAddress } from '#shared/base/bytes.ts';
 import type { IoContext } from '#shared/base/clock.ts';
 import { FlashlineError } from '#shared/model/failure.ts';
 import type { Transfer } from '../probe/debug-port.ts';
-import type { MemoryAccess, Progress } from '../probe/memory-access.ts';
+import type { AddressedWord, MemoryAccess, Progress } from '../probe/memory-access.ts';
 import type { Adi } from './adi.ts';
 
 /** MEM-AP registers, all in bank 0 (ADIv5.2, C2.6). */
@@ -143,13 +143,18 @@ export class MemAp implements MemoryAccess {
     return new DataView(bytes.buffer).getUint32(0, true);
   }
 
-  async writeWord(address: number, value: number, io: IoContext): Promise<void> {
-    await this.#carry(
-      [...this.#approach({ address, size: 4 }), { port: 'ap', address: DRW, read: false, value: value >>> 0 }],
-      address,
-      4,
-      io,
-    );
+  writeWord(address: number, value: number, io: IoContext): Promise<void> {
+    return this.writeWords([[address, value]], io);
+  }
+
+  async writeWords(words: readonly AddressedWord[], io: IoContext): Promise<void> {
+    const batch = words.flatMap(([address, value]): Transfer[] => [
+      ...this.#approach({ address, size: 4 }),
+      { port: 'ap', address: DRW, read: false, value: value >>> 0 },
+    ]);
+    const addresses = words.map(([address]) => address);
+    const first = Math.min(...addresses);
+    await this.#carry(batch, first, Math.max(...addresses) + 4 - first, io);
   }
 
   async waitForWord(address: number, mask: number, value: number, timeoutMs: number, io: IoContext): Promise<void> {

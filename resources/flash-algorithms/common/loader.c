@@ -54,28 +54,12 @@ OWN_REGISTERS void survey(mailbox *box) {
     }
 }
 
-/* A page that is not blank is left at the first word that says so; 16 bytes at a time, or the loop costs more than the reads. */
-OWN_REGISTERS void blank(mailbox *box) {
-    volatile uint32_t *out = box->data;
-    uint32_t end = box->address + box->length;
-    uint32_t page = box->page;
-    for (uint32_t start = box->address; start != end; start += page) {
-        uint32_t at = start;
-        uint32_t all = ERASED_WORD;
-        for (; at != start + page && all == ERASED_WORD; at += 16u) {
-            all = WORD(at) & WORD(at + 4u) & WORD(at + 8u) & WORD(at + 12u);
-        }
-        *out++ = all == ERASED_WORD;
-        box->taken = start + page - box->address;
-    }
-}
-
 static uint32_t changed(mailbox *box) {
     switch (box->command) {
     case ERASE: return erase(box);
     case PROGRAM: return program(box);
     case ERASE_ALL: return flash_erase_all(box);
-    case READ_ONLY: case SURVEY: case BLANK: return OK;
+    case READ_ONLY: case SURVEY: return OK;
     default: return BAD_COMMAND;
     }
 }
@@ -87,6 +71,5 @@ void loader_run(mailbox *box) {
     uint32_t closed = flash_close(box);
     if (status == OK) status = closed;
     if (status == OK && box->command == SURVEY) survey(box);
-    if (status == OK && box->command == BLANK) blank(box);
     box->status = status;
 }

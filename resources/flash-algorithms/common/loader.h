@@ -3,7 +3,7 @@
 #define LOADER_H
 #include <stdint.h>
 
-enum command { ERASE = 1, PROGRAM = 2, SURVEY = 3, READ_ONLY = 4, ERASE_ALL = 5, BLANK = 6 };
+enum command { ERASE = 1, PROGRAM = 2, SURVEY = 3, READ_ONLY = 4, ERASE_ALL = 5 };
 enum status { OK = 0, TIMEOUT = 1, REFUSED = 2, BAD_COMMAND = 3 };
 
 /* Byte map shared with src-main/programmer/ram-loader-mailbox.ts. */
@@ -14,14 +14,14 @@ struct mailbox {
     uint32_t written;    /* 0x0C PROGRAM: bytes of data that the host has put into the ring so far */
     uint32_t command;    /* 0x10 */
     uint32_t address;    /* 0x14 word aligned */
-    uint32_t length;     /* 0x18 bytes, whole words (PROGRAM) or whole pages (ERASE, SURVEY, BLANK) */
+    uint32_t length;     /* 0x18 bytes, whole words (PROGRAM) or whole pages (ERASE, SURVEY) */
     uint32_t page;       /* 0x1C page size in bytes: ERASE: of what one command erases */
     uint32_t controller; /* 0x20 base address of the controller's registers */
     uint32_t ring;       /* 0x24 PROGRAM: size of the ring in bytes, whole chunks */
     uint32_t reserved[2];
     /*
      * 0x30 PROGRAM: the ring. The byte for address A stands at (A - first chunk's address) modulo its size.
-     * SURVEY: the digest of each page (digest.S). BLANK: one word per page.
+     * SURVEY: the digest of each page (digest.S).
      */
     uint32_t data[];
 };

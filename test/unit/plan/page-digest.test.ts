@@ -94,6 +94,17 @@ describe.each(pages)('the digest of %s', (_, page) => {
     expect(undetected(page, places)).toBe(0);
   });
 
+  it.each([
+    ['changed its sign', (view: DataView, word: number) => flip(view, word, 1 << 31)],
+    ['moved on by 4', (view: DataView, word: number) => add(view, word, 4)],
+    ['was inverted', (view: DataView, word: number) => flip(view, word, -1)],
+  ] as const)('tells where each word of a run %s', (__, change) => {
+    const runs = [...pairs(WORDS + 1)].map(([from, to]) => (view: DataView) => {
+      for (let word = from; word < to; word++) change(view, word);
+    });
+    expect(undetected(page, runs)).toBe(0);
+  });
+
   it('tells runs of zeros and of ones from what was there, and from each other', () => {
     const runs = [...pairs(WORDS + 1)].flatMap(([from, to]) =>
       [0x00, 0xff].map((byte) => page.slice().fill(byte, from * 4, to * 4)),

@@ -35,10 +35,6 @@ function devices(trouble?: FailureCode) {
       await look('survey');
       return [{ address, blank: false, digest: 7 }];
     },
-    blank: async () => {
-      await look('blank');
-      return [false];
-    },
     finish: () => note('loader finish'),
   };
   return { device: surveyedByLoader(direct, loader), asked };
@@ -53,13 +49,12 @@ describe('a device whose pages a loader looks at', () => {
   it('asks the loader about many pages, and reads few', async () => {
     const { device, asked } = devices();
     expect(await device.survey?.(memory, 0, MANY, ioWith())).toEqual([{ address: 0, blank: false, digest: 7 }]);
-    expect(await device.blank?.(memory, 0, MANY, ioWith())).toEqual([false]);
     const few = await device.survey?.(memory, 0, 2048, ioWith());
     expect(few?.map(({ blank, by }) => ({ blank, by }))).toEqual([
       { blank: true, by: 'read' },
       { blank: true, by: 'read' },
     ]);
-    expect(asked).toEqual(['survey', 'blank', 'read']);
+    expect(asked).toEqual(['survey', 'read']);
   });
 
   it.each(['erase', 'eraseAll', 'program', 'finish'] as const)(
@@ -83,7 +78,7 @@ describe('a device whose pages a loader looks at', () => {
   it('reads where the unit does not run the loader, and asks it no more', async () => {
     const { device, asked } = devices('target-stuck');
     expect(await device.survey?.(memory, 0, MANY, ioWith())).toHaveLength(MANY / 1024);
-    expect(await device.blank?.(memory, 0, MANY, ioWith())).toHaveLength(MANY / 1024);
+    expect(await device.survey?.(memory, 0, MANY, ioWith())).toHaveLength(MANY / 1024);
     expect(asked).toEqual(['survey', 'read', 'read']);
   });
 
