@@ -3,8 +3,8 @@ import Sqlite from 'better-sqlite3';
 import { makeFolder } from './log-database.ts';
 import { isBusy } from './sqlite-error.ts';
 
-/** Whoever mends a log of a million records is waited for. */
-const OTHERS_MS = 120_000;
+/** Whoever mends a log of a million records (seven minutes, 4 GB) is waited for; a lock of a process that died is gone at once. */
+const OTHERS_MS = 30 * 60_000;
 /** So often it is seen whether to go on waiting. */
 const LOOK_MS = 250;
 /** Whoever works with the log does not go away. */

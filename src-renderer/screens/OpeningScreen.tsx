@@ -2,7 +2,12 @@ import Box from '@mui/material/Box';
 import { useTranslation } from 'react-i18next';
 import type { LogOpening } from '#shared/model/log-opening.ts';
 import { COLORS } from '../parts/theme.ts';
-import { LANGUAGES } from '../stores/settings-store.ts';
+import { type Language, LANGUAGES } from '../stores/settings-store.ts';
+
+const SENTENCE = { fontSize: '2.75rem', fontWeight: 700, lineHeight: 1.25 } as const;
+
+/** One page, two languages: each has its own width of commas, whatever the page's is. */
+const WIDTHS = { en: 'proportional-width', 'zh-CN': 'normal' } as const satisfies Record<Language, string>;
 
 /**
  * While the station's log takes long to open there is nothing to work with yet, but somebody stands before the screen. In both
@@ -27,7 +32,7 @@ export function OpeningScreen({ opening: { step, percent } }: { readonly opening
     >
       <Figure percent={percent} />
       {LANGUAGES.map((language) => (
-        <Box key={language} lang={language} sx={{ fontSize: '2.75rem', fontWeight: 700, lineHeight: 1.25 }}>
+        <Box key={language} lang={language} sx={{ ...SENTENCE, fontVariantEastAsian: WIDTHS[language] }}>
           {i18n.getFixedT(language)(`opening.${step}`)}
         </Box>
       ))}
