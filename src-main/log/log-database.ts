@@ -118,6 +118,19 @@ export class LogDatabase {
     return this.#between('BEGIN IMMEDIATE', work);
   }
 
+  /**
+   * All or nothing, and on the disk with the next `transaction`, whose wait covers the whole write-ahead log
+   * (sqlite.org/pragma.html#pragma_synchronous): a process that dies leaves it there, a power cut before that may take it.
+   */
+  soon(work: () => void): void {
+    this.sqlite.pragma('synchronous = NORMAL');
+    try {
+      this.transaction(work);
+    } finally {
+      this.sqlite.pragma('synchronous = FULL');
+    }
+  }
+
   /** Reads one moment of the file, whatever other processes write meanwhile; keeps none of them waiting. */
   snapshot<T>(work: () => T): T {
     return this.#between('BEGIN DEFERRED', work);

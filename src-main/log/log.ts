@@ -111,11 +111,14 @@ export interface AskedUnit {
   readonly process?: string | undefined;
 }
 
-/** The unit log. Everything it resolves is on disk (WAL, synchronous FULL); it rejects with `log-unwritable`. */
+/**
+ * The unit log. Everything it resolves is on disk (WAL, synchronous FULL), but for a journal entry that changes nothing; it rejects
+ * with `log-unwritable`.
+ */
 export interface UnitLog {
   /** Opens a run. A run that is open while its process is gone becomes INTERRUPTED at the next opening of the log. */
   begin(opening: RunOpening): Promise<void>;
-  /** All of them with one wait for the disk. */
+  /** All of them with one wait for the disk; with none, until the next entry, where they only tell steps or whose unit it is. */
   journal(run: string, entries: readonly JournalEntry[]): Promise<void>;
   /** Closes the run: record, chain and outbox row in one transaction. Throws if the run is not open. */
   finish(draft: RecordDraft): Promise<UnitRecord>;

@@ -39,6 +39,9 @@ const OpenRun = z.object({ run: z.string(), opening: z.string(), owner: z.string
 const Entry = z.object({ entry: z.string() });
 const Exported = z.object({ finished_at: z.string(), sequence: z.number(), body: z.string() });
 
+/** What a power cut may take before the unit is changed: the entry of the change comes behind it, and waits for both. */
+const TOLD_SOON: ReadonlySet<JournalEntry['kind']> = new Set(['step', 'identified']);
+
 /** The log alone over its file: throws `log-unwritable` or `log-damaged`. */
 export function openUnitLog(options: UnitLogOptions & LogDatabaseOptions): SqliteUnitLog {
   const database = openLogDatabase(options);
@@ -71,11 +74,13 @@ export class SqliteUnitLog implements UnitLog, LogReports {
   }
 
   async journal(run: string, entries: readonly JournalEntry[]): Promise<void> {
-    this.#database.transaction(() => {
+    const write = (): void => {
       this.#requireOpen(run);
       for (const entry of entries)
         this.#database.run('INSERT INTO journal (run, entry) VALUES (?, ?)', run, canonicalJson(entry));
-    });
+    };
+    if (entries.every(({ kind }) => TOLD_SOON.has(kind))) this.#database.soon(write);
+    else this.#database.transaction(write);
   }
 
   async finish(draft: RecordDraft): Promise<UnitRecord> {

@@ -7,7 +7,7 @@ import { runId } from '#main/station/run-id.ts';
 import { finishedAt, fullLogHome, serialOf, SHIFT_RECORDS } from './log-full.ts';
 
 const RECORDS = 1_000_000;
-const RUNS = 300;
+const RUNS = 600;
 const QUERIES = 500;
 const SHIFTS = 50;
 /** A fast line ends a run every tenth of a second. */
@@ -25,8 +25,8 @@ interface Spread {
 
 /**
  * The station's log with a million records in it, through its thread, on this machine's disk. `append` is all that a run asks of
- * the log, from its opening to its record: a durable commit each for the opening, whose unit it is, what changes it, and the record.
- * The unit's identity is on its way while the run goes on; the first change waits for it.
+ * the log, from its opening to its record: a durable commit each for the opening, what changes the unit, and the record.
+ * The unit's identity is on its way while the run goes on; the first change is on the disk behind it.
  * `append` is on a station at work; `appendAfterRest` where nothing at all ran for a tenth of a second, and `walkAfterRest` beside
  * `walk` is what such a rest costs on this machine before any of our code runs.
  */

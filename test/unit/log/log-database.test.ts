@@ -120,3 +120,18 @@ it('puts what was written into the file in the next pause, not before', async ()
   resting.close();
   expect(warnings).toEqual([]);
 });
+
+it('waits for the disk in every transaction but those for soon, also after one that failed', () => {
+  const seen: unknown[] = [];
+  const look = () => void seen.push(database.sqlite.pragma('synchronous', { simple: true }));
+  const [NORMAL, FULL] = [1, 2];
+  database.soon(look);
+  database.transaction(look);
+  const fails = () => {
+    look();
+    throw new Error('no');
+  };
+  expect(() => database.soon(fails)).toThrow('no');
+  database.transaction(look);
+  expect(seen).toEqual([NORMAL, FULL, NORMAL, FULL]);
+});

@@ -5,6 +5,7 @@ import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FlashlineError } from '#shared/model/failure.ts';
 import { GENESIS_HASH } from '#shared/model/unit-record.ts';
+import type { JournalEntry } from '#main/log/log.ts';
 import { migrate } from '#main/log/migrate.ts';
 import { processesOfThisMachine } from '#main/log/process-owner.ts';
 import { A_DAY, draft, openAt, opening, temporaryFolder, Village } from './fixtures.ts';
@@ -67,6 +68,27 @@ describe('the unit log', () => {
     const opened = pragma.mock.calls.map(([source]) => source);
     pragma.mockRestore();
     expect(opened).toEqual(expect.arrayContaining(['synchronous = FULL', 'foreign_keys = ON']));
+  });
+
+  it('waits for the disk with all that a unit’s state rests on, not with whose it is', async () => {
+    const log = openAt(file);
+    await log.begin(draft('r1'));
+    const pragma = vi.spyOn(Sqlite.prototype, 'pragma');
+    const waits = async (...entries: JournalEntry[]) => {
+      pragma.mockClear();
+      await log.journal('r1', entries);
+      return !pragma.mock.calls.some(([source]) => source === 'synchronous = NORMAL');
+    };
+    const step = { kind: 'step', step: 'connect', ms: 1 } as const;
+    const who = { kind: 'identified', uid: 'u', locks: {} } as const;
+    const change = { kind: 'change', operation: '{}', at: '2027-01-01T00:00:00.000Z' } as const;
+    expect(await waits(step, who)).toBe(false);
+    expect(await waits(step, change)).toBe(true);
+    expect(await waits(who, change)).toBe(true);
+    expect(await waits({ kind: 'kept', kept: [] })).toBe(true);
+    expect(await waits({ kind: 'signed', images: [], signatures: [] })).toBe(true);
+    pragma.mockRestore();
+    await log.close();
   });
 
   it('puts an outbox row beside every real unit’s record', async () => {
