@@ -35,8 +35,9 @@ interface Sampled extends PagePlace {
 
 /**
  * What the unit holds in the pages that the release touches, no dearer than it has to be: a page whose samples differ from
- * what is wanted needs no digest. Where a few pages, spread over all, look right most of them will be: then all are looked at at once. Where the chip's mass erase may pay, also which other pages of its memories are
- * blank; touched pages that only look blank are then left at `blank: false`, which costs the plan nothing.
+ * what is wanted needs no digest. Where a few pages, spread over all, look right most of them will be: then all are looked at
+ * at once. Where the chip's mass erase may pay, also which other pages of its memories are blank; touched pages that only look
+ * blank are then left at `blank: false`, which costs the plan nothing.
  */
 export async function surveyUnit(
   whole: Layout,
