@@ -5,6 +5,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { FlashlineError } from '../src-shared/model/failure.ts';
+import { Troubles } from '../src-main/station/troubles.ts';
 import { launchBrowser, openStation } from '../test/e2e/support/browser.ts';
 import { Desk, ENROLLED } from '../test/e2e/support/plant-desk.ts';
 import { Keyboard } from '../test/e2e/support/scanner.ts';
@@ -26,6 +28,7 @@ try {
   ] as const)
     await pictures(name, language);
   await manySlots();
+  await troubled();
   await stationPages();
   await plantPictures(browser, plantFiles, only ?? images);
 } finally {
@@ -90,6 +93,22 @@ async function manySlots(): Promise<void> {
     await keyboard.scan('HB000014');
     await phase(page, '8', 'ready');
     await page.screenshot({ path: join(only ?? images, 'operator-many-slots-en.png') });
+  } finally {
+    await page.context().close();
+    await under.close();
+  }
+}
+
+/** Work goes on, but the station itself needs somebody. */
+async function troubled(): Promise<void> {
+  const troubles = new Troubles();
+  const params = { file: 'station-damaged-2027-03-01.db', detail: 'the disk image is malformed' };
+  troubles.add(new FlashlineError('log-set-aside', { params }).failure);
+  const under = await startStation({ files, pace: null, troubles });
+  const { page } = await openStation(browser, under.url(), { language: 'en-GB' });
+  try {
+    await page.locator('[data-part=trouble]').waitFor();
+    await page.screenshot({ path: join(only ?? images, 'operator-trouble-en.png') });
   } finally {
     await page.context().close();
     await under.close();

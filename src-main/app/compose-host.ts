@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Failure, toFailure } from '#shared/model/failure.ts';
 import type { SlotOptions } from '../station/options.ts';
+import { Troubles } from '../station/troubles.ts';
 import { keepAttached } from './attached-probes.ts';
 import { benchSamples, withFaults } from './bench-samples.ts';
 import { archivesOf, startBackups } from './compose-backup.ts';
@@ -35,13 +36,24 @@ const BENCH_PROBE = 'bench:nrf52840';
 const DEMO = 'hello-nrf52840';
 
 /** The station that a shell shows: real probes where some are named, or set, else the virtual bench with its demo. */
-export async function composeHost(options: HostOptions): Promise<ComposedStation> {
+export async function composeHost(asked: HostOptions): Promise<ComposedStation> {
+  const troubles = new Troubles();
+  const warn = (failure: Failure): void => {
+    asked.warn(failure);
+    troubles.add(failure);
+  };
+  const composed = await composeOver({ ...asked, warn }, troubles);
+  troubles.changed = () => composed.station.plantChanged();
+  return composed;
+}
+
+async function composeOver(options: HostOptions, troubles: Troubles): Promise<ComposedStation> {
   // A mistyped address is told at the start, not at the first board.
   for (const probe of options.probes) checkProbeUrl(probe);
   const stores = await openStoresOf(options.home, options.warn, options);
   try {
     const { values } = await StationSettings.open(stores.settings);
-    return await composeWith(withSettings(options, values), stores, values['start.auto']);
+    return await composeWith(withSettings(options, values), { stores, troubles }, values['start.auto']);
   } catch (thrown) {
     await stores.log.close();
     throw thrown;
@@ -56,7 +68,11 @@ function withSettings(options: HostOptions, values: LoggedValues): HostOptions {
   return { ...options, probes, release: options.release ?? values['station.release'] };
 }
 
-async function composeWith(options: HostOptions, stores: Stores, autoStart: boolean): Promise<ComposedStation> {
+async function composeWith(
+  options: HostOptions,
+  { stores, troubles }: { readonly stores: Stores; readonly troubles: Troubles },
+  autoStart: boolean,
+): Promise<ComposedStation> {
   const { resources, home, appVersion, probes, warn } = options;
   const bench = options.bench || probes.length === 0;
   const connect = connectorOf({ pace: BENCH_PACE });
@@ -71,6 +87,7 @@ async function composeWith(options: HostOptions, stores: Stores, autoStart: bool
     samples: bench && options.release === null ? benchSamples : noSamples,
     autoStart,
     stores,
+    troubles,
     connect: bench ? withFaults(connect) : connect,
     ...(options.key ? { key: options.key } : {}),
     ...(options.signal ? { signal: options.signal } : {}),

@@ -10,6 +10,7 @@ import type { PlantRules } from '../station/plant-rules.ts';
 import { serialsLeft } from '../station/next-serial.ts';
 import { releaseEngine } from '../station/release-engine.ts';
 import { Station } from '../station/station.ts';
+import type { Troubles } from '../station/troubles.ts';
 import type { Sync } from '../sync/sync.ts';
 import type { Connector } from '../programmer/programmer.ts';
 import { type ChipSources, openFlashOf } from './compose-chips.ts';
@@ -52,6 +53,8 @@ export interface StationComposition extends OpeningWatch {
   readonly key?: StationKey;
   /** Failures that change no verdict. */
   readonly warn: (failure: Failure) => void;
+  /** Those of them that screens show. */
+  readonly troubles?: Troubles;
 }
 
 export interface ComposedStation {
@@ -154,6 +157,7 @@ async function makeStation(
     screen: () => ({ language: settings.values['screen.language'], sound: settings.values['screen.sound'] }),
     connect: options.connect,
     warn: options.warn,
+    ...(options.troubles ? { troubles: options.troubles } : {}),
     interrupted: await log.unacknowledged(),
     appVersion: options.appVersion,
     permitRelease: permitRelease(options.home, () => sync.book !== null),

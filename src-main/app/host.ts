@@ -103,6 +103,10 @@ function stationHandlers(station: Station): Omit<Handlers<typeof stationCalls>, 
       await station.acknowledgeInterrupted();
       return {};
     },
+    'station.acknowledge-trouble': async ({ code }) => {
+      station.acknowledgeTrouble(code);
+      return {};
+    },
     'station.set-auto-start': async (params) => {
       station.setAutoStart(params);
       return {};

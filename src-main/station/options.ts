@@ -8,6 +8,7 @@ import type { Connector } from '../programmer/programmer.ts';
 import type { Engine } from './engine.ts';
 import type { LockReleases } from './lock-release.ts';
 import type { PlantRules } from './plant-rules.ts';
+import type { Troubles } from './troubles.ts';
 
 export interface SlotOptions {
   readonly id: string;
@@ -64,6 +65,8 @@ export interface StationOptions extends RunServices {
   readonly serialsLeft?: number | null;
   /** Records of interrupted runs that nobody has acknowledged yet (UnitLog.unacknowledged). */
   readonly interrupted: readonly UnitRecord[];
+  /** Left out: nobody is told on screen. */
+  readonly troubles?: Pick<Troubles, 'list' | 'seen'>;
 }
 
 /** Told after the fact; what a listener does or throws changes nothing in the station. */

@@ -18,6 +18,7 @@ import { givesSerials, nextSerial } from './next-serial.ts';
 import { orderStates } from './order-states.ts';
 import { isOccupied, nextPlace, type Place, placeForRework, type Running } from './place.ts';
 import type { RunRequest } from './run-opening.ts';
+import { troublesState } from './troubles.ts';
 import { unsignedState } from './unsigned-state.ts';
 import { executeRun, type RunEnd } from './run.ts';
 import { afterEvent, asRunning, emptySlot, withEnd, withUnit } from './slot.ts';
@@ -87,6 +88,7 @@ export class Station {
       slots: this.#places.map((place) => place.state),
       samples: [...this.#options.samples],
       interrupted: [...this.#interrupted],
+      ...troublesState(this.#options.troubles),
     };
   }
 
@@ -158,7 +160,7 @@ export class Station {
     this.#tellStation();
   }
 
-  /** What the plant says, or a setting, has changed. */
+  /** What the plant says, a setting, or a trouble of the station itself, has changed. */
   plantChanged(): void {
     this.#tellStation();
   }
@@ -166,6 +168,11 @@ export class Station {
   async acknowledgeInterrupted(): Promise<void> {
     await this.#options.log.acknowledgeInterrupted(this.#interrupted.map((record) => record.sequence));
     this.#interrupted = [];
+    this.#tellStation();
+  }
+
+  acknowledgeTrouble(code: string): void {
+    this.#options.troubles?.seen(code);
     this.#tellStation();
   }
 

@@ -6,6 +6,7 @@ import { Findings } from './Findings.tsx';
 import { OrderLine } from './OrderLine.tsx';
 import { SampleBarcodes } from './SampleBarcodes.tsx';
 import { SettingsRow } from './SettingsRow.tsx';
+import { StationTrouble } from './StationTrouble.tsx';
 import { COLORS } from './theme.ts';
 import { UnsignedNote } from './UnsignedNote.tsx';
 
@@ -16,6 +17,9 @@ export function hasManySlots({ slots }: StationState): boolean {
 
 /** What is being made, the bench's barcodes, and the few settings. */
 export function SidePanel({ station }: { readonly station: StationState }) {
+  const { samples, troubles = [] } = station;
+  // Both have no room.
+  const offersSamples = samples.length > 0 && !hasManySlots(station) && troubles.length === 0;
   return (
     <Box
       component="aside"
@@ -33,7 +37,8 @@ export function SidePanel({ station }: { readonly station: StationState }) {
       {station.mode === 'bench' && <BenchBanner />}
       <Product station={station} />
       {station.release?.unsigned !== undefined && <UnsignedNote unsigned={station.release.unsigned} />}
-      {station.samples.length > 0 && !hasManySlots(station) && <SampleBarcodes samples={oneOfEach(station.samples)} />}
+      <StationTrouble troubles={troubles} />
+      {offersSamples && <SampleBarcodes samples={oneOfEach(station.samples)} />}
       {hasManySlots(station) ? <Findings slots={station.slots} /> : <Box sx={{ flex: 1 }} />}
       <FrameButtons here="operator" />
       <SettingsRow autoStart={station.autoStart} />

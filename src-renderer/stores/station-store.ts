@@ -33,6 +33,7 @@ export interface StationActions {
   clear(slot: string): Promise<void>;
   setAutoStart(on: boolean): Promise<void>;
   acknowledgeInterrupted(): Promise<void>;
+  acknowledgeTrouble(code: string): Promise<void>;
   /** Null: for no order. */
   setOrder(order: string | null): Promise<void>;
   /** Rejects with CallFailed or ConnectionLost. */
@@ -89,6 +90,7 @@ export function createStationModel(): StationModel {
     clear: (slot) => ask((host) => host.call('slot.clear', { slot }).then(ignore)),
     setAutoStart: (on) => ask((host) => host.call('station.set-auto-start', { on }).then(ignore)),
     acknowledgeInterrupted: () => ask((host) => host.call('station.acknowledge-interrupted', {}).then(ignore)),
+    acknowledgeTrouble: (code) => ask((host) => host.call('station.acknowledge-trouble', { code }).then(ignore)),
     setOrder: (order) => ask((host) => host.call('station.set-order', { order }).then(ignore)),
     async searchLog(query) {
       if (client === null) throw new ConnectionLost();

@@ -103,6 +103,8 @@ export const StationState = z.object({
   samples: z.array(Sample),
   /** Runs that a dead process left behind, until acknowledged. */
   interrupted: z.array(UnitRecord),
+  /** What is wrong with the station itself while boards can go on, until acknowledged; left out where nothing is. */
+  troubles: z.array(Failure).optional(),
 });
 export type StationState = z.infer<typeof StationState>;
 
@@ -136,6 +138,8 @@ export const stationCalls = {
   /** A scanned or typed code: goes to `slot`, else to the next slot without a unit waiting. */
   'station.scan': command(z.strictObject({ code: z.string().max(256), slot: z.string().optional() }), ScanOutcome),
   'station.acknowledge-interrupted': command(Empty, Empty),
+  /** By its failure's code. */
+  'station.acknowledge-trouble': command(z.strictObject({ code: z.string().max(64) }), Empty),
   'station.set-auto-start': command(z.strictObject({ on: z.boolean() }), Empty),
   /** The order that the following records carry; null for none. `not-found` and `state-conflict` say why it cannot be. */
   'station.set-order': command(z.strictObject({ order: z.string().max(128).nullable() }), Empty),

@@ -8,6 +8,7 @@ import { realRandom } from '#main/app/compose-home.ts';
 import { composeStation } from '#main/app/compose.ts';
 import type { SyncDesk } from '#main/app/host.ts';
 import type { Station } from '#main/station/station.ts';
+import type { Troubles } from '#main/station/troubles.ts';
 import { bundle } from '#test/support/bundle.ts';
 
 export const root = join(import.meta.dirname, '..', '..', '..');
@@ -41,6 +42,8 @@ export async function startStation(options: {
   readonly release?: string;
   /** Of every slot, as at a real station; the bench's when left out. */
   readonly probe?: string;
+  /** What is wrong with the station itself; nothing when left out. */
+  readonly troubles?: Troubles;
 }): Promise<StationUnderTest> {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'flashline-e2e-')));
   const composed = await composeStation({
@@ -55,6 +58,7 @@ export async function startStation(options: {
     }),
     samples: benchSamples,
     autoStart: false,
+    ...(options.troubles === undefined ? {} : { troubles: options.troubles }),
     connect: withFaults(connectorOf({ pace: options.pace })),
     warn: (failure) => process.stderr.write(`${JSON.stringify(failure)}\n`),
   });
